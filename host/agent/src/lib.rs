@@ -1,0 +1,1 @@
+//! The turn loop: one implementation for every path.

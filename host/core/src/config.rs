@@ -1,0 +1,195 @@
+//! The owner's configuration file, `skynet.toml`, as types.
+//!
+//! An unknown key or a bad value is an error that names it: a host whose
+//! configuration was not understood does not start.
+
+use crate::ids::PluginId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where clients connect.
+    pub gateway: GatewayConfig,
+    /// How turns run.
+    pub agent: AgentConfig,
+    /// How plugins are found and bounded.
+    pub plugins: PluginsConfig,
+    /// Folders that plugins may be granted, by name.
+    pub roots: BTreeMap<String, RootConfig>,
+    /// Settings handed to plugins, by plugin id. No secrets belong here.
+    pub settings: BTreeMap<PluginId, serde_json::Map<String, serde_json::Value>>,
+    /// Log output.
+    pub log: LogConfig,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Address to listen on. Only loopback is allowed without `behind_tls_proxy`.
+    pub bind: std::net::IpAddr,
+    /// Port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// A proxy in front ends TLS; allows a bind address that is not loopback.
+    pub behind_tls_proxy: bool,
+    /// Milliseconds between `tick` events.
+    pub tick_interval_ms: u64,
+    /// Milliseconds for a client to finish the handshake.
+    pub handshake_timeout_ms: u64,
+    /// Origins of web pages that may connect, beside loopback ones.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            bind: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+            port: 18789,
+            behind_tls_proxy: false,
+            tick_interval_ms: 30_000,
+            handshake_timeout_ms: 15_000,
+            allowed_origins: Vec::new(),
+        }
+    }
+}
+
+/// `[agent]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentConfig {
+    /// `provider/model`, or `auto`: the first that serves, in `fallbacks` order.
+    pub model: String,
+    /// Tried in order when the model cannot answer.
+    pub fallbacks: Vec<String>,
+    /// Seconds for a whole turn.
+    pub turn_timeout_s: u64,
+    /// Output limit of one request, tokens.
+    pub max_output: u32,
+    /// RFC 9557 zone name used in prompts; the system's when absent.
+    pub time_zone: Option<String>,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self { model: "auto".into(), fallbacks: Vec::new(), turn_timeout_s: 600, max_output: 8192, time_zone: None }
+    }
+}
+
+/// `[plugins]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginsConfig {
+    /// Milliseconds between scans of the folder. The scan is the truth.
+    pub scan_interval_ms: u64,
+    /// Use file events as hints for faster scans. Off for network mounts.
+    pub watch: bool,
+    /// Largest component file, bytes.
+    pub max_component_bytes: u64,
+    /// Bytes of linear memory of all running calls together.
+    pub total_memory_bytes: u64,
+}
+
+impl Default for PluginsConfig {
+    fn default() -> Self {
+        Self { scan_interval_ms: 2_000, watch: true, max_component_bytes: 64 * 1024 * 1024, total_memory_bytes: 1024 * 1024 * 1024 }
+    }
+}
+
+/// One entry of `[roots]`: a folder that a plugin can be granted by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootConfig {
+    /// Absolute, or relative to the data folder.
+    pub path: String,
+    /// Whether a grant may allow writing.
+    #[serde(default)]
+    pub writable: bool,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug` or `trace`, or a filter of those.
+    pub level: String,
+    /// One JSON object a line in place of text.
+    pub json: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), json: false }
+    }
+}
+
+impl Config {
+    /// What the types cannot say. Gives one sentence per fault, each naming its key.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let gateway = &self.gateway;
+        if !gateway.bind.is_loopback() && !gateway.behind_tls_proxy {
+            faults.push(format!(
+                "gateway.bind = \"{}\" would send tokens in the clear: use 127.0.0.1, or put a TLS proxy in front and set gateway.behind_tls_proxy = true",
+                gateway.bind
+            ));
+        }
+        let mut within = |key: &str, value: u64, low: u64, high: u64| {
+            if !(low..=high).contains(&value) {
+                faults.push(format!("{key} = {value} is out of range: use {low} to {high}"));
+            }
+        };
+        within("gateway.tick_interval_ms", gateway.tick_interval_ms, 1_000, 300_000);
+        within("gateway.handshake_timeout_ms", gateway.handshake_timeout_ms, 100, 120_000);
+        within("plugins.scan_interval_ms", self.plugins.scan_interval_ms, 100, 600_000);
+        within("plugins.max_component_bytes", self.plugins.max_component_bytes, 1024, 512 * 1024 * 1024);
+        within("plugins.total_memory_bytes", self.plugins.total_memory_bytes, 64 * 1024 * 1024, 64 * 1024 * 1024 * 1024);
+        within("agent.turn_timeout_s", self.agent.turn_timeout_s, 1, 86_400);
+        within("agent.max_output", u64::from(self.agent.max_output), 1, 1_000_000);
+        for model in std::iter::once(&self.agent.model).chain(&self.agent.fallbacks) {
+            if model != "auto" && !model.contains('/') {
+                faults.push(format!("agent model \"{model}\" is not of the form provider/model; `skynet status` lists what serves"));
+            }
+        }
+        for name in self.roots.keys() {
+            let legal = !name.is_empty()
+                && name.len() <= 32
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+            if !legal {
+                faults.push(format!("roots.{name}: use a-z, 0-9, - and _, at most 32 characters"));
+            }
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_without_fault() {
+        assert_eq!(Config::default().faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_public_bind_address_without_tls_is_a_fault_that_names_its_key() {
+        let mut config = Config::default();
+        config.gateway.bind = "0.0.0.0".parse().unwrap();
+        let faults = config.faults();
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].contains("gateway.bind") && faults[0].contains("behind_tls_proxy"), "{faults:?}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_named_with_their_range() {
+        let mut config = Config::default();
+        config.plugins.scan_interval_ms = 0;
+        config.agent.model = "gpt".into();
+        let faults = config.faults().join("\n");
+        assert!(faults.contains("plugins.scan_interval_ms = 0") && faults.contains("100 to 600000"), "{faults}");
+        assert!(faults.contains("provider/model"), "{faults}");
+    }
+}

@@ -1,0 +1,1 @@
+//! WebSocket protocol, HTTP and auth.

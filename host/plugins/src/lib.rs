@@ -1,0 +1,1 @@
+//! The component host: admission, compile, registry, calls, imports and the egress door.

@@ -1,0 +1,1 @@
+//! What may be loaded, granted and dialled: pure decisions, no I/O.

@@ -1,0 +1,1 @@
+//! The one owner of SQL: durable state behind the ports of skynet-core.
