@@ -4,15 +4,20 @@
 //! the ports (traits) through which the turn loop reaches models, tools, memory
 //! and time. Refuses: I/O, threads, async runtimes, WIT types, SQL.
 
+pub mod access;
+pub mod admin;
+pub mod channel;
 pub mod completion;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod hook;
 pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod plugin;
 pub mod ports;
+pub mod secret;
 pub mod session;
 pub mod tool;
 

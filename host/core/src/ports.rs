@@ -252,6 +252,13 @@ pub trait PluginStore: Send + Sync {
     async fn revoke(&self, id: &PluginId) -> Result<bool, StoreError>;
     /// Highest version ever published of a plugin, against rollback by an old file.
     async fn highest_version(&self, id: &PluginId) -> Result<Option<semver::Version>, StoreError>;
+    /// Remembers that this release was put away, and why: it is not admitted again
+    /// from the file that is still there.
+    async fn hold(&self, id: &PluginId, release: &str, why: &str) -> Result<(), StoreError>;
+    /// Releases that were put away, by digest, with the reason.
+    async fn held(&self, id: &PluginId) -> Result<Vec<(String, String)>, StoreError>;
+    /// Forgets all that were put away.
+    async fn unhold(&self, id: &PluginId) -> Result<(), StoreError>;
     /// One value of a plugin's key-value space.
     async fn kv_get(&self, id: &PluginId, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Sets one; the quota is checked in the same transaction.

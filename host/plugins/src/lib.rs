@@ -1,1 +1,42 @@
-//! The component host: admission, compile, registry, calls, imports and the egress door.
+//! The component host: admission, compile, registry, calls, imports, egress door.
+//!
+//! Owns wasmtime and everything that touches a guest; no other crate names either.
+//! Refuses: SQL, HTTP serving, process spawning, and running any byte that was not
+//! signed, verified and copied into the host's own store first.
+
+mod admin;
+mod admit;
+mod artifact_cache;
+mod bindings;
+mod blobs;
+mod book;
+mod budget;
+mod change;
+pub mod compile;
+mod complete;
+mod durable_file;
+mod engine;
+mod fault;
+mod generation;
+mod handle;
+mod host;
+mod http;
+mod imports;
+mod inbox;
+mod inspect;
+mod invoke;
+mod limiter;
+pub mod limits;
+mod probe;
+mod refresh;
+mod runtime;
+mod shelf;
+mod stdio;
+mod store;
+mod watch;
+
+pub use engine::Allocator;
+pub use host::{Parts, PluginHost, Runner, Settings, StartError};
+pub use http::resolve::{Resolver, SystemResolver};
+pub use shelf::LAST_RESORT;
+pub use store::Root;

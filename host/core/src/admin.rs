@@ -1,0 +1,47 @@
+//! The port through which an owner manages plugins.
+//!
+//! Owns: what the command line, the gateway and a person's chat can ask of the
+//! plugin host. Refuses: anything a model could reach; only a client with the
+//! `operator.admin` scope, or the owner at the machine, gets this far.
+
+use crate::error::StoreError;
+use crate::ids::{PluginId, PluginRef};
+use crate::plugin::PluginStatus;
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// Why a request about a plugin was not done. Nothing changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AdminError {
+    /// No plugin of that id is known here.
+    #[error("no plugin {0} is known here; the list of plugins shows what is")]
+    NotFound(PluginId),
+    /// The rules forbid it; the text says which and what to do.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// Durable state failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// We failed.
+    #[error("internal error while managing plugins: {0}. This is a fault of the host; please report it with the log")]
+    Bug(String),
+}
+
+/// Management of plugins, for owners.
+#[async_trait]
+pub trait PluginAdmin: Send + Sync {
+    /// Every plugin that is known, by name.
+    async fn list(&self) -> Vec<PluginStatus>;
+    /// All that is known of one: status, receipt, request, grant.
+    async fn info(&self, id: &PluginId) -> Result<Value, AdminError>;
+    /// The owner's switch.
+    async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), AdminError>;
+    /// Grants permissions; `None` grants everything that the plugin asks for.
+    async fn grant(&self, id: &PluginId, permissions: Option<Value>, by: &str) -> Result<(), AdminError>;
+    /// Ends the plugin's grant.
+    async fn revoke(&self, id: &PluginId) -> Result<(), AdminError>;
+    /// Puts the generation before the present one back; gives what serves now.
+    async fn rollback(&self, id: &PluginId) -> Result<PluginRef, AdminError>;
+    /// Looks at the folder now instead of at the next scan.
+    async fn rescan(&self) -> Result<(), AdminError>;
+}

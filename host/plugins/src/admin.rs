@@ -1,0 +1,213 @@
+//! The owner's word on plugins: list, grant, revoke, switch, roll back.
+//!
+//! Only owner surfaces reach this; no import of a guest and no tool does.
+
+use crate::generation::Generation;
+use crate::host::PluginHost;
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use skynet_core::admin::{AdminError, PluginAdmin};
+use skynet_core::plugin::PluginStatus;
+use skynet_core::ports::StoredGrant;
+use skynet_core::{PluginId, PluginRef};
+use skynet_policy::grant;
+use skynet_policy::permission::Permissions;
+use std::sync::Arc;
+
+impl PluginHost {
+    /// What the owner would be granting to: request and signer of the release that
+    /// waits, else of the one that serves.
+    async fn request_of(&self, id: &PluginId) -> Result<(Permissions, String), AdminError> {
+        let book = self.shared.book.lock().await;
+        let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
+        if let Some(waiting) = &entry.waiting {
+            return Ok((waiting.request.clone(), waiting.publisher.clone()));
+        }
+        Ok((entry.request.clone(), entry.publisher.clone()))
+    }
+
+    /// Reads the plugin's file again as if it had just come.
+    async fn read_again(&self, id: &PluginId) {
+        let mut book = self.shared.book.lock().await;
+        let file = book.plugins.get(id).map(|entry| entry.file.clone());
+        if let Some(file) = file {
+            book.inbox.forget(&file);
+        }
+        drop(book);
+        self.look_now();
+    }
+
+    /// Brings what serves in line with the grant in force.
+    async fn renew_terms(&self, id: &PluginId) -> Result<(), AdminError> {
+        let Some(serving) = self.serving(id) else { return Ok(()) };
+        let (request, publisher) = {
+            let book = self.shared.book.lock().await;
+            let Some(entry) = book.plugins.get(id) else { return Ok(()) };
+            (entry.request.clone(), entry.publisher.clone())
+        };
+        let stored = self.shared.state.grant(id).await?;
+        let now = self.shared.clock.now_ms();
+        match crate::admit::standing(&request, &publisher, stored.as_ref(), now)? {
+            crate::admit::Standing::Granted(permissions) => {
+                let terms = crate::admit::terms(&permissions, &self.settings_of(id));
+                if terms == serving.terms {
+                    return Ok(());
+                }
+                let renewed = Generation::new(serving.receipt.clone(), terms, None);
+                let mut book = self.shared.book.lock().await;
+                if let Some(entry) = book.plugins.get_mut(id) {
+                    entry.serving = Some(Arc::new(renewed));
+                }
+                self.swap(&mut book);
+                drop(book);
+                crate::refresh::ask_models(self, serving.plugin()).await;
+            }
+            crate::admit::Standing::Asks(_) => self.withdraw(id, "its grant was taken back").await,
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl PluginAdmin for PluginHost {
+    async fn list(&self) -> Vec<PluginStatus> {
+        self.shared.book.lock().await.statuses()
+    }
+
+    async fn info(&self, id: &PluginId) -> Result<Value, AdminError> {
+        let stored = self.shared.state.grant(id).await?;
+        let receipts = self.shared.state.receipts(id).await?;
+        let book = self.shared.book.lock().await;
+        let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
+        let effective = entry.serving.as_ref().map(|serving| serving.terms.permissions.sentences());
+        let history: Vec<String> = receipts.iter().map(|receipt| receipt.plugin.to_string()).collect();
+        Ok(json!({
+            "status": entry.status(id),
+            "file": entry.file,
+            "publisher": entry.publisher,
+            "asks": entry.request.sentences(),
+            "request": entry.request,
+            "waiting": entry.waiting.as_ref().map(|waiting| json!({ "version": waiting.version.to_string(), "publisher": waiting.publisher, "asks": waiting.asks })),
+            "grant": stored,
+            "may": effective,
+            "receipt": entry.serving.as_ref().map(|serving| json!({
+                "release": serving.receipt.release,
+                "component": serving.receipt.component,
+                "admitted_ms": serving.receipt.admitted_ms,
+                "config_schema": serving.receipt.config_schema,
+                "models": serving.receipt.models,
+                "tools": serving.receipt.tools,
+            })),
+            "history": history,
+        }))
+    }
+
+    async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), AdminError> {
+        if !self.shared.book.lock().await.plugins.contains_key(id) {
+            return Err(AdminError::NotFound(id.clone()));
+        }
+        self.record("plugin.switch", "owner", id.as_str(), "ok", json!({ "enabled": enabled })).await?;
+        self.shared.state.set_enabled(id, enabled).await?;
+        if enabled {
+            // The owner's word also ends a rollback's hold on the file that is there.
+            self.shared.state.unhold(id).await?;
+            let mut book = self.shared.book.lock().await;
+            book.switched_off.remove(id);
+            if let Some(entry) = book.plugins.get_mut(id) {
+                entry.stopped = None;
+            }
+            drop(book);
+            self.read_again(id).await;
+            self.settled().await;
+            return Ok(());
+        }
+        self.shared.book.lock().await.switched_off.insert(id.clone());
+        self.withdraw(id, "the owner switched it off").await;
+        let mut book = self.shared.book.lock().await;
+        if let Some(entry) = book.plugins.get_mut(id) {
+            let reason = format!("switched off; `skynet plugin enable {id}` switches it on");
+            entry.stopped = Some(skynet_core::plugin::PluginState::Disabled { reason });
+        }
+        Ok(())
+    }
+
+    async fn grant(&self, id: &PluginId, permissions: Option<Value>, by: &str) -> Result<(), AdminError> {
+        let (request, publisher) = self.request_of(id).await?;
+        if publisher.is_empty() {
+            return Err(AdminError::Refused(format!("nobody knows yet who signed {id}; look at `skynet plugin list`")));
+        }
+        let granted = match permissions {
+            None => request.clone(),
+            Some(value) => {
+                let granted: Permissions =
+                    serde_json::from_value(value).map_err(|error| AdminError::Refused(format!("not permissions: {error}")))?;
+                let faults = granted.faults();
+                if let Some(fault) = faults.first() {
+                    return Err(AdminError::Refused(fault.clone()));
+                }
+                let beyond = grant::exceeds(&granted, &request);
+                if let Some(sentence) = beyond.first() {
+                    return Err(AdminError::Refused(format!("{id} does not ask for this: {sentence}")));
+                }
+                granted
+            }
+        };
+        let grant = StoredGrant {
+            plugin: id.clone(),
+            publisher,
+            request: request.digest(),
+            permissions: serde_json::to_value(granted.normalized()).map_err(|error| AdminError::Bug(error.to_string()))?,
+            by: by.to_owned(),
+            at_ms: self.shared.clock.now_ms(),
+            expires_ms: None,
+        };
+        let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher });
+        self.record("grant", by, id.as_str(), "ok", detail).await?;
+        self.shared.state.put_grant(grant).await?;
+        self.renew_terms(id).await?;
+        self.read_again(id).await;
+        self.settled().await;
+        Ok(())
+    }
+
+    async fn revoke(&self, id: &PluginId) -> Result<(), AdminError> {
+        self.record("revoke", "owner", id.as_str(), "ok", Value::Null).await?;
+        if !self.shared.state.revoke(id).await? {
+            return Err(AdminError::Refused(format!("{id} has no grant")));
+        }
+        self.renew_terms(id).await?;
+        self.read_again(id).await;
+        self.settled().await;
+        Ok(())
+    }
+
+    async fn rollback(&self, id: &PluginId) -> Result<PluginRef, AdminError> {
+        let serving =
+            self.serving(id).ok_or_else(|| AdminError::Refused(format!("{id} does not serve; there is nothing to go back from")))?;
+        let back = self.step_back(&serving, "the owner rolled it back").await?;
+        match back {
+            Some(to) => Ok(to),
+            None => {
+                self.shared.state.unhold(id).await?;
+                Err(AdminError::Refused(format!("no former version of {id} is kept here that may serve")))
+            }
+        }
+    }
+
+    async fn rescan(&self) -> Result<(), AdminError> {
+        let mut book = self.shared.book.lock().await;
+        let refused: Vec<String> = book
+            .files
+            .iter()
+            .filter(|(_, state)| matches!(state, crate::book::FileState::Refused(_)))
+            .map(|(file, _)| file.clone())
+            .collect();
+        for file in refused {
+            book.files.remove(&file);
+            book.inbox.forget(&file);
+        }
+        drop(book);
+        self.settled().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! From the bytes of a file to a generation that could serve, or a refusal.
+//!
+//! The order is fixed: size, signed section, signature, digest — and only then is
+//! the component parsed; declared against actual imports, WIT range, permissions,
+//! compile, link, probe. Nothing here changes what serves: that is `host`'s step.
+
+use crate::blobs;
+use crate::compile::CompileError;
+use crate::generation::{Generation, Loaded, Terms};
+use crate::inspect::{self, Contents};
+use crate::probe;
+use crate::runtime::Runtime;
+use skynet_core::plugin::Receipt;
+use skynet_core::ports::StoredGrant;
+use skynet_core::{PluginRef, StoreError};
+use skynet_policy::permission::Permissions;
+use skynet_policy::release::{self, Release};
+use skynet_policy::signature::{self, Verified};
+use skynet_policy::trust::{Tier, TrustStore};
+use skynet_policy::{grant, imports, naming, version};
+use std::sync::Arc;
+
+/// Why a file was not taken: what failed, why, and what to do, in one line.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{file} was refused ({stage}): {reason}")]
+pub(crate) struct Refusal {
+    pub(crate) file: String,
+    pub(crate) stage: &'static str,
+    pub(crate) reason: String,
+}
+
+/// A release whose signature and digest are good.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed {
+    pub(crate) file: String,
+    pub(crate) release: Release,
+    pub(crate) release_json: String,
+    pub(crate) release_digest: String,
+    pub(crate) signers: Vec<Verified>,
+    pub(crate) component: Vec<u8>,
+}
+
+impl Signed {
+    /// The key that a grant is bound to.
+    pub(crate) fn publisher(&self) -> &str {
+        self.signers.first().map_or("", |signer| signer.keyid.as_str())
+    }
+
+    /// The strongest word behind it.
+    pub(crate) fn tier(&self) -> Tier {
+        self.signers.first().map_or(Tier::Local, |signer| signer.tier)
+    }
+}
+
+fn refuse<'a>(file: &'a str, stage: &'static str) -> impl Fn(String) -> Refusal + 'a {
+    move |reason| Refusal { file: naming::plain_line(file, 120), stage, reason: naming::plain_line(&reason, 1000) }
+}
+
+/// Steps that need no host state: section, signature, digest.
+pub(crate) fn verify(file: &str, bytes: &[u8], trust: &TrustStore) -> Result<Signed, Refusal> {
+    let split = release::split(bytes).map_err(|error| refuse(file, "format")(unsigned_hint(file, &error)))?;
+    // The id decides whose key may sign; it is read from bytes whose signature is
+    // checked in the next line, and used for nothing else before that.
+    let release = Release::parse(split.release_json).map_err(|error| refuse(file, "release")(error.to_string()))?;
+    let signers = signature::verify_release(split.release_json, split.signatures_json, trust, &release.id)
+        .map_err(|error| refuse(file, "signature")(error.to_string()))?;
+    let size = split.component.len() as u64;
+    let digest = blobs::digest(split.component);
+    if size != release.component.size || digest != release.component.sha256 {
+        let reason = format!(
+            "the signed release names a component of {} bytes with SHA-256 {}, the file holds {size} bytes with {digest}; get the file again",
+            release.component.size, release.component.sha256
+        );
+        return Err(refuse(file, "digest")(reason));
+    }
+    let release_json = String::from_utf8(split.release_json.to_vec()).map_err(|error| refuse(file, "release")(error.to_string()))?;
+    Ok(Signed {
+        file: file.to_owned(),
+        release_digest: blobs::digest(split.release_json),
+        release,
+        release_json,
+        signers,
+        component: split.component.to_vec(),
+    })
+}
+
+fn unsigned_hint(file: &str, error: &release::ReleaseError) -> String {
+    match error {
+        release::ReleaseError::Unsigned => {
+            format!("{error}. Sign it with: skynet plugin pack --manifest plugin.toml {file} && skynet plugin sign {file}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Parses the component and holds it against what its release declares.
+pub(crate) fn compare(signed: &Signed) -> Result<Contents, Refusal> {
+    let file = &signed.file;
+    let contents = inspect::inspect(&signed.component).map_err(|unfit| refuse(file, "component")(unfit.to_string()))?;
+    version::check_range(&signed.release.wit.range).map_err(|error| refuse(file, "interface version")(error.to_string()))?;
+    for name in contents.imports.iter().chain(&contents.exports).filter(|name| name.starts_with("skynet:")) {
+        version::check_interface(name).map_err(|error| refuse(file, "interface version")(error.to_string()))?;
+    }
+    let undeclared: Vec<&String> = contents.imports.iter().filter(|name| !signed.release.wit.imports.contains(name)).collect();
+    if let Some(name) = undeclared.first() {
+        let reason =
+            format!("the component imports {name}, which its signed release does not declare; pack it again with `skynet plugin pack`");
+        return Err(refuse(file, "imports")(reason));
+    }
+    let faults = imports::undeclared(&contents.imports, &signed.release.permissions);
+    if let Some(fault) = faults.first() {
+        return Err(refuse(file, "imports")(fault.to_string()));
+    }
+    if contents.kinds().is_empty() {
+        let reason = "it exports none of skynet:plugin/tool, provider, channel, hook; see wit/README.md".to_owned();
+        return Err(refuse(file, "exports")(reason));
+    }
+    Ok(contents)
+}
+
+/// Whether a release may run with what the owner granted so far.
+pub(crate) enum Standing {
+    /// It may, under these permissions.
+    Granted(Permissions),
+    /// It asks for what is not granted, one sentence each.
+    Asks(Vec<String>),
+}
+
+/// Compares request and grant. No request needs no grant; a new signer or a grown
+/// request waits for the owner.
+pub(crate) fn standing(request: &Permissions, publisher: &str, stored: Option<&StoredGrant>, now_ms: u64) -> Result<Standing, StoreError> {
+    if request.is_empty() {
+        return Ok(Standing::Granted(Permissions::default()));
+    }
+    let Some(stored) = stored.filter(|grant| grant.expires_ms.is_none_or(|end| now_ms < end)) else {
+        return Ok(Standing::Asks(request.sentences()));
+    };
+    if stored.publisher != publisher {
+        let mut asks = vec![format!("it is signed by another key ({publisher}) than the one you granted to ({})", stored.publisher)];
+        asks.extend(request.sentences());
+        return Ok(Standing::Asks(asks));
+    }
+    let granted: Permissions = serde_json::from_value(stored.permissions.clone())
+        .map_err(|error| StoreError::Corrupt(format!("grant of {}: {error}", stored.plugin)))?;
+    // A grant that the owner narrowed stays narrow: what is compared is the request
+    // that the owner saw, and what runs is the intersection.
+    if stored.request != request.digest() {
+        let beyond = grant::exceeds(request, &granted);
+        if !beyond.is_empty() {
+            return Ok(Standing::Asks(beyond));
+        }
+    }
+    Ok(Standing::Granted(grant::effective(request, &granted, None)))
+}
+
+/// The permissions and settings that a generation runs under.
+pub(crate) fn terms(permissions: &Permissions, settings: &Arc<serde_json::Map<String, serde_json::Value>>) -> Terms {
+    Terms { permissions: Arc::new(grant::resolve_settings(permissions, settings)), settings: Arc::clone(settings) }
+}
+
+/// The last steps: keep the bytes, compile, link, probe.
+pub(crate) async fn prepare(
+    runtime: &Runtime,
+    signed: &Signed,
+    contents: &Contents,
+    plugin: PluginRef,
+    terms: Terms,
+    now_ms: u64,
+) -> Result<Generation, Refusal> {
+    let file = &signed.file;
+    let digest = runtime.blobs.put(&signed.component).map_err(|error| refuse(file, "store")(error.to_string()))?;
+    let component = runtime.component(&digest).await.map_err(|error| {
+        let stage = if matches!(error, CompileError::Broken(_)) { "compiler" } else { "compile" };
+        refuse(file, stage)(error.to_string())
+    })?;
+    let kinds = contents.kinds();
+    let loaded = Loaded::link(&runtime.engine, &component, &kinds, &terms.permissions).map_err(|error| refuse(file, "link")(error))?;
+    let said = probe::probe(runtime, &plugin, &loaded, &kinds, &terms.permissions)
+        .await
+        .map_err(|error| refuse(file, "probe")(error.to_string()))?;
+    let receipt = Receipt {
+        plugin,
+        component: digest,
+        release: signed.release_digest.clone(),
+        release_json: signed.release_json.clone(),
+        signers: signed.signers.iter().map(|signer| signer.keyid.to_string()).collect(),
+        trust: signed.tier().to_string(),
+        source: file.clone(),
+        kinds,
+        title: said.title,
+        summary: said.summary,
+        tools: said.tools,
+        models: Vec::new(),
+        config_schema: said.config_schema,
+        admitted_ms: now_ms,
+    };
+    Ok(Generation::new(receipt, terms, Some(Arc::new(loaded))))
+}

@@ -1,0 +1,115 @@
+//! What the host knows about each file and each plugin, between scans.
+
+use crate::generation::Generation;
+use crate::inbox::Inbox;
+use skynet_core::PluginId;
+use skynet_core::plugin::{PluginKind, PluginState, PluginStatus};
+use skynet_policy::naming;
+use skynet_policy::permission::Permissions;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What became of a file.
+#[derive(Debug, Clone)]
+pub(crate) enum FileState {
+    /// It holds this plugin.
+    Plugin(PluginId),
+    /// It was refused.
+    Refused(String),
+}
+
+/// A release that waits for the owner.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    pub(crate) version: semver::Version,
+    pub(crate) publisher: String,
+    pub(crate) request: Permissions,
+    pub(crate) asks: Vec<String>,
+}
+
+/// One plugin.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entry {
+    /// The file that it came from last.
+    pub(crate) file: String,
+    /// What serves.
+    pub(crate) serving: Option<Arc<Generation>>,
+    /// What it asks for and who signed it, of the release that serves.
+    pub(crate) request: Permissions,
+    pub(crate) publisher: String,
+    /// What would serve if the owner agreed.
+    pub(crate) waiting: Option<Waiting>,
+    /// Why nothing serves, if that is not for want of a grant.
+    pub(crate) stopped: Option<PluginState>,
+    /// What the last serving release was, for lists while nothing serves.
+    pub(crate) kinds: Vec<PluginKind>,
+    pub(crate) summary: String,
+    pub(crate) trust: String,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    pub(crate) inbox: Inbox,
+    pub(crate) files: BTreeMap<String, FileState>,
+    pub(crate) plugins: BTreeMap<PluginId, Entry>,
+    pub(crate) switched_off: BTreeSet<PluginId>,
+    pub(crate) revision: u64,
+}
+
+impl Book {
+    /// What serves now.
+    pub(crate) fn serving(&self) -> BTreeMap<PluginId, Arc<Generation>> {
+        let serving = self.plugins.iter().filter_map(|(id, entry)| Some((id.clone(), Arc::clone(entry.serving.as_ref()?))));
+        serving.collect()
+    }
+
+    /// Files that hold this plugin.
+    pub(crate) fn files_of(&self, id: &PluginId) -> Vec<String> {
+        let holds = |state: &FileState| matches!(state, FileState::Plugin(held) if held == id);
+        self.files.iter().filter(|(_, state)| holds(state)).map(|(file, _)| file.clone()).collect()
+    }
+
+    /// Lines of `plugin list`: plugins by id, then refused files by name.
+    pub(crate) fn statuses(&self) -> Vec<PluginStatus> {
+        let plugins = self.plugins.iter().map(|(id, entry)| entry.status(id));
+        let refused = self.files.iter().filter_map(|(file, state)| match state {
+            FileState::Refused(reason) => Some(PluginStatus {
+                name: naming::plain_line(file, 120),
+                serving: None,
+                state: PluginState::Refused { reason: reason.clone() },
+                kinds: Vec::new(),
+                summary: String::new(),
+                tools: Vec::new(),
+                trust: String::new(),
+            }),
+            FileState::Plugin(_) => None,
+        });
+        plugins.chain(refused).collect()
+    }
+}
+
+impl Entry {
+    fn state(&self) -> PluginState {
+        match (&self.stopped, &self.waiting, &self.serving) {
+            (Some(stopped), _, _) => stopped.clone(),
+            (None, Some(waiting), _) => PluginState::Pending { asks: waiting.asks.clone() },
+            (None, None, Some(_)) => PluginState::Serving,
+            (None, None, None) => PluginState::Disabled { reason: "its file is gone from the plugins folder".into() },
+        }
+    }
+
+    /// Its line.
+    pub(crate) fn status(&self, id: &PluginId) -> PluginStatus {
+        let tools = self.serving.iter().flat_map(|generation| &generation.receipt.tools);
+        PluginStatus {
+            name: id.to_string(),
+            serving: self.serving.as_ref().map(|generation| generation.plugin().clone()),
+            state: self.state(),
+            kinds: self.kinds.clone(),
+            summary: self.summary.clone(),
+            tools: tools.map(|tool| naming::exposed_name(id, &tool.name)).collect(),
+            trust: self.trust.clone(),
+        }
+    }
+}

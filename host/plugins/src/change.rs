@@ -1,0 +1,387 @@
+//! Each way in which what serves can change: a file, the owner, the breaker, a
+//! start. Every one ends with the old set in service or the new one, never neither:
+//! the durable record is written first, then the shelf is swapped.
+
+use crate::admit::{self, Refusal, Signed, Standing};
+use crate::book::{Entry, FileState, Waiting};
+use crate::generation::Generation;
+use crate::host::PluginHost;
+use crate::inbox::Finding;
+use crate::inbox::folder::ReadError;
+use crate::runtime::Tripped;
+use serde_json::json;
+use skynet_core::plugin::{PluginEvent, PluginKind, PluginState, Receipt};
+use skynet_core::{PluginId, PluginRef, StoreError};
+use skynet_policy::release::Release;
+use skynet_policy::trust::{Tier, TrustStore};
+use skynet_policy::{naming, version};
+use std::sync::Arc;
+
+/// Why a receipt cannot serve now.
+enum Unfit {
+    /// For the log.
+    Reason(String),
+    Store(StoreError),
+}
+
+impl PluginHost {
+    /// Serves what served before the last stop, as far as grants and keys still hold.
+    pub(crate) async fn serve_last_good(&self) -> Result<(), StoreError> {
+        let mut book = self.shared.book.lock().await;
+        book.switched_off = self.shared.state.disabled().await?.into_iter().collect();
+        for receipt in self.shared.state.serving().await? {
+            let id = receipt.plugin.id.clone();
+            if book.switched_off.contains(&id) {
+                continue;
+            }
+            match self.revive(&receipt).await {
+                Ok(generation) => {
+                    let entry = book.plugins.entry(id).or_default();
+                    entry.take(generation, &receipt.source);
+                }
+                Err(Unfit::Reason(reason)) => tracing::warn!(plugin = %receipt.plugin, %reason, "a stored plugin does not serve for now"),
+                Err(Unfit::Store(error)) => return Err(error),
+            }
+        }
+        self.swap(&mut book);
+        Ok(())
+    }
+
+    /// A generation from its receipt, without its file: keys and grants are asked again.
+    async fn revive(&self, receipt: &Receipt) -> Result<Generation, Unfit> {
+        let trust = (self.shared.trust)().map_err(Unfit::Reason)?;
+        let release = Release::parse(receipt.release_json.as_bytes()).map_err(|error| Unfit::Reason(error.to_string()))?;
+        let publisher = trusted_signer(receipt, &trust).map_err(Unfit::Reason)?;
+        let grant = self.shared.state.grant(&receipt.plugin.id).await.map_err(Unfit::Store)?;
+        let now = self.shared.clock.now_ms();
+        match admit::standing(&release.permissions, &publisher, grant.as_ref(), now).map_err(Unfit::Store)? {
+            Standing::Granted(permissions) => {
+                let terms = admit::terms(&permissions, &self.settings_of(&receipt.plugin.id));
+                Ok(Generation::new(receipt.clone(), terms, None))
+            }
+            Standing::Asks(asks) => Err(Unfit::Reason(format!("it waits for the owner: {}", asks.join("; ")))),
+        }
+    }
+
+    /// Looks at the folder and deals with what changed.
+    pub(crate) async fn scan(&self) {
+        let folder = self.shared.folder.clone();
+        let listed = tokio::task::spawn_blocking(move || folder.list()).await;
+        let listing = match listed {
+            Ok(Ok(listing)) => listing,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, folder = %self.shared.folder.path().display(), "the plugins folder cannot be read; what serves goes on");
+                return;
+            }
+            Err(_) => return,
+        };
+        let findings = self.shared.book.lock().await.inbox.observe(self.shared.clock.now_ms(), &listing);
+        for finding in findings {
+            match finding {
+                Finding::Settled(file) => self.arrived(&file).await,
+                Finding::Gone(file) => self.gone(&file).await,
+                Finding::CaseClash { name, with } => {
+                    let reason =
+                        format!("{name} was refused (name): it differs from {with} only in the case of letters; rename one of them");
+                    self.refused(&name, reason).await;
+                }
+            }
+        }
+    }
+
+    async fn refused(&self, file: &str, reason: String) {
+        tracing::warn!(%reason, "plugin refused");
+        let subject = naming::plain_line(file, 120);
+        if let Err(error) = self.record("admission", "host", &subject, "refused", json!({ "reason": reason })).await {
+            tracing::error!(%error, "audit");
+        }
+        let mut book = self.shared.book.lock().await;
+        book.files.insert(file.to_owned(), FileState::Refused(reason.clone()));
+        drop(book);
+        self.tell(PluginEvent::Refused { file: subject, reason });
+    }
+
+    async fn arrived(&self, file: &str) {
+        let (folder, name, cap) = (self.shared.folder.clone(), file.to_owned(), self.shared.config.max_component_bytes);
+        let read = tokio::task::spawn_blocking(move || folder.read(&name, cap)).await;
+        let bytes = match read {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(ReadError::Changed)) | Err(_) => {
+                self.shared.book.lock().await.inbox.forget(file);
+                return;
+            }
+            Ok(Err(error)) => return self.refused(file, format!("{} was refused (file): {error}", naming::plain_line(file, 120))).await,
+        };
+        if let Err(refusal) = self.admit(file, bytes).await {
+            self.refused(file, refusal.to_string()).await;
+        }
+    }
+
+    async fn admit(&self, file: &str, bytes: Vec<u8>) -> Result<(), Refusal> {
+        let refuse = |stage: &'static str| move |reason: String| Refusal { file: naming::plain_line(file, 120), stage, reason };
+        let store = |error: StoreError| refuse("store")(error.to_string());
+        let trust = (self.shared.trust)().map_err(refuse("trusted keys"))?;
+        let name = file.to_owned();
+        let verified = tokio::task::spawn_blocking(move || admit::verify(&name, &bytes, &trust)).await;
+        let signed = Arc::new(verified.map_err(|error| refuse("verify")(error.to_string()))??);
+        let id = signed.release.id.clone();
+        if self.is_known(file, &signed).await {
+            return Ok(());
+        }
+        self.check_order(&signed).await.map_err(refuse("version"))?;
+        let held = self.shared.state.held(&id).await.map_err(store)?;
+        if let Some((_, why)) = held.iter().find(|(release, _)| *release == signed.release_digest) {
+            return self.hold_back(file, &signed, why).await;
+        }
+        let look = Arc::clone(&signed);
+        let compared = tokio::task::spawn_blocking(move || admit::compare(&look)).await;
+        let contents = compared.map_err(|error| refuse("component")(error.to_string()))??;
+        let grant = self.shared.state.grant(&id).await.map_err(store)?;
+        let now = self.shared.clock.now_ms();
+        let permissions = match admit::standing(&signed.release.permissions, signed.publisher(), grant.as_ref(), now).map_err(store)? {
+            Standing::Granted(permissions) => permissions,
+            Standing::Asks(asks) => {
+                self.wait_for_owner(file, &signed, &contents.kinds(), asks).await;
+                return Ok(());
+            }
+        };
+        let generation = self.shared.state.next_generation().await.map_err(store)?;
+        let plugin = PluginRef { id: id.clone(), version: signed.release.version.clone(), generation };
+        let terms = admit::terms(&permissions, &self.settings_of(&id));
+        let ready = admit::prepare(&self.shared.runtime, &signed, &contents, plugin, terms, now).await?;
+        self.check_names(&ready).await.map_err(refuse("tool names"))?;
+        self.publish(file, ready).await.map_err(store)
+    }
+
+    /// The very release that serves, or one that the owner switched off: nothing to do.
+    async fn is_known(&self, file: &str, signed: &Signed) -> bool {
+        let mut book = self.shared.book.lock().await;
+        let id = &signed.release.id;
+        book.files.insert(file.to_owned(), FileState::Plugin(id.clone()));
+        if book.switched_off.contains(id) {
+            let entry = book.plugins.entry(id.clone()).or_default();
+            entry.file = file.to_owned();
+            entry.describe(signed, &[]);
+            entry.stopped = Some(PluginState::Disabled { reason: format!("switched off; `skynet plugin enable {id}` switches it on") });
+            return true;
+        }
+        let Some(entry) = book.plugins.get_mut(id) else { return false };
+        let same = entry.serving.as_ref().is_some_and(|serving| serving.receipt.release == signed.release_digest);
+        if same {
+            entry.file = file.to_owned();
+            entry.waiting = None;
+            entry.stopped = None;
+        }
+        same
+    }
+
+    /// Older than what ran here, or other bytes under the same released version.
+    async fn check_order(&self, signed: &Signed) -> Result<(), String> {
+        let highest = self.shared.state.highest_version(&signed.release.id).await.map_err(|error| error.to_string())?;
+        version::check_rollback(highest.as_ref(), &signed.release.version).map_err(|error| error.to_string())?;
+        let Some(serving) = self.serving(&signed.release.id) else { return Ok(()) };
+        let same_version = serving.plugin().version == signed.release.version;
+        if same_version && signed.tier() == Tier::Registry {
+            return Err(format!(
+                "version {} of {} serves already and holds other bytes; a release never changes",
+                signed.release.version, signed.release.id
+            ));
+        }
+        Ok(())
+    }
+
+    async fn check_names(&self, ready: &Generation) -> Result<(), String> {
+        let shelf = self.shared.shelf.load_full();
+        let id = &ready.plugin().id;
+        let others: Vec<(String, PluginId)> = shelf
+            .generations
+            .values()
+            .filter(|other| other.plugin().id != *id)
+            .flat_map(|other| {
+                other.receipt.tools.iter().map(|tool| (naming::exposed_name(&other.plugin().id, &tool.name), other.plugin().id.clone()))
+            })
+            .collect();
+        for tool in &ready.receipt.tools {
+            let exposed = naming::exposed_name(id, &tool.name);
+            if let Some(collision) = naming::collision(others.iter().map(|(name, owner)| (name.as_str(), owner)), (&exposed, id)) {
+                return Err(collision.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// Durable first, then the swap.
+    async fn publish(&self, file: &str, ready: Generation) -> Result<(), StoreError> {
+        let plugin = ready.plugin().clone();
+        let detail = json!({ "release": ready.receipt.release, "component": ready.receipt.component, "signers": ready.receipt.signers, "trust": ready.receipt.trust });
+        self.record("admission", "host", &plugin.to_string(), "ok", detail).await?;
+        self.shared.state.publish(ready.receipt.clone()).await?;
+        let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
+        let mut book = self.shared.book.lock().await;
+        let entry = book.plugins.entry(plugin.id.clone()).or_default();
+        let replaced = entry.serving.as_ref().map(|old| old.plugin().generation);
+        entry.take(ready, file);
+        self.swap(&mut book);
+        drop(book);
+        tracing::info!(%plugin, "plugin serves");
+        self.tell(PluginEvent::Published { plugin: plugin.clone(), replaced });
+        if is_provider {
+            crate::refresh::ask_models(self, &plugin).await;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_owner(&self, file: &str, signed: &Signed, kinds: &[PluginKind], asks: Vec<String>) {
+        let id = signed.release.id.clone();
+        tracing::info!(plugin = %id, version = %signed.release.version, "it waits for the owner: skynet plugin grant {id}");
+        let mut book = self.shared.book.lock().await;
+        let entry = book.plugins.entry(id.clone()).or_default();
+        if entry.serving.is_none() {
+            entry.describe(signed, kinds);
+        }
+        entry.file = file.to_owned();
+        entry.stopped = None;
+        entry.waiting = Some(Waiting {
+            version: signed.release.version.clone(),
+            publisher: signed.publisher().to_owned(),
+            request: signed.release.permissions.clone(),
+            asks: asks.clone(),
+        });
+        drop(book);
+        self.tell(PluginEvent::Pending { id, version: signed.release.version.to_string(), asks });
+    }
+
+    /// A release that was rolled back stays back until the owner or a new file says otherwise.
+    async fn hold_back(&self, file: &str, signed: &Signed, why: &str) -> Result<(), Refusal> {
+        let mut book = self.shared.book.lock().await;
+        let entry = book.plugins.entry(signed.release.id.clone()).or_default();
+        entry.file = file.to_owned();
+        if entry.serving.is_none() {
+            entry.describe(signed, &[]);
+            entry.stopped = Some(PluginState::Sick { reason: why.to_owned() });
+        }
+        Ok(())
+    }
+
+    async fn gone(&self, file: &str) {
+        let mut book = self.shared.book.lock().await;
+        let Some(FileState::Plugin(id)) = book.files.remove(file) else { return };
+        let others = book.files_of(&id);
+        let Some(entry) = book.plugins.get_mut(&id) else { return };
+        if entry.file != file {
+            return;
+        }
+        if let Some(other) = others.first() {
+            // Another file holds the same plugin: read it again.
+            book.inbox.forget(other);
+            return;
+        }
+        entry.waiting = None;
+        entry.stopped = None;
+        drop(book);
+        self.withdraw(&id, "its file is gone from the plugins folder").await;
+    }
+
+    /// Takes a plugin out of service; state and receipts stay.
+    pub(crate) async fn withdraw(&self, id: &PluginId, reason: &str) {
+        if let Err(error) = self.shared.state.withdraw(id).await {
+            tracing::error!(plugin = %id, %error, "it could not be recorded that this plugin no longer serves");
+        }
+        let mut book = self.shared.book.lock().await;
+        let Some(entry) = book.plugins.get_mut(id) else { return };
+        let Some(served) = entry.serving.take() else { return };
+        self.swap(&mut book);
+        drop(book);
+        tracing::info!(plugin = %served.plugin(), %reason, "plugin no longer serves");
+        self.tell(PluginEvent::Withdrawn { plugin: served.plugin().clone(), reason: reason.to_owned() });
+    }
+
+    /// Too many faults: the last good release again, or nothing.
+    pub(crate) async fn break_off(&self, tripped: Tripped) {
+        let id = &tripped.plugin.id;
+        let Some(serving) = self.serving(id).filter(|serving| *serving.plugin() == tripped.plugin) else { return };
+        tracing::error!(plugin = %tripped.plugin, reason = %tripped.reason, "three faults in a minute; taking it out of service");
+        let back = self.step_back(&serving, &tripped.reason).await;
+        let to = match back {
+            Ok(to) => to,
+            Err(error) => {
+                tracing::error!(%error, "no former version could be put back");
+                None
+            }
+        };
+        if to.is_none() {
+            self.withdraw(id, "it failed three times in a minute").await;
+            let mut book = self.shared.book.lock().await;
+            if let Some(entry) = book.plugins.get_mut(id) {
+                entry.stopped = Some(PluginState::Sick { reason: tripped.reason.clone() });
+            }
+        }
+        self.tell(PluginEvent::RolledBack { from: tripped.plugin, to, reason: tripped.reason });
+    }
+
+    /// Puts the newest former release that may still serve in the place of this one,
+    /// and remembers that this one was put away.
+    pub(crate) async fn step_back(&self, from: &Generation, why: &str) -> Result<Option<PluginRef>, StoreError> {
+        let id = from.plugin().id.clone();
+        self.record("rollback", "host", &from.plugin().to_string(), "ok", json!({ "why": why })).await?;
+        self.shared.state.hold(&id, &from.receipt.release, why).await?;
+        let held = self.shared.state.held(&id).await?;
+        for receipt in self.shared.state.receipts(&id).await? {
+            if held.iter().any(|(release, _)| *release == receipt.release) {
+                continue;
+            }
+            match self.revive(&receipt).await {
+                Ok(generation) => {
+                    let to = generation.plugin().clone();
+                    self.shared.state.publish(receipt.clone()).await?;
+                    let mut book = self.shared.book.lock().await;
+                    let entry = book.plugins.entry(id).or_default();
+                    let file = entry.file.clone();
+                    entry.take(generation, &file);
+                    self.swap(&mut book);
+                    tracing::warn!(from = %from.plugin(), %to, "rolled back");
+                    return Ok(Some(to));
+                }
+                Err(Unfit::Reason(reason)) => tracing::info!(plugin = %receipt.plugin, %reason, "a former version cannot serve"),
+                Err(Unfit::Store(error)) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Entry {
+    /// This generation serves from now on.
+    fn take(&mut self, generation: Generation, file: &str) {
+        let release = Release::parse(generation.receipt.release_json.as_bytes());
+        self.request = release.map(|release| release.permissions).unwrap_or_default();
+        self.publisher = generation.receipt.signers.first().cloned().unwrap_or_default();
+        self.kinds = generation.receipt.kinds.clone();
+        self.summary = generation.receipt.summary.clone();
+        self.trust = generation.receipt.trust.clone();
+        self.file = file.to_owned();
+        self.waiting = None;
+        self.stopped = None;
+        self.serving = Some(Arc::new(generation));
+    }
+
+    fn describe(&mut self, signed: &Signed, kinds: &[PluginKind]) {
+        self.summary = naming::plain_line(&signed.release.summary, 300);
+        self.trust = signed.tier().to_string();
+        if !kinds.is_empty() {
+            self.kinds = kinds.to_vec();
+        }
+    }
+}
+
+/// The key of a receipt that is still trusted for this plugin.
+fn trusted_signer(receipt: &Receipt, trust: &TrustStore) -> Result<String, String> {
+    let id = &receipt.plugin.id;
+    for keyid in &receipt.signers {
+        let known = trust.keys.iter().find(|key| key.keyid.to_string() == *keyid);
+        if known.is_some_and(|key| key.revoked.is_none() && key.may_sign(id)) {
+            return Ok(keyid.clone());
+        }
+    }
+    Err(format!("none of its signing keys ({}) is trusted for it any more", receipt.signers.join(", ")))
+}

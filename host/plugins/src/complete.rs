@@ -1,0 +1,149 @@
+//! One completion: a store for its whole life, deltas through the sink.
+//!
+//! The stream that is given back owns the task that runs the guest: dropping it
+//! ends both, store and connections included.
+
+use crate::bindings::{from_guest, to_guest};
+use crate::fault;
+use crate::generation::Generation;
+use crate::imports::delta_sink::Sink;
+use crate::limits;
+use crate::runtime::{Ended, Runtime};
+use crate::store::CallLimits;
+use futures_util::stream;
+use skynet_core::ports::{CallContext, CompletionStream};
+use skynet_core::{Completion, CompletionItem, CompletionRequest, Delta, HostBug, ModelError, ModelInfo, PluginError};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use wasmtime::component::Resource;
+
+/// Ends the task when the stream is dropped.
+struct Running(JoinHandle<Result<Completion, ModelError>>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Reading {
+    deltas: mpsc::Receiver<Vec<Delta>>,
+    running: Running,
+    generation: Arc<Generation>,
+}
+
+/// Asks a model of this generation.
+pub(crate) fn complete(
+    runtime: Arc<Runtime>,
+    generation: Arc<Generation>,
+    request: CompletionRequest,
+    context: CallContext,
+) -> CompletionStream {
+    let (sink, deltas) = Sink::channel();
+    let task = tokio::spawn(run(runtime, Arc::clone(&generation), request, context, sink));
+    let reading = Reading { deltas, running: Running(task), generation };
+    Box::pin(stream::unfold(Some(reading), |reading| async move {
+        let mut reading = reading?;
+        match timeout(limits::STREAM_IDLE, reading.deltas.recv()).await {
+            Ok(Some(deltas)) => Some((Ok(CompletionItem::Deltas(deltas)), Some(reading))),
+            Ok(None) => Some((end(&mut reading).await, None)),
+            Err(_) => {
+                let silent = fault::timed_out(reading.generation.plugin(), "provider.complete (silence)", limits::STREAM_IDLE);
+                Some((Err(ModelError::Plugin(silent.into())), None))
+            }
+        }
+    }))
+}
+
+async fn end(reading: &mut Reading) -> Result<CompletionItem, ModelError> {
+    // The sink is closed, so the guest has returned or its store is being dropped.
+    match timeout(limits::CALL_WALL, &mut reading.running.0).await {
+        Ok(Ok(result)) => result.map(CompletionItem::End),
+        Ok(Err(_)) | Err(_) => {
+            let reason = format!("the task of a completion by {} broke off", reading.generation.plugin());
+            Err(PluginError::Bug(HostBug { place: "plugins/complete", reason }).into())
+        }
+    }
+}
+
+async fn run(
+    runtime: Arc<Runtime>,
+    generation: Arc<Generation>,
+    request: CompletionRequest,
+    context: CallContext,
+    sink: Sink,
+) -> Result<Completion, ModelError> {
+    let limits = CallLimits::stream(&generation.terms.permissions);
+    let request = to_guest::request(request, to_guest::context(&context, limits.wall));
+    let ended = runtime
+        .run(
+            &generation,
+            limits,
+            "provider.complete",
+            Box::new(move |call| {
+                Box::pin(async move {
+                    let indices = call.loaded.provider.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no provider interface"))?;
+                    let guest = indices.load(&mut *call.store, &call.instance)?;
+                    let sink = call.store.data_mut().table.push(sink)?;
+                    let borrowed = Resource::new_borrow(sink.rep());
+                    guest.call_complete(&mut *call.store, &request, borrowed).await
+                })
+            }),
+        )
+        .await;
+    answer(&generation, ended)
+}
+
+fn answer(
+    generation: &Generation,
+    ended: Ended<
+        Result<
+            crate::bindings::v0::exports::skynet::plugin::provider::Completion,
+            crate::bindings::v0::exports::skynet::plugin::provider::ProviderError,
+        >,
+    >,
+) -> Result<Completion, ModelError> {
+    match ended.result? {
+        Ok(completion) => Ok(from_guest::completion(completion)),
+        Err(error) => Err(remedied(generation, from_guest::provider_error(error), ended.notes)),
+    }
+}
+
+/// Adds what only the host knows: that a rule refused, or that a key is not set.
+fn remedied(generation: &Generation, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
+    if let Some(denial) = notes.denial {
+        return ModelError::Plugin(denial.into());
+    }
+    match (error, notes.missing_secret) {
+        (ModelError::Unauthorized(text), Some(secret)) => ModelError::Unauthorized(format!(
+            "{text}. The secret `{secret}` of {} is not set: put it into secrets.toml and restart, or run ./setup.sh with the key in the environment",
+            generation.plugin().id
+        )),
+        (error, _) => error,
+    }
+}
+
+/// Asks a provider for its models, with all its grants. `Err` says why in words.
+pub(crate) async fn models(runtime: &Runtime, generation: &Generation) -> Result<Vec<ModelInfo>, ModelError> {
+    let limits = CallLimits::call(&generation.terms.permissions);
+    let ended = runtime
+        .run(
+            generation,
+            limits,
+            "provider.models",
+            Box::new(move |call| {
+                Box::pin(async move {
+                    let indices = call.loaded.provider.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no provider interface"))?;
+                    let guest = indices.load(&mut *call.store, &call.instance)?;
+                    guest.call_models(&mut *call.store).await
+                })
+            }),
+        )
+        .await;
+    match ended.result? {
+        Ok(models) => Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect()),
+        Err(error) => Err(remedied(generation, from_guest::provider_error(error), ended.notes)),
+    }
+}

@@ -1,0 +1,88 @@
+//! One admitted release: what it may do, and its code once somebody needs it.
+//!
+//! Code is loaded at the first call, so that a thousand installed plugins cost
+//! nothing until they are used.
+
+use crate::bindings::v0::exports::skynet::plugin as guest;
+use crate::imports;
+use crate::limits;
+use crate::store::CallState;
+use skynet_core::PluginRef;
+use skynet_core::plugin::{PluginKind, Receipt};
+use skynet_policy::permission::Permissions;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre};
+
+/// Linked code and the places of its exports.
+pub(crate) struct Loaded {
+    pub(crate) pre: InstancePre<CallState>,
+    pub(crate) lifecycle: guest::lifecycle::GuestIndices,
+    pub(crate) tool: Option<guest::tool::GuestIndices>,
+    pub(crate) provider: Option<guest::provider::GuestIndices>,
+    pub(crate) channel: Option<guest::channel::GuestIndices>,
+    pub(crate) hook: Option<guest::hook::GuestIndices>,
+}
+
+impl Loaded {
+    /// Links a component with what these permissions allow. The error names the
+    /// import or export that does not fit.
+    pub(crate) fn link(engine: &Engine, component: &Component, kinds: &[PluginKind], permissions: &Permissions) -> Result<Self, String> {
+        let say = |error: wasmtime::Error| format!("{error:#}");
+        let pre = imports::link(engine, permissions).map_err(say)?.instantiate_pre(component).map_err(say)?;
+        let lifecycle = guest::lifecycle::GuestIndices::new(&pre).map_err(say)?;
+        let has = |kind: PluginKind| kinds.contains(&kind);
+        let tool = has(PluginKind::Tool).then(|| guest::tool::GuestIndices::new(&pre)).transpose().map_err(say)?;
+        let provider = has(PluginKind::Provider).then(|| guest::provider::GuestIndices::new(&pre)).transpose().map_err(say)?;
+        let channel = has(PluginKind::Channel).then(|| guest::channel::GuestIndices::new(&pre)).transpose().map_err(say)?;
+        let hook = has(PluginKind::Hook).then(|| guest::hook::GuestIndices::new(&pre)).transpose().map_err(say)?;
+        Ok(Self { pre, lifecycle, tool, provider, channel, hook })
+    }
+}
+
+/// What the owner configured for a plugin, and what it may do: replaced as a whole
+/// when either changes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Terms {
+    pub(crate) permissions: Arc<Permissions>,
+    pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// One admitted release in service.
+pub(crate) struct Generation {
+    pub(crate) receipt: Receipt,
+    pub(crate) terms: Terms,
+    pub(crate) loaded: OnceCell<Arc<Loaded>>,
+    faults: Mutex<VecDeque<u64>>,
+}
+
+impl std::fmt::Debug for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.receipt.plugin)
+    }
+}
+
+impl Generation {
+    pub(crate) fn new(receipt: Receipt, terms: Terms, loaded: Option<Arc<Loaded>>) -> Self {
+        Self { receipt, terms, loaded: loaded.map_or_else(OnceCell::new, |code| OnceCell::new_with(Some(code))), faults: Mutex::default() }
+    }
+
+    /// Whose code this is.
+    pub(crate) fn plugin(&self) -> &PluginRef {
+        &self.receipt.plugin
+    }
+
+    /// Counts a fault; `true` when there were so many in a minute that this
+    /// generation should not serve on.
+    pub(crate) fn count_fault(&self, now_ms: u64) -> bool {
+        let window = u64::try_from(limits::BREAKER_WINDOW.as_millis()).unwrap_or(u64::MAX);
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.push_back(now_ms);
+        while faults.front().is_some_and(|first| now_ms.saturating_sub(*first) >= window) {
+            faults.pop_front();
+        }
+        faults.len() >= limits::BREAKER_FAULTS
+    }
+}

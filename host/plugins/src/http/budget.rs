@@ -1,0 +1,70 @@
+//! How much of the network one call may use.
+
+use crate::limits;
+use skynet_core::Denial;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Counters of one call, shared by its requests.
+#[derive(Debug)]
+pub(crate) struct HttpBudget {
+    requests: AtomicU32,
+    sent: AtomicU64,
+    received: AtomicU64,
+    pub(crate) open: Arc<Semaphore>,
+    notes: Mutex<Notes>,
+}
+
+/// What the owner should be told when the call ends badly.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Notes {
+    /// The first refusal.
+    pub(crate) denial: Option<Denial>,
+    /// A credential that should have been added and is not set.
+    pub(crate) missing_secret: Option<String>,
+}
+
+impl Default for HttpBudget {
+    fn default() -> Self {
+        Self {
+            requests: AtomicU32::new(0),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            open: Arc::new(Semaphore::new(limits::HTTP_CONCURRENT)),
+            notes: Mutex::default(),
+        }
+    }
+}
+
+impl HttpBudget {
+    /// Counts one request; `false` when there were too many.
+    pub(crate) fn count_request(&self) -> bool {
+        self.requests.fetch_add(1, Ordering::Relaxed) < limits::HTTP_REQUESTS
+    }
+
+    /// Counts bytes of request bodies; `false` when there were too many.
+    pub(crate) fn count_sent(&self, bytes: usize) -> bool {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64) <= limits::HTTP_REQUEST_BYTES
+    }
+
+    /// Counts bytes of response bodies; `false` when there were too many.
+    pub(crate) fn count_received(&self, bytes: usize) -> bool {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64) <= limits::HTTP_RESPONSE_BYTES
+    }
+
+    /// Remembers a refusal, the first one.
+    pub(crate) fn note_denial(&self, denial: Denial) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).denial.get_or_insert(denial);
+    }
+
+    /// Remembers that a credential is not set.
+    pub(crate) fn note_missing_secret(&self, name: &str) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing_secret.get_or_insert_with(|| name.to_owned());
+    }
+
+    /// What was remembered.
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,48 @@
+//! wasi:http's question "send this": handed to the door with who asks.
+
+use super::budget::HttpBudget;
+use super::door::{Door, Errand};
+use skynet_core::PluginRef;
+use skynet_policy::permission::Permissions;
+use std::sync::Arc;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+/// The hooks of one store.
+pub(crate) struct Hooks {
+    pub(crate) door: Arc<Door>,
+    pub(crate) plugin: PluginRef,
+    pub(crate) permissions: Arc<Permissions>,
+    pub(crate) budget: Arc<HttpBudget>,
+}
+
+type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let errand = Errand {
+            plugin: self.plugin.clone(),
+            permissions: Arc::clone(&self.permissions),
+            budget: Arc::clone(&self.budget),
+            options: options.unwrap_or_default(),
+        };
+        let door = Arc::clone(&self.door);
+        Box::new(async move {
+            let response = door.send(errand, request).await?;
+            Ok((response, Box::new(async { Ok(()) }) as Box<dyn Future<Output = Result<(), Error>> + Send>))
+        })
+    }
+
+    // The door writes its own `host` header.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        crate::limits::BODY_CHUNK
+    }
+}

@@ -1,0 +1,131 @@
+//! The request that leaves, built anew from checked parts.
+//!
+//! Refuses to pass on what speaks to the connection and not to the server: framing,
+//! hop-by-hop and proxy headers. The host writes its own `host`, framing and
+//! credentials; a credential's header from the guest is dropped.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+const HOP_BY_HOP: [HeaderName; 11] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+    HeaderName::from_static("http2-settings"),
+];
+
+/// Whether the host alone may set this header of a request.
+fn is_ours(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name) || *name == header::HOST || *name == header::CONTENT_LENGTH || name.as_str().starts_with("proxy-")
+}
+
+/// The length that the guest declared, if it declared one well.
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    let text = value.to_str().ok()?;
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+/// Headers of the request that leaves. `host` is the checked authority.
+pub(crate) fn request_headers(guest: &HeaderMap, host: HeaderValue, credentials: &[(HeaderName, HeaderValue)]) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(guest.len() + 4);
+    headers.insert(header::HOST, host);
+    // Headers that a `connection` header names are hop-by-hop too (RFC 9110 §7.6.1).
+    let listed = guest.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let listed: Vec<String> = listed.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
+    for (name, value) in guest {
+        let is_credential = credentials.iter().any(|(credential, _)| credential == name);
+        if !is_ours(name) && !is_credential && !listed.iter().any(|hop| hop == name.as_str()) {
+            headers.append(name, value.clone());
+        }
+    }
+    for (name, value) in credentials {
+        let mut value = value.clone();
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    if !headers.contains_key(header::USER_AGENT) {
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("skynet/", env!("CARGO_PKG_VERSION"))));
+    }
+    if let Some(length) = declared_length(guest) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    headers
+}
+
+/// Takes out of a response what speaks to the connection.
+pub(crate) fn clean_response(headers: &mut HeaderMap) {
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(guest: &[(&str, &str)], credentials: &[(&str, &str)], leaves: &str) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in guest {
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
+        }
+        let credentials: Vec<_> =
+            credentials.iter().map(|(n, v)| (HeaderName::try_from(*n).unwrap(), HeaderValue::try_from(*v).unwrap())).collect();
+        let out = request_headers(&headers, HeaderValue::from_static("api.example.com"), &credentials);
+        let mut lines: Vec<String> =
+            out.iter().filter(|(n, _)| *n != header::USER_AGENT).map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        lines.sort();
+        assert_eq!(lines.join("\n"), leaves);
+    }
+
+    #[test]
+    fn ordinary_headers_pass_and_the_host_is_ours() {
+        check(
+            &[("accept", "a"), ("host", "evil.example"), ("x-a", "1"), ("x-a", "2")],
+            &[],
+            "accept: a\nhost: api.example.com\nx-a: 1\nx-a: 2",
+        );
+    }
+
+    #[test]
+    fn framing_and_hop_by_hop_headers_do_not_pass() {
+        let evil = [
+            ("transfer-encoding", "chunked"),
+            ("connection", "x-secret-hop, close"),
+            ("x-secret-hop", "1"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("expect", "100-continue"),
+            ("proxy-foo", "1"),
+            ("trailer", "x"),
+        ];
+        check(&evil, &[], "host: api.example.com");
+    }
+
+    #[test]
+    fn two_lengths_or_an_odd_one_are_no_length() {
+        check(&[("content-length", "5")], &[], "content-length: 5\nhost: api.example.com");
+        check(&[("content-length", "5"), ("content-length", "6")], &[], "host: api.example.com");
+        check(&[("content-length", "+5")], &[], "host: api.example.com");
+    }
+
+    #[test]
+    fn a_guest_cannot_bring_its_own_credential_where_ours_goes() {
+        check(
+            &[("authorization", "Bearer guest")],
+            &[("authorization", "Bearer ours")],
+            "authorization: Bearer ours\nhost: api.example.com",
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! The host's side of each interface that a plugin may import, one file each.
+//!
+//! `link` decides which of them a generation gets: what was not granted is not
+//! there, so a component that imports it fails at admission, by name.
+
+pub(crate) mod config;
+pub(crate) mod delta_sink;
+pub(crate) mod kv;
+pub(crate) mod log;
+pub(crate) mod secrets;
+
+use crate::bindings::v0::skynet::plugin as host;
+use crate::store::CallState;
+use skynet_policy::permission::Permissions;
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
+
+/// Makes the linker of one generation.
+pub(crate) fn link(engine: &Engine, permissions: &Permissions) -> wasmtime::Result<Linker<CallState>> {
+    let mut linker: Linker<CallState> = Linker::new(engine);
+    // Guest languages import far more of WASI than they use; all of it is there,
+    // over a context that holds nothing but what was granted.
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    host::types::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    host::log::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    host::config::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    host::secrets::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    host::delta_sink::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    if permissions.kv.is_some() {
+        host::kv::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    Ok(linker)
+}
+
+impl host::types::Host for CallState {}

@@ -1,0 +1,64 @@
+//! `skynet:plugin/kv`: a plugin's own small store. Linked only when granted; the
+//! quota is checked by the store in the transaction that writes.
+
+use crate::bindings::v0::skynet::plugin::kv::{Host, KvError};
+use crate::store::CallState;
+use skynet_core::StoreError;
+use skynet_core::ports::KvQuota;
+
+/// Longest key: it is a name, not data.
+const KEY_BYTES: usize = 256;
+/// Largest value: more belongs in a file.
+const VALUE_BYTES: usize = 1024 * 1024;
+/// Keys given in one answer.
+const KEYS: u32 = 1000;
+
+fn check_key(key: &str) -> Result<(), KvError> {
+    let legal = !key.is_empty() && key.len() <= KEY_BYTES && !key.chars().any(char::is_control);
+    if legal { Ok(()) } else { Err(KvError::InvalidKey(format!("a key has 1 to {KEY_BYTES} bytes and no control characters"))) }
+}
+
+fn failed(error: StoreError) -> KvError {
+    match error {
+        StoreError::Quota(which) => KvError::QuotaExceeded(which),
+        other => {
+            tracing::error!(error = %other, "key-value store");
+            KvError::Unavailable("the host's store did not answer".into())
+        }
+    }
+}
+
+impl Host for CallState {
+    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, KvError>> {
+        if let Err(error) = check_key(&key) {
+            return Ok(Err(error));
+        }
+        Ok(self.reach.state.kv_get(&self.reach.plugin.id, &key).await.map_err(failed))
+    }
+
+    async fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), KvError>> {
+        if let Err(error) = check_key(&key) {
+            return Ok(Err(error));
+        }
+        if value.len() > VALUE_BYTES {
+            return Ok(Err(KvError::QuotaExceeded(format!("a value has at most {VALUE_BYTES} bytes"))));
+        }
+        let Some(rule) = self.reach.permissions.kv.as_ref() else {
+            return Ok(Err(KvError::Unavailable("not granted".into())));
+        };
+        let quota = KvQuota { bytes: rule.bytes, keys: rule.keys };
+        Ok(self.reach.state.kv_set(&self.reach.plugin.id, &key, value, quota).await.map_err(failed))
+    }
+
+    async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), KvError>> {
+        if let Err(error) = check_key(&key) {
+            return Ok(Err(error));
+        }
+        Ok(self.reach.state.kv_delete(&self.reach.plugin.id, &key).await.map_err(failed))
+    }
+
+    async fn keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> wasmtime::Result<Result<Vec<String>, KvError>> {
+        let id = &self.reach.plugin.id;
+        Ok(self.reach.state.kv_keys(id, &prefix, after.as_deref(), limit.min(KEYS)).await.map_err(failed))
+    }
+}

@@ -1,0 +1,58 @@
+//! One tool call: a fresh store, `tool.call`, an outcome.
+
+use crate::bindings::{from_guest, to_guest};
+use crate::fault;
+use crate::generation::Generation;
+use crate::runtime::Runtime;
+use crate::store::CallLimits;
+use serde_json::Value;
+use skynet_core::ports::CallContext;
+use skynet_core::{PluginError, ToolError, ToolOutcome};
+
+/// Calls tool `name` of this generation.
+pub(crate) async fn call(
+    runtime: &Runtime,
+    generation: &Generation,
+    name: &str,
+    arguments: &Value,
+    context: CallContext,
+) -> Result<ToolOutcome, PluginError> {
+    let limits = CallLimits::call(&generation.terms.permissions);
+    let guest_context = to_guest::context(&context, limits.wall);
+    let during = format!("tool.call {name}");
+    let (name, arguments) = (name.to_owned(), arguments.to_string());
+    let answer = runtime.run(
+        generation,
+        limits,
+        &during,
+        Box::new(move |call| {
+            Box::pin(async move {
+                let indices = call.loaded.tool.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no tool interface"))?;
+                let guest = indices.load(&mut *call.store, &call.instance)?;
+                guest.call_call(&mut *call.store, &name, &arguments, &guest_context).await
+            })
+        }),
+    );
+    let ended = answer.await;
+    match ended.result? {
+        Ok(outcome) => checked(generation, &during, from_guest::outcome(outcome)),
+        Err(error) => {
+            let error = from_guest::tool_error(error);
+            // The guest saw an error of its HTTP library; the owner should see the rule.
+            match (ended.notes.denial, &error) {
+                (Some(denial), ToolError::Denied(_) | ToolError::Failed(_) | ToolError::Unavailable(_)) => Err(denial.into()),
+                _ => Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Structured content must be what the tool's own schema calls for: an object.
+fn checked(generation: &Generation, during: &str, outcome: ToolOutcome) -> Result<ToolOutcome, PluginError> {
+    match &outcome.structured {
+        Some(value) if !value.is_object() => {
+            Err(fault::bad_answer(generation.plugin(), during, "its structured answer is no JSON object".into()).into())
+        }
+        _ => Ok(outcome),
+    }
+}

@@ -1,0 +1,135 @@
+//! Every limit of a guest call, with its reason. A plugin's grant may raise the
+//! ones that `skynet-policy` lists as raisable, up to the engine's own bounds.
+
+use std::time::Duration;
+
+/// One epoch. Short enough that a spinning guest yields its thread before anybody
+/// notices, long enough that the ticker costs nothing (100 wake-ups a second).
+pub(crate) const EPOCH: Duration = Duration::from_millis(10);
+
+/// Guest CPU of one tool, hook or channel call. Tools compute little; one that
+/// needs more asks for it in its manifest.
+pub(crate) const CALL_CPU: Duration = Duration::from_secs(2);
+/// Wall time of one tool, hook or channel call, waiting for the network included.
+pub(crate) const CALL_WALL: Duration = Duration::from_secs(30);
+/// Guest CPU of one completion: parsing a long stream.
+pub(crate) const STREAM_CPU: Duration = Duration::from_secs(10);
+/// Wall time of one completion. Reasoning models think for minutes.
+pub(crate) const STREAM_WALL: Duration = Duration::from_secs(600);
+/// Guest CPU of `describe`, `tools` and the like at admission: they return tables.
+pub(crate) const PROBE_CPU: Duration = Duration::from_secs(1);
+/// Wall time of a probe. Nothing is granted, so there is nothing to wait for.
+pub(crate) const PROBE_WALL: Duration = Duration::from_secs(5);
+
+/// Linear memory of one store, all memories summed.
+pub(crate) const MEMORY: usize = 64 * 1024 * 1024;
+/// The most that a grant can raise `MEMORY` to: a small language model fits.
+pub(crate) const MEMORY_CEILING: usize = 1024 * 1024 * 1024;
+/// Table elements of one store, all tables summed: an interpreter needs 10,000.
+pub(crate) const TABLE_ELEMENTS: usize = 20_000;
+/// Core instances, tables and memories of one component: an adapter and a few
+/// modules; a hundred is an attack on the pool.
+pub(crate) const CORE_INSTANCES: u32 = 64;
+/// See `CORE_INSTANCES`.
+pub(crate) const TABLES: u32 = 16;
+/// See `CORE_INSTANCES`.
+pub(crate) const MEMORIES: u32 = 4;
+
+/// Bytes that one host call may copy out of a guest. A tool's answer is text.
+pub(crate) const HOSTCALL_BYTES: usize = 4 * 1024 * 1024;
+/// The same for a completion: a request's images do not pass here, deltas do.
+pub(crate) const STREAM_HOSTCALL_BYTES: usize = 8 * 1024 * 1024;
+/// Component-model handles of one store. The engine's default is 100,000.
+pub(crate) const HANDLES: usize = 4096;
+/// Host resources of one store: streams, requests, descriptors.
+pub(crate) const RESOURCES: usize = 4096;
+/// Bytes that one request for random numbers may ask for.
+pub(crate) const RANDOM_BYTES: u64 = 64 * 1024;
+/// Bytes of one header collection, measured in memory.
+pub(crate) const HEADER_BYTES: usize = 64 * 1024;
+/// Bytes of one write to a request body.
+pub(crate) const BODY_CHUNK: usize = 64 * 1024;
+/// Bytes kept of stdout and stderr together; the rest is dropped and said so.
+pub(crate) const STDIO_BYTES: usize = 64 * 1024;
+/// Characters of one log line.
+pub(crate) const LOG_LINE: usize = 4096;
+/// Log lines of one call; more are counted, not kept.
+pub(crate) const LOG_LINES: u32 = 1000;
+
+/// Wasm stack of a guest.
+pub(crate) const WASM_STACK: usize = 512 * 1024;
+/// The whole fibre; what is above `WASM_STACK` is for host functions, whose
+/// overflow would end the process.
+pub(crate) const ASYNC_STACK: usize = 2 * 1024 * 1024;
+
+/// Calls that run at once, completions included. Each takes one pool slot.
+pub(crate) const CONCURRENT_CALLS: usize = 64;
+/// How long a call waits for a slot before it is told that the host is busy.
+pub(crate) const SLOT_WAIT: Duration = Duration::from_secs(10);
+/// Bytes of a memory that stay resident in a free slot. Measured: worth 2 to 3
+/// times on a fresh call, and the only setting that scales over threads.
+pub(crate) const KEEP_RESIDENT: usize = 2 * 1024 * 1024;
+/// Slots kept warm. More costs resident memory at idle.
+pub(crate) const WARM_SLOTS: u32 = 16;
+
+/// Deltas on their way from a guest to the turn, in lists. Full means that the
+/// guest waits: that is the backpressure.
+pub(crate) const DELTA_QUEUE: usize = 32;
+/// Bytes of one list of deltas.
+pub(crate) const DELTA_BYTES: usize = 1024 * 1024;
+/// Silence of a provider before the host gives up on it.
+pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(180);
+
+/// Compiling one component: CPU seconds of the child.
+pub const COMPILE_CPU_SECONDS: u64 = 300;
+/// Compiling one component: wall time.
+pub(crate) const COMPILE_WALL: Duration = Duration::from_secs(300);
+/// Address space of the compiling child: an interpreter of 20 MB needs 400 MB.
+pub const COMPILE_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
+
+/// A file must look the same for so long before it is read.
+pub(crate) const SETTLE: Duration = Duration::from_millis(300);
+/// Files in the inbox. More is a folder that was not meant to be one.
+pub(crate) const INBOX_FILES: usize = 10_000;
+
+/// Faults of one generation within `BREAKER_WINDOW` that take it out of service.
+pub(crate) const BREAKER_FAULTS: usize = 3;
+/// See `BREAKER_FAULTS`.
+pub(crate) const BREAKER_WINDOW: Duration = Duration::from_secs(60);
+
+/// Tools of one plugin.
+pub(crate) const TOOLS: usize = 256;
+/// Models of one provider.
+pub(crate) const MODELS: usize = 1000;
+/// Bytes of a description for the model.
+pub(crate) const DESCRIPTION_BYTES: usize = 4096;
+/// Bytes of one JSON Schema.
+pub(crate) const SCHEMA_BYTES: usize = 64 * 1024;
+
+/// Functions in a component, all modules summed. A JavaScript engine has 30,000.
+pub(crate) const FUNCTIONS: u64 = 200_000;
+/// Types, imports, exports and instances of a component, each kind summed.
+pub(crate) const ITEMS: u64 = 100_000;
+/// Components and modules inside one another.
+pub(crate) const NESTING: u32 = 8;
+
+/// Requests of one call that are open at once.
+pub(crate) const HTTP_CONCURRENT: usize = 4;
+/// Requests of one call.
+pub(crate) const HTTP_REQUESTS: u32 = 32;
+/// Bytes of all request bodies of a call.
+pub(crate) const HTTP_REQUEST_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes of all response bodies of a call.
+pub(crate) const HTTP_RESPONSE_BYTES: u64 = 32 * 1024 * 1024;
+/// Connections of the whole host.
+pub(crate) const HTTP_CONNECTIONS: usize = 256;
+/// Resolving, connecting and TLS together.
+pub(crate) const HTTP_CONNECT: Duration = Duration::from_secs(10);
+/// From the request to the first byte. A model server loads its model here.
+pub(crate) const HTTP_FIRST_BYTE: Duration = Duration::from_secs(300);
+/// Between two pieces of a body.
+pub(crate) const HTTP_IDLE: Duration = Duration::from_secs(120);
+/// Idle connections are closed after this.
+pub(crate) const HTTP_KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// Idle connections kept per destination and plugin.
+pub(crate) const HTTP_KEEP_PER_KEY: usize = 4;

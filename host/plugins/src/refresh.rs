@@ -1,0 +1,77 @@
+//! Which models each provider offers: asked after it was admitted, again after its
+//! terms changed, and from time to time, since servers come and go.
+
+use crate::complete;
+use crate::generation::Generation;
+use crate::host::PluginHost;
+use skynet_core::plugin::PluginKind;
+use skynet_core::{ModelError, PluginRef};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// While a provider has no model: soon enough that a server that was started is
+/// found before its owner wonders.
+const EAGER: Duration = Duration::from_secs(30);
+
+/// Rounds of `EAGER` between two looks at a provider that has models.
+const PATIENT_ROUNDS: u32 = 20;
+
+/// The task that asks again.
+pub(crate) struct Refresher(JoinHandle<()>);
+
+impl Refresher {
+    pub(crate) fn start(host: PluginHost) -> Self {
+        Self(tokio::spawn(async move {
+            let mut round: u32 = 0;
+            loop {
+                host.shared.clock.sleep(EAGER).await;
+                round = round.wrapping_add(1);
+                let shelf = host.shared.shelf.load_full();
+                for generation in shelf.generations.values() {
+                    let due = generation.receipt.models.is_empty() || round.is_multiple_of(PATIENT_ROUNDS);
+                    if due && generation.receipt.kinds.contains(&PluginKind::Provider) {
+                        ask_models(&host, generation.plugin()).await;
+                    }
+                }
+            }
+        }))
+    }
+
+    pub(crate) fn stop(self) {
+        self.0.abort();
+    }
+}
+
+/// Asks a provider that serves, and publishes the answer if it is news.
+pub(crate) async fn ask_models(host: &PluginHost, plugin: &PluginRef) {
+    let Some(generation) = host.serving(&plugin.id).filter(|serving| serving.plugin() == plugin) else { return };
+    let models = match complete::models(&host.shared.runtime, &generation).await {
+        Ok(models) => models,
+        Err(ModelError::Unavailable { message, .. }) if !generation.receipt.models.is_empty() => {
+            tracing::debug!(%plugin, %message, "models");
+            return;
+        }
+        Err(error) => {
+            tracing::info!(%plugin, reason = %error, "this provider offers no model for now");
+            Vec::new()
+        }
+    };
+    if models == generation.receipt.models {
+        return;
+    }
+    let mut receipt = generation.receipt.clone();
+    receipt.models = models;
+    if let Err(error) = host.shared.state.publish(receipt.clone()).await {
+        tracing::error!(%plugin, %error, "the list of models could not be stored");
+        return;
+    }
+    let mut book = host.shared.book.lock().await;
+    let Some(entry) = book.plugins.get_mut(&plugin.id) else { return };
+    // Something newer may have been published meanwhile.
+    let current = entry.serving.as_ref().is_some_and(|serving| serving.plugin() == plugin);
+    if current {
+        let loaded = generation.loaded.get().cloned();
+        entry.serving = Some(std::sync::Arc::new(Generation::new(receipt, generation.terms.clone(), loaded)));
+        host.swap(&mut book);
+    }
+}

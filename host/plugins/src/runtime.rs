@@ -1,0 +1,216 @@
+//! What every guest call goes through: a slot, loaded code, a fresh store, a wall
+//! clock, and an explanation of how it ended.
+//!
+//! Owns the engine and everything that calls share. A store lives inside `run` and
+//! never outlives it, however it ends: return, trap, time-out, drop of the future.
+
+use crate::artifact_cache::ArtifactCache;
+use crate::blobs::Blobs;
+use crate::compile::{CompileError, Compiler};
+use crate::engine::{self, Allocator};
+use crate::fault;
+use crate::generation::{Generation, Loaded, Terms};
+use crate::http::budget::{HttpBudget, Notes};
+use crate::http::door::Door;
+use crate::http::hooks::Hooks;
+use crate::limiter::ProcessMemory;
+use crate::limits;
+use crate::stdio::Stdio;
+use crate::store::{self, CallLimits, CallState, Reach, Root};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use skynet_core::plugin::PluginKind;
+use skynet_core::ports::{Clock, PluginStore};
+use skynet_core::secret::Secrets;
+use skynet_core::{GuestFault, HostBug, PluginError, PluginRef};
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use wasmtime::component::{Component, Instance};
+use wasmtime::{Engine, Store};
+
+/// A generation that should no longer serve.
+#[derive(Debug, Clone)]
+pub(crate) struct Tripped {
+    pub(crate) plugin: PluginRef,
+    pub(crate) reason: String,
+}
+
+/// Shared by all calls of the process.
+pub(crate) struct Runtime {
+    pub(crate) engine: Engine,
+    pub(crate) allocator: Allocator,
+    pub(crate) process: Arc<ProcessMemory>,
+    pub(crate) roots: BTreeMap<String, Root>,
+    pub(crate) door: Arc<Door>,
+    pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) state: Arc<dyn PluginStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) blobs: Blobs,
+    pub(crate) artifacts: ArtifactCache,
+    pub(crate) compiler: Arc<dyn Compiler>,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) tripped: mpsc::UnboundedSender<Tripped>,
+}
+
+/// What a guest call works with.
+pub(crate) struct Call<'a> {
+    pub(crate) store: &'a mut Store<CallState>,
+    pub(crate) instance: Instance,
+    pub(crate) loaded: &'a Loaded,
+}
+
+/// A guest call's body.
+pub(crate) type Body<R> = Box<dyn for<'a> FnOnce(Call<'a>) -> BoxFuture<'a, wasmtime::Result<R>> + Send>;
+
+/// How a guest call ended, and what the door noted meanwhile.
+pub(crate) struct Ended<R> {
+    pub(crate) result: Result<R, PluginError>,
+    pub(crate) notes: Notes,
+}
+
+/// Makes the engine and starts its clock.
+pub(crate) fn start_engine() -> Result<(Engine, Allocator), HostBug> {
+    let (engine, allocator) = engine::serving_engine()?;
+    engine::start_ticker(&engine)?;
+    Ok((engine, allocator))
+}
+
+impl Runtime {
+    /// Native code of a component: from the cache, else compiled from its bytes.
+    pub(crate) async fn component(&self, digest: &str) -> Result<Component, CompileError> {
+        if let Some(component) = self.artifacts.get(&self.engine, digest) {
+            return Ok(component);
+        }
+        let bytes = self.blobs.get(digest).map_err(|error| CompileError::Broken(error.to_string()))?;
+        let compiling = timeout(limits::COMPILE_WALL, self.compiler.compile(bytes)).await;
+        let artifact = compiling.map_err(|_| CompileError::OverLimit(format!("more than {} s", limits::COMPILE_WALL.as_secs())))??;
+        self.artifacts.put(digest, &artifact).map_err(|error| CompileError::Broken(format!("the artifact could not be kept: {error}")))?;
+        let gone = || CompileError::Broken("the artifact that was just written could not be loaded".into());
+        self.artifacts.get(&self.engine, digest).ok_or_else(gone)
+    }
+
+    /// The linked code of a generation, loaded now if it was not.
+    pub(crate) async fn loaded(&self, generation: &Generation) -> Result<Arc<Loaded>, PluginError> {
+        let load = || async {
+            let bug = |reason: String| PluginError::Bug(HostBug { place: "plugins/runtime", reason });
+            let component = self.component(&generation.receipt.component).await.map_err(|error| bug(error.to_string()))?;
+            let kinds: &[PluginKind] = &generation.receipt.kinds;
+            let loaded = Loaded::link(&self.engine, &component, kinds, &generation.terms.permissions).map_err(bug)?;
+            Ok(Arc::new(loaded))
+        };
+        generation.loaded.get_or_try_init(load).await.cloned()
+    }
+
+    fn open(&self, plugin: &PluginRef, terms: &Terms, call: CallLimits) -> Result<(Store<CallState>, Stdio, Arc<HttpBudget>), HostBug> {
+        let budget = Arc::new(HttpBudget::default());
+        let hooks = Hooks {
+            door: Arc::clone(&self.door),
+            plugin: plugin.clone(),
+            permissions: Arc::clone(&terms.permissions),
+            budget: Arc::clone(&budget),
+        };
+        let reach = Reach {
+            plugin: plugin.clone(),
+            permissions: Arc::clone(&terms.permissions),
+            settings: Arc::clone(&terms.settings),
+            secrets: Arc::clone(&self.secrets),
+            state: Arc::clone(&self.state),
+            log_lines: 0,
+        };
+        let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, call, hooks, reach)?;
+        Ok((store, stdio, budget))
+    }
+
+    /// Runs `body` in a store made for it. The caller holds no slot yet.
+    pub(crate) async fn run<R: Send + 'static>(&self, generation: &Generation, call: CallLimits, during: &str, body: Body<R>) -> Ended<R> {
+        let loaded = match self.loaded(generation).await {
+            Ok(loaded) => loaded,
+            Err(error) => return Ended { result: Err(error), notes: Notes::default() },
+        };
+        let ended = self.run_loaded(generation.plugin(), &generation.terms, &loaded, call, during, body).await;
+        if let Err(PluginError::Fault(fault)) = &ended.result {
+            self.count_fault(generation, fault);
+        }
+        ended
+    }
+
+    /// The same for code that no generation has yet: at admission.
+    pub(crate) async fn run_loaded<R: Send + 'static>(
+        &self,
+        plugin: &PluginRef,
+        terms: &Terms,
+        loaded: &Loaded,
+        call: CallLimits,
+        during: &str,
+        body: Body<R>,
+    ) -> Ended<R> {
+        let slot = timeout(limits::SLOT_WAIT, self.slots.acquire()).await;
+        let Ok(Ok(_slot)) = slot else {
+            let busy = format!("{} plugin calls are running", limits::CONCURRENT_CALLS);
+            return Ended { result: Err(PluginError::Busy(busy)), notes: Notes::default() };
+        };
+        let (mut store, stdio, budget) = match self.open(plugin, terms, call) {
+            Ok(opened) => opened,
+            Err(bug) => return Ended { result: Err(bug.into()), notes: Notes::default() },
+        };
+        let guarded = AssertUnwindSafe(guest_call(plugin, during, loaded, &mut store, &stdio, body)).catch_unwind();
+        let result = match timeout(call.wall, guarded).await {
+            Err(_) => Err(fault::timed_out(plugin, during, call.wall).into()),
+            Ok(Err(_panic)) => {
+                let reason = format!("a host function panicked while {plugin} was in {during}");
+                Err(PluginError::Bug(HostBug { place: "plugins/runtime", reason }))
+            }
+            Ok(Ok(result)) => result,
+        };
+        drop(store);
+        report_output(plugin, &stdio, result.is_err());
+        Ended { result, notes: budget.notes() }
+    }
+
+    pub(crate) fn count_fault(&self, generation: &Generation, fault: &GuestFault) {
+        tracing::warn!(plugin = %generation.plugin(), during = %fault.during, kind = ?fault.kind, reason = %fault.reason, "guest fault");
+        if generation.count_fault(self.clock.now_ms()) {
+            // The receiver is gone only while the host shuts down.
+            let _ = self.tripped.send(Tripped { plugin: generation.plugin().clone(), reason: fault.to_string() });
+        }
+    }
+}
+
+async fn guest_call<R: Send + 'static>(
+    plugin: &PluginRef,
+    during: &str,
+    loaded: &Loaded,
+    store: &mut Store<CallState>,
+    stdio: &Stdio,
+    body: Body<R>,
+) -> Result<R, PluginError> {
+    let instance = match loaded.pre.instantiate_async(&mut *store).await {
+        Ok(instance) => instance,
+        Err(error) if is_full_pool(&error) => return Err(PluginError::Busy("no instance slot is free".into())),
+        Err(error) => return Err(fault::not_started(plugin, &error, &stdio.take().0).into()),
+    };
+    let call = Call { store, instance, loaded };
+    body(call).await.map_err(|error| fault::explain(plugin, during, &error, &stdio.take().0).into())
+}
+
+fn is_full_pool(error: &wasmtime::Error) -> bool {
+    error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>().is_some()
+}
+
+fn report_output(plugin: &PluginRef, stdio: &Stdio, failed: bool) {
+    let (text, dropped) = stdio.take();
+    for line in text.lines().filter(|line| !line.trim().is_empty()).take(100) {
+        let line = skynet_policy::naming::plain_line(line, limits::LOG_LINE);
+        if failed {
+            tracing::warn!(%plugin, guest = true, "{line}");
+        } else {
+            tracing::debug!(%plugin, guest = true, "{line}");
+        }
+    }
+    if dropped > 0 {
+        tracing::warn!(%plugin, "{dropped} bytes of output were dropped; the limit is {}", limits::STDIO_BYTES);
+    }
+}

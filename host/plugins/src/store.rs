@@ -1,0 +1,147 @@
+//! The state behind one guest call: built for it, dropped with it.
+//!
+//! Owns: what a call can reach, decided from its generation's effective
+//! permissions and nothing else. Refuses: inherited environment, arguments,
+//! stdin, sockets, name look-ups; reuse.
+
+use crate::budget;
+use crate::http::hooks::Hooks;
+use crate::limiter::{Limiter, ProcessMemory};
+use crate::limits;
+use crate::stdio::Stdio;
+use skynet_core::ports::PluginStore;
+use skynet_core::secret::Secrets;
+use skynet_core::{HostBug, PluginRef};
+use skynet_policy::permission::{Access, Permissions};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// A folder that the owner named in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// Absolute.
+    pub path: PathBuf,
+    /// Whether a grant may allow writing.
+    pub writable: bool,
+}
+
+/// How much one call may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallLimits {
+    pub(crate) cpu: Duration,
+    pub(crate) wall: Duration,
+    pub(crate) memory: usize,
+    pub(crate) hostcall_bytes: usize,
+}
+
+impl CallLimits {
+    /// Of a tool, hook or channel call.
+    pub(crate) fn call(permissions: &Permissions) -> Self {
+        Self::raised(permissions, limits::CALL_CPU, limits::CALL_WALL, limits::HOSTCALL_BYTES)
+    }
+
+    /// Of a completion.
+    pub(crate) fn stream(permissions: &Permissions) -> Self {
+        Self::raised(permissions, limits::STREAM_CPU, limits::STREAM_WALL, limits::STREAM_HOSTCALL_BYTES)
+    }
+
+    /// Of a look at a component that nobody trusts yet.
+    pub(crate) fn probe(permissions: &Permissions) -> Self {
+        let memory = Self::call(permissions).memory;
+        Self { cpu: limits::PROBE_CPU, wall: limits::PROBE_WALL, memory, hostcall_bytes: limits::HOSTCALL_BYTES }
+    }
+
+    fn raised(permissions: &Permissions, cpu: Duration, wall: Duration, hostcall_bytes: usize) -> Self {
+        let asked = &permissions.limits;
+        let memory = asked.memory_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(limits::MEMORY);
+        Self {
+            cpu: asked.cpu_ms.map_or(cpu, Duration::from_millis).max(cpu),
+            wall: asked.wall_ms.map_or(wall, Duration::from_millis).max(wall),
+            memory: memory.clamp(limits::MEMORY, limits::MEMORY_CEILING),
+            hostcall_bytes,
+        }
+    }
+}
+
+/// What the imports of a call may touch.
+pub(crate) struct Reach {
+    pub(crate) plugin: PluginRef,
+    pub(crate) permissions: Arc<Permissions>,
+    pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
+    pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) state: Arc<dyn PluginStore>,
+    pub(crate) log_lines: u32,
+}
+
+/// The data of a store.
+pub(crate) struct CallState {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    pub(crate) table: ResourceTable,
+    limiter: Limiter,
+    pub(crate) hooks: Hooks,
+    pub(crate) reach: Reach,
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for CallState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+fn wasi_context(permissions: &Permissions, roots: &BTreeMap<String, Root>, stdio: &Stdio) -> Result<WasiCtx, HostBug> {
+    let mut builder = WasiCtxBuilder::new();
+    builder.stdout(stdio.clone()).stderr(stdio.clone()).max_random_size(limits::RANDOM_BYTES);
+    builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    for rule in &permissions.fs {
+        let Some(root) = roots.get(&rule.root) else { continue };
+        let writes = rule.access == Access::Write && root.writable;
+        let perms = if writes { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        let is_folder = std::fs::symlink_metadata(&root.path).is_ok_and(|meta| meta.is_dir());
+        if !is_folder {
+            tracing::warn!(root = %rule.root, path = %root.path.display(), "a granted root is no folder; the plugin does not get it");
+            continue;
+        }
+        builder.preopened_dir(&root.path, format!("/{}", rule.root), perms).map_err(|error| HostBug {
+            place: "plugins/store",
+            reason: format!("root `{}` at {} could not be opened: {error}", rule.root, root.path.display()),
+        })?;
+    }
+    Ok(builder.build())
+}
+
+/// Makes the store of one call.
+pub(crate) fn open(
+    engine: &Engine,
+    process: &Arc<ProcessMemory>,
+    roots: &BTreeMap<String, Root>,
+    call: CallLimits,
+    hooks: Hooks,
+    reach: Reach,
+) -> Result<(Store<CallState>, Stdio), HostBug> {
+    let stdio = Stdio::default();
+    let wasi = wasi_context(&reach.permissions, roots, &stdio)?;
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(limits::HEADER_BYTES);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(limits::RESOURCES);
+    let limiter = Limiter::new(Arc::clone(process), call.memory);
+    let mut store = Store::new(engine, CallState { wasi, http, table, limiter, hooks, reach });
+    store.limiter(|state| &mut state.limiter);
+    store.set_hostcall_fuel(call.hostcall_bytes);
+    store.set_max_component_handles(limits::HANDLES);
+    budget::arm(&mut store, call.cpu);
+    Ok((store, stdio))
+}

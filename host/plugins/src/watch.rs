@@ -1,0 +1,24 @@
+//! File events as hints: each makes the next look at the folder come sooner. The
+//! scan stays the truth, so a watcher that cannot start or goes deaf costs seconds.
+
+use crate::host::PluginHost;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::path::Path;
+
+/// Watches while the result lives.
+pub(crate) fn watch(folder: &Path, host: &PluginHost) -> Option<RecommendedWatcher> {
+    let host = host.clone();
+    let started = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            host.look_now();
+        }
+    });
+    let watching = started.and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
+    match watching {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::info!(%error, "no file events here; the plugins folder is scanned every few seconds");
+            None
+        }
+    }
+}
