@@ -1,1 +1,34 @@
 //! The turn loop: one implementation for every path.
+//!
+//! Owns: the queue of each session, the prompt, the choice of model and its
+//! fallbacks, the dispatch of tool calls, the chat commands, and what of a turn is
+//! written down and when. Refuses: I/O of its own. Models, tools, storage and time
+//! come through the ports of `skynet-core`.
+//!
+//! A turn walks: `agent` (admission) → `desk` (queue) → `turn` → `prepare` →
+//! `context` and `prompt` → `ask` and `route` → `answer` → `dispatch` → `ledger`.
+
+mod agent;
+mod answer;
+mod ask;
+mod commands;
+mod context;
+mod desk;
+mod dispatch;
+mod effort;
+mod emit;
+mod guard;
+mod ledger;
+pub mod limits;
+mod prepare;
+pub mod prompt;
+mod recover;
+mod request;
+mod result;
+mod route;
+mod schema;
+mod stop;
+mod turn;
+
+pub use agent::{ActiveTurn, Agent, Ports, Settings, UnknownModel};
+pub use request::{SubmitError, Submitted, TurnInput, TurnRequest};

@@ -87,7 +87,7 @@ impl PluginAdmin for PluginHost {
             "publisher": entry.publisher,
             "asks": entry.request.sentences(),
             "request": entry.request,
-            "waiting": entry.waiting.as_ref().map(|waiting| json!({ "version": waiting.version.to_string(), "publisher": waiting.publisher, "asks": waiting.asks })),
+            "waiting": entry.waiting.as_ref().map(|waiting| json!({ "version": waiting.version.to_string(), "publisher": waiting.publisher, "request": waiting.request, "asks": waiting.asks })),
             "grant": stored,
             "may": effective,
             "receipt": entry.serving.as_ref().map(|serving| json!({

@@ -4,7 +4,6 @@
 //! the component parsed; declared against actual imports, WIT range, permissions,
 //! compile, link, probe. Nothing here changes what serves: that is `host`'s step.
 
-use crate::blobs;
 use crate::compile::CompileError;
 use crate::generation::{Generation, Loaded, Terms};
 use crate::inspect::{self, Contents};
@@ -14,8 +13,9 @@ use skynet_core::plugin::Receipt;
 use skynet_core::ports::StoredGrant;
 use skynet_core::{PluginRef, StoreError};
 use skynet_policy::permission::Permissions;
-use skynet_policy::release::{self, Release};
-use skynet_policy::signature::{self, Verified};
+use skynet_policy::open::{self, OpenError};
+use skynet_policy::release::Release;
+use skynet_policy::signature::Verified;
 use skynet_policy::trust::{Tier, TrustStore};
 use skynet_policy::{grant, imports, naming, version};
 use std::sync::Arc;
@@ -56,41 +56,21 @@ fn refuse<'a>(file: &'a str, stage: &'static str) -> impl Fn(String) -> Refusal 
     move |reason| Refusal { file: naming::plain_line(file, 120), stage, reason: naming::plain_line(&reason, 1000) }
 }
 
-/// Steps that need no host state: section, signature, digest.
+/// Steps that need no host state: sections, signature, release, digest.
 pub(crate) fn verify(file: &str, bytes: &[u8], trust: &TrustStore) -> Result<Signed, Refusal> {
-    let split = release::split(bytes).map_err(|error| refuse(file, "format")(unsigned_hint(file, &error)))?;
-    // The id decides whose key may sign; it is read from bytes whose signature is
-    // checked in the next line, and used for nothing else before that.
-    let release = Release::parse(split.release_json).map_err(|error| refuse(file, "release")(error.to_string()))?;
-    let signers = signature::verify_release(split.release_json, split.signatures_json, trust, &release.id)
-        .map_err(|error| refuse(file, "signature")(error.to_string()))?;
-    let size = split.component.len() as u64;
-    let digest = blobs::digest(split.component);
-    if size != release.component.size || digest != release.component.sha256 {
-        let reason = format!(
-            "the signed release names a component of {} bytes with SHA-256 {}, the file holds {size} bytes with {digest}; get the file again",
-            release.component.size, release.component.sha256
-        );
-        return Err(refuse(file, "digest")(reason));
-    }
-    let release_json = String::from_utf8(split.release_json.to_vec()).map_err(|error| refuse(file, "release")(error.to_string()))?;
+    let opened = open::open(bytes, trust).map_err(|error| match error {
+        OpenError::Signature(error) => refuse(file, "signature")(error.to_string()),
+        OpenError::Release(error) => refuse(file, "release")(error.to_string()),
+    })?;
+    let release_json = String::from_utf8(opened.parts.release_json.to_vec()).map_err(|error| refuse(file, "release")(error.to_string()))?;
     Ok(Signed {
         file: file.to_owned(),
-        release_digest: blobs::digest(split.release_json),
-        release,
+        release_digest: opened.release_digest,
+        release: opened.release,
         release_json,
-        signers,
-        component: split.component.to_vec(),
+        signers: opened.signers,
+        component: opened.parts.component.to_vec(),
     })
-}
-
-fn unsigned_hint(file: &str, error: &release::ReleaseError) -> String {
-    match error {
-        release::ReleaseError::Unsigned => {
-            format!("{error}. Sign it with: skynet plugin pack --manifest plugin.toml {file} && skynet plugin sign {file}")
-        }
-        other => other.to_string(),
-    }
 }
 
 /// Parses the component and holds it against what its release declares.

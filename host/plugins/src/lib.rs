@@ -17,6 +17,7 @@ mod complete;
 mod durable_file;
 mod engine;
 mod fault;
+pub mod file;
 mod generation;
 mod handle;
 mod host;

@@ -33,7 +33,7 @@ pub(crate) async fn probe(
 ) -> Result<Said, PluginError> {
     let limits = CallLimits::probe(permissions);
     // Linked with what was granted, run with nothing in it.
-    let nothing = Permissions { kv: permissions.kv.clone(), ..Permissions::default() };
+    let nothing = Permissions { kv: permissions.kv, ..Permissions::default() };
     let terms = Terms { permissions: Arc::new(nothing), settings: Arc::default() };
     let with_tools = kinds.contains(&PluginKind::Tool);
     let ended = runtime

@@ -1,1 +1,30 @@
 //! The one owner of SQL: durable state behind the ports of skynet-core.
+//!
+//! One SQLite file in a private folder. One thread writes, and answers only when
+//! the disk has the data; two read. `Store` implements `Memory`, `PluginStore`,
+//! `Audit` and `AccessStore`. Refuses: files and folders that others can reach,
+//! formats newer than it knows, damaged files, writers whose lease is old.
+
+pub mod audit;
+pub mod limits;
+pub mod store;
+
+mod access;
+mod error;
+mod grants;
+mod held;
+mod history;
+mod json;
+mod kv;
+mod memory;
+mod migrate;
+mod open;
+mod plugins;
+mod reader;
+mod receipts;
+mod sessions;
+mod turns;
+mod writer;
+
+pub use audit::AuditFault;
+pub use store::Store;

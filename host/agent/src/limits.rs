@@ -1,0 +1,99 @@
+//! Limits of the turn loop, each with its reason. Those that other crates must
+//! know too stand in `skynet_core::limits`.
+
+use std::time::Duration;
+
+/// Events that a slow subscriber of all turns may lag behind before it loses some.
+/// A fast answer makes about a hundred a second, so this is most of a minute.
+pub const EVENT_BACKLOG: usize = 4096;
+
+/// Failed requests to models in one turn, over all models. A person should not
+/// wait for more, nor should a broken network be hammered.
+pub const FAILED_ATTEMPTS: u32 = 10;
+
+/// Requests to one model in a row before the next one is tried.
+pub const TRIES_PER_MODEL: u32 = 2;
+
+/// Longest wait that a server may ask for. Above it the next model is sooner.
+pub const RETRY_AFTER_MS: u64 = 20_000;
+
+/// Wait before the second try when the server names none.
+pub const BACKOFF_MS: u64 = 500;
+
+/// Silence before the first piece of an answer: a local server may load its model.
+pub const FIRST_PIECE: Duration = Duration::from_secs(300);
+
+/// Silence between two pieces of an answer: the connection is dead by then.
+pub const NEXT_PIECE: Duration = Duration::from_secs(120);
+
+/// A durable write or read. Far above a slow disk, so that passing it means trouble.
+pub const STORE_WAIT: Duration = Duration::from_secs(30);
+
+/// Time that stopped turns have to write down their end at shutdown.
+pub const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Bytes of one answer, reasoning and arguments included: far above any model's
+/// output limit, and a stop for a provider that streams for ever.
+pub const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// Tool calls in one answer. More is a model in a loop.
+pub const CALLS_PER_ANSWER: usize = 64;
+
+/// Faults of one call's arguments that the model is told at once.
+pub const ARGUMENT_FAULTS: usize = 5;
+
+/// Characters of one such fault, or of one foreign sentence in an error.
+pub const SENTENCE_CHARS: usize = 400;
+
+/// Bytes of a tool's parameter schema: it is compiled on the turn's own thread.
+pub const SCHEMA_BYTES: usize = 256 * 1024;
+
+/// Bytes of one compiled pattern of a schema.
+pub const PATTERN_BYTES: usize = 1024 * 1024;
+
+/// Steps back of one pattern on one value, against patterns that explode.
+pub const PATTERN_BACKTRACKS: usize = 100_000;
+
+/// References in a schema: compiling follows them one inside the other.
+pub const SCHEMA_REFERENCES: usize = 256;
+
+/// Subschemas one inside the other, references followed: each takes stack.
+pub const SCHEMA_LEVELS: usize = 512;
+
+/// Subschemas looked at to find how much work a schema can make.
+pub const SCHEMA_STEPS: usize = 20_000;
+
+/// What a pattern counts for, in plain subschemas.
+pub const PATTERN_EFFORT: u64 = 50;
+
+/// Work of checking one call's arguments, in subschemas looked at: a fraction of a
+/// second.
+pub const CHECK_EFFORT: u64 = 4_000_000;
+
+/// The same for saying what is wrong with them, which costs a thousand times more.
+pub const EXPLAIN_EFFORT: u64 = 10_000;
+
+/// Compiled schemas that are kept. Old generations fall out when it is full.
+pub const VALIDATORS: usize = 512;
+
+/// Ended turns whose id is remembered, so that a client's retry is not run again.
+pub const REMEMBERED_TURNS: usize = 1024;
+
+/// Turns outside the session queues at once, mostly stateless ones: each holds a
+/// provider's store and a connection.
+pub const APART_TURNS: usize = 256;
+
+/// Characters of one workspace file in the prompt.
+pub const PROMPT_FILE_CHARS: usize = 20_000;
+
+/// Percent of `PROMPT_FILE_CHARS` kept of the head of a longer file.
+pub const PROMPT_HEAD_PERCENT: usize = 70;
+
+/// Percent of `PROMPT_FILE_CHARS` kept of the tail of a longer file.
+pub const PROMPT_TAIL_PERCENT: usize = 20;
+
+/// Characters of all workspace files together.
+pub const PROMPT_TOTAL_CHARS: usize = 100_000;
+
+/// Lines of a list in the answer to a chat command: a chat message, not a page.
+pub const LISTED: usize = 60;

@@ -1,0 +1,20 @@
+//! Whole turns against scripted models and tools, stores in memory and a clock that
+//! is moved by hand.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests and their stage fail by panicking"
+)]
+
+mod commands;
+mod fallback;
+mod life;
+mod memory;
+mod queue;
+mod stage;
+mod stopping;
+mod tools;
+mod transcripts;

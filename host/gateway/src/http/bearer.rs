@@ -1,0 +1,49 @@
+//! The bearer token of an HTTP request, and what it allows.
+
+use crate::auth::peer::Peer;
+use crate::auth::scope::{Scope, Scopes};
+use crate::auth::secret;
+use crate::http::answer::Fault;
+use crate::server::Server;
+use http::{HeaderMap, StatusCode, header};
+use std::net::SocketAddr;
+
+/// The scopes of the token that a request carries.
+pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &HeaderMap) -> Result<Scopes, Fault> {
+    let peer = Peer::of(address, headers, &server.config);
+    let now = server.clock.now_ms();
+    let key = peer.throttle_key();
+    if key.as_ref().is_some_and(|key| server.throttle.locked(key, now)) {
+        return Err(Fault::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "too many failed authentication attempts (retry later)"));
+    }
+    let Some(token) = token(headers) else { return Err(Fault::unauthorized()) };
+    match secret::find(&*server.access, token).await {
+        Ok(Some(row)) => {
+            if let Some(key) = key {
+                server.throttle.succeeded(&key);
+            }
+            Ok(Scopes::of_strings(&row.scopes))
+        }
+        Ok(None) => {
+            if let Some(key) = key {
+                server.throttle.failed(&key, now);
+            }
+            Err(Fault::unauthorized())
+        }
+        Err(error) => Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", error.to_string())),
+    }
+}
+
+/// Refuses who lacks a scope.
+pub(super) async fn need(server: &Server, address: SocketAddr, headers: &HeaderMap, scope: Scope) -> Result<(), Fault> {
+    if holder(server, address, headers).await?.cover(scope) {
+        return Ok(());
+    }
+    Err(Fault::new(StatusCode::FORBIDDEN, "forbidden", format!("missing scope: {}", scope.name())))
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}

@@ -1,0 +1,176 @@
+//! What all connections share: the parts that the host brought, and the state that
+//! the gateway keeps of its clients, runs and health.
+
+use crate::auth::pairing::Pairing;
+use crate::auth::throttle::Throttle;
+use crate::frame::{Payload, StateVersion};
+use crate::health::Health;
+use crate::hub::Hub;
+use crate::limits::STRANGERS_PER_ADDRESS;
+use crate::methods::Table;
+use crate::refusal::Refusal;
+use crate::turns::book::RunBook;
+use crate::turns::feed::Feed;
+use crate::{GatewayParts, Readiness};
+use serde_json::{Value, json};
+use skynet_agent::Agent;
+use skynet_core::StoreError;
+use skynet_core::access::AccessStore;
+use skynet_core::admin::PluginAdmin;
+use skynet_core::config::GatewayConfig;
+use skynet_core::ports::{Audit, AuditRow, Clock, Memory};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Shared by every task of the gateway.
+pub(crate) struct Server {
+    pub(crate) agent: Agent,
+    pub(crate) memory: Arc<dyn Memory>,
+    pub(crate) access: Arc<dyn AccessStore>,
+    pub(crate) admin: Arc<dyn PluginAdmin>,
+    audit: Arc<dyn Audit>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: GatewayConfig,
+    pub(crate) version: String,
+    ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
+    pub(crate) state_dir: Option<String>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) pairing: Pairing,
+    pub(crate) throttle: Throttle,
+    pub(crate) strangers: Arc<Strangers>,
+    pub(crate) runs: Arc<RunBook>,
+    pub(crate) health: Health,
+    pub(crate) feed: Feed,
+    pub(crate) methods: Table,
+    /// Sockets whose tasks run, hello or not.
+    pub(crate) sockets: watch::Sender<usize>,
+    /// `{deviceId, publicKey}` of this process.
+    pub(crate) identity: Value,
+    started_ms: u64,
+}
+
+impl Server {
+    pub(crate) fn new(parts: GatewayParts, feed: Feed) -> Result<Self, StoreError> {
+        let hub = Arc::new(Hub::default());
+        let pairing = Pairing::new(Arc::clone(&parts.access), Arc::clone(&parts.audit), Arc::clone(&parts.clock), Arc::clone(&hub));
+        Ok(Self {
+            started_ms: parts.clock.now_ms(),
+            runs: Arc::new(RunBook::new(Arc::clone(&parts.clock))),
+            identity: crate::methods::identity::of_this_process()?,
+            health: Health::default(),
+            feed,
+            methods: Table::new(),
+            sockets: watch::Sender::new(0),
+            throttle: Throttle::default(),
+            strangers: Arc::default(),
+            agent: parts.agent,
+            memory: parts.memory,
+            access: parts.access,
+            admin: parts.admin,
+            audit: parts.audit,
+            clock: parts.clock,
+            config: parts.config,
+            version: parts.version,
+            ready: parts.ready,
+            state_dir: parts.state_dir,
+            hub,
+            pairing,
+        })
+    }
+
+    pub(crate) fn readiness(&self) -> Readiness {
+        (self.ready)()
+    }
+
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        self.clock.now_ms().saturating_sub(self.started_ms)
+    }
+
+    pub(crate) fn state_version(&self) -> StateVersion {
+        StateVersion { presence: self.hub.presence_version.load(Ordering::Relaxed), health: self.health.version() }
+    }
+
+    /// Writes one row; who cannot write it must not act.
+    pub(crate) async fn record(&self, kind: &str, actor: &str, subject: &str, verdict: &str, detail: Value) -> Result<(), Refusal> {
+        write_audit(&*self.audit, kind, actor, subject, verdict, detail).await.map_err(Refusal::from)
+    }
+
+    /// The names that hello and the documentation of a client show.
+    pub(crate) fn features(&self) -> Value {
+        json!({"methods": self.methods.names(), "events": crate::events::NAMES})
+    }
+
+    pub(crate) fn health_payload(&self) -> Payload {
+        Payload::Raw(self.health.current())
+    }
+}
+
+/// Writes one audit row within the store's deadline.
+pub(crate) async fn write_audit(
+    audit: &dyn Audit,
+    kind: &str,
+    actor: &str,
+    subject: &str,
+    verdict: &str,
+    detail: Value,
+) -> Result<(), StoreError> {
+    let row = AuditRow { kind: kind.into(), actor: actor.into(), subject: subject.into(), verdict: verdict.into(), detail };
+    crate::auth::secret::within(audit.record(row)).await
+}
+
+/// Sockets that have not said who they are, by address.
+#[derive(Debug, Default)]
+pub(crate) struct Strangers(Mutex<HashMap<IpAddr, u32>>);
+
+impl Strangers {
+    /// One more of this address, unless there are too many.
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
+        let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_address = count.entry(address).or_insert(0);
+        if *of_address >= STRANGERS_PER_ADDRESS {
+            return None;
+        }
+        *of_address = of_address.saturating_add(1);
+        Some(Stranger { strangers: Arc::clone(self), address })
+    }
+}
+
+/// One of them; dropped when it said who it is, or left.
+#[derive(Debug)]
+pub(crate) struct Stranger {
+    strangers: Arc<Strangers>,
+    address: IpAddr,
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let mut count = self.strangers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_address) = count.get_mut(&self.address) {
+            *of_address = of_address.saturating_sub(1);
+            if *of_address == 0 {
+                count.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_so_many_strangers_and_no_more() {
+        let strangers = Arc::new(Strangers::default());
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        let mut inside: Vec<_> = (0..STRANGERS_PER_ADDRESS).map(|_| strangers.enter(address).unwrap()).collect();
+        assert!(strangers.enter(address).is_none());
+        assert!(strangers.enter("10.0.0.2".parse().unwrap()).is_some());
+        inside.pop();
+        assert!(strangers.enter(address).is_some());
+        drop(inside);
+        assert!(strangers.0.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,182 @@
+//! Messages as clients read them: rows of `chat.history` and of chat events.
+//!
+//! Owns what is left out: seals of reasoning, bytes of images, messages that are too
+//! large for a client. Text never comes with anything that the host added for the model.
+
+use crate::limits::HISTORY_MESSAGE_BYTES;
+use serde_json::{Map, Value, json};
+use skynet_core::session::StoredMessage;
+use skynet_core::{Part, ResultPart, Role, StopReason, Usage};
+
+/// An answer of text alone.
+pub(crate) fn answer(text: &str, ts: u64) -> Value {
+    json!({"role": "assistant", "content": [{"type": "text", "text": text}], "timestamp": ts})
+}
+
+/// Token counts in the names of the protocol.
+pub(crate) fn usage(usage: &Usage) -> Value {
+    json!({
+        "input": usage.input, "output": usage.output, "cacheRead": usage.cache_read, "cacheWrite": usage.cache_write,
+        "totalTokens": usage.input.saturating_add(usage.output), "cost": {"total": 0},
+    })
+}
+
+/// Why it stopped, in the words of the protocol; `None` is an abort.
+pub(crate) fn stop_reason(stop: Option<&StopReason>) -> &'static str {
+    match stop {
+        None => "aborted",
+        Some(StopReason::ToolUse) => "toolUse",
+        Some(StopReason::MaxTokens) => "length",
+        Some(StopReason::Refusal) => "refusal",
+        Some(_) => "stop",
+    }
+}
+
+/// What a tool gave, as content parts.
+pub(crate) fn result_content(parts: &[ResultPart]) -> Value {
+    let part = |part: &ResultPart| match part {
+        ResultPart::Text { text } => json!({"type": "text", "text": text}),
+        ResultPart::Json { value } => json!({"type": "text", "text": value.to_string()}),
+        ResultPart::Image { image } => json!({"type": "image", "mimeType": image.mime, "omitted": true, "bytes": image.data.len()}),
+    };
+    parts.iter().map(part).collect()
+}
+
+/// A stored message as rows: one, or one for each tool result in it.
+pub(crate) fn rows(stored: &StoredMessage, max_chars: Option<usize>) -> Vec<Value> {
+    let rows: Vec<Value> = match stored.message.role {
+        Role::User => vec![json!({"role": "user", "content": content(stored, max_chars)})],
+        Role::Assistant => vec![assistant(stored, max_chars)],
+        Role::Tool => stored.message.parts.iter().filter_map(|part| tool_result(part, max_chars)).collect(),
+    };
+    rows.into_iter().map(|row| finish(row, stored)).collect()
+}
+
+fn finish(row: Value, stored: &StoredMessage) -> Value {
+    let Value::Object(mut row) = row else { return row };
+    if row.get("content").is_some_and(|content| content.to_string().len() > HISTORY_MESSAGE_BYTES) {
+        row.insert("content".into(), json!([{"type": "text", "text": "[this message is too large to be shown here]"}]));
+    }
+    row.insert("timestamp".into(), stored.at_ms.into());
+    row.insert("__openclaw".into(), json!({"id": stored.id, "seq": stored.index}));
+    Value::Object(row)
+}
+
+fn assistant(stored: &StoredMessage, max_chars: Option<usize>) -> Value {
+    let mut row = Map::new();
+    row.insert("role".into(), "assistant".into());
+    row.insert("content".into(), content(stored, max_chars));
+    if let Some(answer) = &stored.answer {
+        let (provider, model) = answer.model.split_once('/').unwrap_or(("", &answer.model));
+        row.insert("api".into(), provider.into());
+        row.insert("provider".into(), provider.into());
+        row.insert("model".into(), model.into());
+        row.insert("usage".into(), usage(&answer.usage));
+        row.insert("stopReason".into(), stop_reason(answer.stop.as_ref()).into());
+    }
+    Value::Object(row)
+}
+
+fn content(stored: &StoredMessage, max_chars: Option<usize>) -> Value {
+    stored.message.parts.iter().filter_map(|part| shown(part, max_chars)).collect()
+}
+
+fn shown(part: &Part, max_chars: Option<usize>) -> Option<Value> {
+    match part {
+        Part::Text { text } => Some(json!({"type": "text", "text": cut(text, max_chars)})),
+        Part::Image { image } => Some(json!({"type": "image", "mimeType": image.mime, "omitted": true, "bytes": image.data.len()})),
+        Part::Thinking { thinking } if thinking.text.is_empty() => None,
+        Part::Thinking { thinking } => Some(json!({"type": "thinking", "thinking": cut(&thinking.text, max_chars)})),
+        Part::ToolCall { call } => {
+            let arguments = serde_json::from_str::<Value>(&call.arguments).unwrap_or_else(|_| json!({"raw": call.arguments}));
+            Some(json!({"type": "toolCall", "id": call.id, "name": call.name, "arguments": arguments}))
+        }
+        Part::ToolResult { result } => Some(json!({"type": "text", "text": cut(&result.to_text(), max_chars)})),
+        Part::Other { .. } => None,
+    }
+}
+
+fn tool_result(part: &Part, max_chars: Option<usize>) -> Option<Value> {
+    let Part::ToolResult { result } = part else { return None };
+    let text = result.to_text();
+    Some(json!({
+        "role": "toolResult", "toolCallId": result.id, "toolName": result.name, "isError": result.is_error,
+        "content": [{"type": "text", "text": cut(&text, max_chars)}],
+    }))
+}
+
+/// A text of so many characters at most, with a mark where it was cut.
+pub(crate) fn cut(text: &str, max_chars: Option<usize>) -> String {
+    match max_chars.and_then(|most| text.char_indices().nth(most)) {
+        Some((end, _)) => format!("{}\n...(truncated)...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use skynet_core::session::AnswerMeta;
+    use skynet_core::{Blob, Message, Thinking, ToolCall, ToolResult};
+
+    fn check(message: Message, answer: Option<AnswerMeta>, expected: Expect) {
+        let stored = StoredMessage { index: 3, id: "m3".into(), message, at_ms: 1000, answer };
+        expected.assert_eq(&rows(&stored, Some(5)).iter().map(Value::to_string).collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn a_persons_message_shows_its_text_and_not_its_bytes() {
+        let image = Blob { mime: "image/png".into(), data: vec![1, 2, 3] };
+        check(
+            Message { role: Role::User, parts: vec![Part::text("hello world"), Part::Image { image }] },
+            None,
+            expect![[
+                r#"{"role":"user","content":[{"type":"text","text":"hello\n...(truncated)..."},{"type":"image","mimeType":"image/png","omitted":true,"bytes":3}],"timestamp":1000,"__openclaw":{"id":"m3","seq":3}}"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn an_answer_shows_calls_and_reasoning_without_seals() {
+        let call = ToolCall { id: "c".into(), name: "t".into(), arguments: "{broken".into() };
+        let thinking = Thinking { text: "hm".into(), signature: Some("seal".into()), redacted: None };
+        check(
+            Message { role: Role::Assistant, parts: vec![Part::Thinking { thinking }, Part::ToolCall { call }] },
+            Some(AnswerMeta {
+                model: "p/m/x".into(),
+                stop: Some(StopReason::ToolUse),
+                usage: Usage { input: 2, output: 3, ..Usage::default() },
+            }),
+            expect![[
+                r#"{"role":"assistant","content":[{"type":"thinking","thinking":"hm"},{"type":"toolCall","id":"c","name":"t","arguments":{"raw":"{broken"}}],"api":"p","provider":"p","model":"m/x","usage":{"input":2,"output":3,"cacheRead":0,"cacheWrite":0,"totalTokens":5,"cost":{"total":0}},"stopReason":"toolUse","timestamp":1000,"__openclaw":{"id":"m3","seq":3}}"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn each_tool_result_is_a_row() {
+        let result = |id: &str| Part::ToolResult {
+            result: ToolResult { id: id.into(), name: "t".into(), content: vec![ResultPart::text("ok")], is_error: false },
+        };
+        check(
+            Message { role: Role::Tool, parts: vec![result("a"), result("b")] },
+            None,
+            expect![[r#"
+            {"role":"toolResult","toolCallId":"a","toolName":"t","isError":false,"content":[{"type":"text","text":"ok"}],"timestamp":1000,"__openclaw":{"id":"m3","seq":3}}
+            {"role":"toolResult","toolCallId":"b","toolName":"t","isError":false,"content":[{"type":"text","text":"ok"}],"timestamp":1000,"__openclaw":{"id":"m3","seq":3}}"#]],
+        );
+    }
+
+    #[test]
+    fn a_huge_message_is_replaced_by_a_note() {
+        let stored = StoredMessage {
+            index: 1,
+            id: "m".into(),
+            message: Message::text(Role::User, "x".repeat(HISTORY_MESSAGE_BYTES + 1)),
+            at_ms: 0,
+            answer: None,
+        };
+        assert!(rows(&stored, None)[0].to_string().contains("too large to be shown"));
+    }
+}

@@ -1,0 +1,20 @@
+//! The gateway from outside: a real server on a loopback port, a real turn loop over
+//! scripted models and tools, real WebSocket and HTTP clients.
+
+mod access;
+mod admin;
+mod agent;
+mod chat;
+mod devices;
+mod events;
+mod fakes;
+mod frames;
+mod handshake;
+mod http_completions;
+mod http_edges;
+mod methods;
+mod sessions;
+mod shutdown;
+mod tools;
+mod wire;
+mod world;

@@ -1,0 +1,120 @@
+//! A gateway that runs, with all that it stands on in reach of the test.
+
+use crate::fakes::*;
+use crate::wire::{Hello, Socket};
+use sha2::{Digest as _, Sha256};
+use skynet_agent::{Agent, Ports, Settings, prompt::Workspace};
+use skynet_core::access::TokenRow;
+use skynet_core::config::{AgentConfig, GatewayConfig};
+use skynet_gateway::{Gateway, GatewayParts, Readiness};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// The owner's token.
+pub(crate) const OWNER: &str = "owner-token-0123456789abcdefghijklmnopqrstu";
+/// A token that may only read.
+pub(crate) const READER: &str = "reader-token-0123456789abcdefghijklmnopqrs";
+
+pub(crate) const START_MS: u64 = 1_772_456_700_000;
+
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    pub(crate) snapshot: Arc<FakeSnapshot>,
+    pub(crate) memory: Arc<FakeMemory>,
+    pub(crate) access: Arc<FakeAccess>,
+    pub(crate) admin: Arc<FakeAdmin>,
+    pub(crate) audit: Arc<FakeAudit>,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) readiness: Arc<Mutex<Readiness>>,
+    pub(crate) stop: Option<oneshot::Sender<()>>,
+    pub(crate) served: Option<JoinHandle<()>>,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        let mut config = GatewayConfig { port: 0, ..GatewayConfig::default() };
+        change(&mut config);
+        let snapshot = FakeSnapshot::new();
+        let memory = Arc::new(FakeMemory::default());
+        let access = Arc::new(FakeAccess::default());
+        let audit = Arc::new(FakeAudit::default());
+        let admin = Arc::new(FakeAdmin::default());
+        let clock = Arc::new(FakeClock(AtomicU64::new(START_MS)));
+        for (name, token, scopes) in [("owner", OWNER, "operator.admin"), ("reader", READER, "operator.read")] {
+            let row = TokenRow { name: name.into(), scopes: vec![scopes.into()], created_ms: 0 };
+            access.tokens.lock().unwrap().push((Sha256::digest(token).into(), row));
+        }
+        let ports =
+            Ports { registry: Arc::new(FakeRegistry(snapshot.clone())), memory: memory.clone(), audit: audit.clone(), clock: clock.clone() };
+        let agent = Agent::new(ports, Settings { agent: AgentConfig::default(), prompt: Arc::new(Workspace::from_files(vec![])) });
+        let readiness = Arc::new(Mutex::new(Readiness::default()));
+        let ready = readiness.clone();
+        let parts = GatewayParts {
+            agent,
+            memory: memory.clone(),
+            access: access.clone(),
+            admin: admin.clone(),
+            audit: audit.clone(),
+            clock: clock.clone(),
+            config,
+            version: "9.9.9".into(),
+            ready: Arc::new(move || ready.lock().unwrap().clone()),
+            state_dir: Some("state".into()),
+        };
+        let gateway = Gateway::bind(parts).await.unwrap();
+        let address = gateway.local_addr();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(async move {
+            let shutdown = async move {
+                let _ = stopped.await;
+            };
+            gateway.serve(shutdown).await.unwrap();
+        });
+        Self { address, snapshot, memory, access, admin, audit, clock, readiness, stop: Some(stop), served: Some(served) }
+    }
+
+    /// The next answers of the model.
+    pub(crate) fn script(&self, answers: impl IntoIterator<Item = Vec<Say>>) {
+        self.snapshot.script.lock().unwrap().extend(answers);
+    }
+
+    pub(crate) fn advance(&self, ms: u64) {
+        self.clock.0.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// A socket before its handshake.
+    pub(crate) async fn dial(&self) -> Socket {
+        Socket::dial(self.address, "/", &[]).await.unwrap()
+    }
+
+    /// The owner, with every scope.
+    pub(crate) async fn owner(&self) -> Socket {
+        self.connect(Hello::new()).await.0
+    }
+
+    /// A backend client with these scopes.
+    pub(crate) async fn scoped(&self, scopes: &[&str]) -> Socket {
+        self.connect(Hello::new().scopes(scopes)).await.0
+    }
+
+    /// A client that must get in; gives the payload of its hello.
+    pub(crate) async fn connect(&self, hello: Hello) -> (Socket, serde_json::Value) {
+        let mut socket = self.dial().await;
+        let answer = socket.hello(hello).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+        (socket, answer["payload"].clone())
+    }
+
+    /// Ends the gateway and waits for it.
+    pub(crate) async fn shutdown(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.served.take().unwrap().await.unwrap();
+    }
+}

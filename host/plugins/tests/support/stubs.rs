@@ -1,0 +1,83 @@
+//! Stand-ins for the host's surroundings.
+
+use async_trait::async_trait;
+use skynet_core::PluginId;
+use skynet_core::secret::{SecretValue, Secrets};
+use skynet_plugins::Resolver;
+use skynet_plugins::compile::{CompileError, Compiler, InProcess};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Mutex;
+use tokio::sync::Semaphore;
+
+/// Secrets by `plugin/name`, all set.
+#[derive(Default)]
+pub(crate) struct SetSecrets(pub(crate) BTreeMap<(PluginId, String), String>);
+
+impl Secrets for SetSecrets {
+    fn get(&self, plugin: &PluginId, name: &str) -> Option<SecretValue> {
+        self.0.get(&(plugin.clone(), name.to_owned())).cloned().map(SecretValue::new)
+    }
+}
+
+/// Answers what a test told it, one answer after the other, the last one for good;
+/// remembers what it was asked.
+#[derive(Default)]
+pub(crate) struct Names {
+    answers: Mutex<VecDeque<Vec<IpAddr>>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Names {
+    pub(crate) fn answering(answers: &[&[&str]]) -> Self {
+        let answers = answers.iter().map(|answer| answer.iter().map(|address| address.parse().unwrap()).collect());
+        Self { answers: Mutex::new(answers.collect()), asked: Mutex::default() }
+    }
+
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Resolver for Names {
+    async fn resolve(&self, host: &str) -> std::io::Result<Vec<IpAddr>> {
+        self.asked.lock().unwrap().push(host.to_owned());
+        let mut answers = self.answers.lock().unwrap();
+        let last = answers.len() == 1;
+        let answer = if last { answers.front().cloned() } else { answers.pop_front() };
+        answer.ok_or_else(|| std::io::Error::other("no such name"))
+    }
+}
+
+/// Compiles nothing: whoever calls it fails the test's claim that nobody had to.
+pub(crate) struct NoCompiler;
+
+#[async_trait]
+impl Compiler for NoCompiler {
+    async fn compile(&self, _: Vec<u8>) -> Result<Vec<u8>, CompileError> {
+        Err(CompileError::Broken("this test has no compiler".into()))
+    }
+}
+
+/// Compiles once a test lets it: `arrived` is given a permit for each component that
+/// waits, `go` is asked for one.
+pub(crate) struct SlowCompiler {
+    pub(crate) arrived: Semaphore,
+    pub(crate) go: Semaphore,
+}
+
+impl SlowCompiler {
+    pub(crate) fn new() -> Self {
+        Self { arrived: Semaphore::new(0), go: Semaphore::new(0) }
+    }
+}
+
+#[async_trait]
+impl Compiler for SlowCompiler {
+    async fn compile(&self, component: Vec<u8>) -> Result<Vec<u8>, CompileError> {
+        self.arrived.add_permits(1);
+        self.go.acquire().await.unwrap().forget();
+        InProcess.compile(component).await
+    }
+}

@@ -1,0 +1,21 @@
+  ;; Says its text when it can neither connect (127.0.0.1:9) nor look up a name.
+  (import "wasi:sockets/instance-network@0.2.12" "instance-network" (func $network (result i32)))
+  (import "wasi:sockets/tcp-create-socket@0.2.12" "create-tcp-socket" (func $socket (param i32 i32)))
+  (import "wasi:sockets/tcp@0.2.12" "[method]tcp-socket.start-connect"
+    (func $connect (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+  (import "wasi:sockets/ip-name-lookup@0.2.12" "resolve-addresses" (func $resolve (param i32 i32 i32 i32)))
+  (data (i32.const 60000) "localhost")
+  (func $run (param i32 i32) (result i32)
+    (local $ret i32) (local $network i32)
+    (local.set $ret (call $new (i32.const 24)))
+    (local.set $network (call $network))
+    (call $resolve (local.get $network) (i32.const 60000) (i32.const 9) (local.get $ret))
+    (if (i32.eqz (i32.load8_u (local.get $ret))) (then unreachable))
+    (call $socket (i32.const 0) (local.get $ret))
+    (if (i32.eqz (i32.load8_u (local.get $ret)))
+      (then
+        (call $connect (i32.load offset=4 (local.get $ret)) (local.get $network)
+          (i32.const 0) (i32.const 9) (i32.const 127) (i32.const 0) (i32.const 0) (i32.const 1)
+          (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (local.get $ret))
+        (if (i32.eqz (i32.load8_u (local.get $ret))) (then unreachable))))
+    (call $say))

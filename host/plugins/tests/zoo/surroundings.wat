@@ -1,0 +1,17 @@
+  ;; Says its text when it has no environment, no arguments and an empty stdin.
+  (import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
+  (import "wasi:cli/environment@0.2.12" "get-arguments" (func $arguments (param i32)))
+  (import "wasi:cli/stdin@0.2.12" "get-stdin" (func $stdin (result i32)))
+  (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $read (param i32 i64 i32)))
+  (func $run (param i32 i32) (result i32)
+    (local $ret i32)
+    (local.set $ret (call $new (i32.const 16)))
+    (call $environment (local.get $ret))
+    (if (i32.load offset=4 (local.get $ret)) (then unreachable))
+    (call $arguments (local.get $ret))
+    (if (i32.load offset=4 (local.get $ret)) (then unreachable))
+    ;; err(closed): case 1 of stream-error
+    (call $read (call $stdin) (i64.const 100) (local.get $ret))
+    (if (i32.eqz (i32.load8_u (local.get $ret))) (then unreachable))
+    (if (i32.ne (i32.load8_u offset=4 (local.get $ret)) (i32.const 1)) (then unreachable))
+    (call $say))

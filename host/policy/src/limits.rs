@@ -1,0 +1,65 @@
+//! Limits of what is read and granted here, each with its reason.
+
+/// Bytes of `release.json`. A large permission request with a config schema takes
+/// about 20 KiB; more is somebody testing the parser.
+pub const RELEASE_JSON_BYTES: usize = 256 * 1024;
+
+/// Bytes of `signatures.json`: sixteen signatures take under 4 KiB.
+pub const SIGNATURES_JSON_BYTES: usize = 64 * 1024;
+
+/// Signatures of one release. Each costs a curve operation before anything is
+/// trusted; two publishers and a registry are three.
+pub const SIGNATURES: usize = 16;
+
+/// Top-level sections of a component that the scan walks. Real components have
+/// under 200; a file of two-byte sections must not hold the scan for long.
+pub const SECTIONS: usize = 100_000;
+
+/// Bytes of `plugin.toml`.
+pub const MANIFEST_BYTES: usize = 64 * 1024;
+
+/// Bytes of the trust file: thousands of keys fit.
+pub const TRUST_BYTES: usize = 1024 * 1024;
+
+/// Rules of one kind in one permission request. A person has to read them.
+pub const RULES: usize = 100;
+
+/// Methods of one network rule: there are nine in common use.
+pub const METHODS: usize = 16;
+
+/// Characters of a name (secret, script, channel, setting) in a permission.
+pub const NAME_CHARS: usize = 64;
+
+/// Characters of a secret's format: `Bearer {}` and longer schemes.
+pub const FORMAT_CHARS: usize = 256;
+
+/// Characters of a summary: one line of a list.
+pub const SUMMARY_CHARS: usize = 200;
+
+/// Bytes that a plugin's key-value store may be granted: it lives in the host's
+/// database, where one plugin must not crowd out the others.
+pub const KV_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Keys of that store.
+pub const KV_KEYS: u64 = 1_000_000;
+
+/// Turns that one call may start: each costs money.
+pub const AGENT_TURNS: u32 = 100;
+
+/// Linear memory that can be granted: all that a 32-bit guest can address.
+pub const MEMORY_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// CPU time of one call that can be granted: ten minutes.
+pub const CPU_MS: u64 = 600_000;
+
+/// Wall time of one call that can be granted: one hour.
+pub const WALL_MS: u64 = 3_600_000;
+
+/// Component size that can be granted; the same as the configuration's own bound.
+pub const COMPONENT_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Characters of a tool's name as a model sees it: what the common provider APIs take.
+pub const EXPOSED_NAME: usize = 64;
+
+/// Characters of a host name's text before it is looked at; a legal one has 253.
+pub const HOST_TEXT: usize = 1024;

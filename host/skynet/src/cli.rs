@@ -1,0 +1,40 @@
+//! Commands, one file each, named after the verb.
+
+mod chat;
+mod config;
+mod daemon;
+mod doctor;
+mod init;
+mod key;
+mod plugin;
+mod start;
+mod status;
+mod token;
+
+use crate::args::{Args, Command};
+use crate::home::Home;
+use crate::output::Out;
+use anyhow::Result;
+use clap::CommandFactory;
+
+/// Runs one command.
+pub(crate) async fn run(args: Args, out: &Out) -> Result<()> {
+    if let Command::Completions { shell } = args.command {
+        clap_complete::generate(shell, &mut Args::command(), "skynet", &mut std::io::stdout());
+        return Ok(());
+    }
+    let home = Home::find()?;
+    match args.command {
+        Command::Init => init::run(&home, out).await,
+        Command::Start => start::run(&home, out).await,
+        Command::Daemon(verb) => daemon::run(&home, verb, out).await,
+        Command::Status => status::run(&home, out).await,
+        Command::Doctor => doctor::run(&home, out).await,
+        Command::Chat(chat) => chat::run(&home, chat, out).await,
+        Command::Plugin(verb) => plugin::run(&home, verb, out).await,
+        Command::Key(verb) => key::run(&home, verb, out).await,
+        Command::Token(verb) => token::run(&home, verb, out).await,
+        Command::Config(verb) => config::run(&home, verb, out),
+        Command::Completions { .. } => Ok(()),
+    }
+}

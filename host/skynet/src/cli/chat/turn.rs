@@ -1,0 +1,139 @@
+//! One turn from a terminal: send, print what comes, end with the end.
+//!
+//! Ctrl-C stops the turn, not the program.
+
+use crate::client::{Client, answer};
+use crate::exit::{Kind, fail};
+use crate::output::Out;
+use anyhow::Result;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How a turn ended.
+pub(crate) struct Ended {
+    pub(crate) text: String,
+    pub(crate) usage: Value,
+    pub(crate) model: Value,
+}
+
+/// What was printed so far.
+struct Screen<'a> {
+    out: &'a Out,
+    shown: String,
+    at_line_start: bool,
+}
+
+impl Screen<'_> {
+    /// Prints what `text` adds to what was shown.
+    fn show(&mut self, text: &str) {
+        let added = text.strip_prefix(self.shown.as_str()).unwrap_or(text);
+        if added.is_empty() {
+            return;
+        }
+        if !self.out.json {
+            let mut stdout = std::io::stdout();
+            // A closed pipe is the reader's word that it has enough.
+            let _ = write!(stdout, "{added}").and_then(|()| stdout.flush());
+        }
+        self.at_line_start = added.ends_with('\n');
+        self.shown = text.to_owned();
+    }
+
+    fn aside(&mut self, text: &str) {
+        if self.out.json {
+            return;
+        }
+        if !self.at_line_start {
+            eprintln_line("");
+            self.at_line_start = true;
+        }
+        eprintln_line(&self.out.paint("2", text));
+    }
+
+    fn end(&mut self) {
+        if !self.at_line_start && !self.out.json {
+            let _ = writeln!(std::io::stdout());
+        }
+    }
+}
+
+fn eprintln_line(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Runs a turn to its end.
+pub(crate) async fn run(client: &mut Client, session: &str, message: &str, limit: Duration, out: &Out) -> Result<Ended> {
+    let run = uuid::Uuid::new_v4().to_string();
+    let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    let params = json!({ "sessionKey": session, "message": message, "idempotencyKey": run, "timeoutMs": limit_ms });
+    let request = client.send("chat.send", params).await?;
+    let mut screen = Screen { out, shown: String::new(), at_line_start: true };
+    // The host ends the turn at `limit`; a little more is for its last word.
+    let deadline = Instant::now() + limit + Duration::from_secs(10);
+    loop {
+        let frame = tokio::select! {
+            frame = timeout_at(deadline, client.frame()) => frame.map_err(|_| fail(Kind::TryLater, "the answer took too long"))??,
+            _ = tokio::signal::ctrl_c() => {
+                client.send("chat.abort", json!({ "sessionKey": session, "runId": run })).await?;
+                continue;
+            }
+        };
+        if frame["type"] == "res" && frame["id"] == request.as_str() {
+            answer(frame)?;
+            continue;
+        }
+        let payload = &frame["payload"];
+        if payload["runId"] != run.as_str() {
+            continue;
+        }
+        match frame["event"].as_str() {
+            Some("agent") => agent_event(&mut screen, payload),
+            Some("chat") => {
+                if let Some(ended) = chat_event(&mut screen, payload)? {
+                    return Ok(ended);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn agent_event(screen: &mut Screen<'_>, payload: &Value) {
+    let data = &payload["data"];
+    match payload["stream"].as_str() {
+        Some("assistant") => screen.show(data["text"].as_str().unwrap_or_default()),
+        Some("tool") if data["phase"] == "start" => {
+            let arguments = data["args"].to_string();
+            screen.aside(&format!("· {} {}", data["name"].as_str().unwrap_or_default(), arguments.chars().take(120).collect::<String>()));
+        }
+        Some("notice") => screen.aside(&format!("! {}", data["text"].as_str().unwrap_or_default())),
+        _ => {}
+    }
+}
+
+fn text_of(payload: &Value) -> String {
+    let parts = payload["message"]["content"].as_array().into_iter().flatten();
+    parts.filter_map(|part| part["text"].as_str()).collect()
+}
+
+fn chat_event(screen: &mut Screen<'_>, payload: &Value) -> Result<Option<Ended>> {
+    match payload["state"].as_str() {
+        Some("final") => {
+            let text = text_of(payload);
+            screen.show(&text);
+            screen.end();
+            Ok(Some(Ended { text, usage: payload["usage"].clone(), model: payload["message"]["model"].clone() }))
+        }
+        Some("aborted") => {
+            screen.end();
+            Err(fail(Kind::TryLater, "the turn was stopped; what was said is kept in the session"))
+        }
+        Some("error") => {
+            screen.end();
+            anyhow::bail!("{}", payload["errorMessage"].as_str().unwrap_or("the turn failed; see the host's log"))
+        }
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,106 @@
+//! `skynet daemon`: the host in the background, by the system's service manager
+//! where there is one, else as a detached process of this binary.
+
+mod service;
+
+use crate::args::Daemon;
+use crate::client;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::lock;
+use crate::output::Out;
+use anyhow::{Context, Result};
+use serde_json::json;
+use service::Manager;
+use skynet_scripts::detach::{DetachSpec, start_detached};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// From start to ready: migrations and a cold disk, no compiling.
+const READY: Duration = Duration::from_secs(30);
+/// From SIGTERM to the end: the drain of `start` and a little more.
+const STOPPED: Duration = Duration::from_secs(75);
+const STEP: Duration = Duration::from_millis(50);
+
+pub(crate) async fn run(home: &Home, verb: Daemon, out: &Out) -> Result<()> {
+    home.must_exist()?;
+    let manager = Manager::find(home).await;
+    match verb {
+        Daemon::Install => service::install(home, &manager, out).await,
+        Daemon::Start => start(home, &manager, out).await,
+        Daemon::Stop => stop(home, &manager, out).await,
+        Daemon::Restart => {
+            if lock::holder(home).is_some() {
+                stop(home, &manager, out).await?;
+            }
+            start(home, &manager, out).await
+        }
+        Daemon::Status => status(home, &manager, out),
+    }
+}
+
+async fn start(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
+    if let Some(pid) = lock::holder(home) {
+        out.both(&format!("the host runs already, process {pid}"), &json!({ "running": true, "pid": pid, "started": false }));
+        return Ok(());
+    }
+    // A configuration that would stop it should be told here, not in a log.
+    crate::config_file::load(home)?;
+    if manager.is_installed() {
+        manager.start().await?;
+    } else {
+        let program = std::env::current_exe().context("the path of this program")?;
+        start_detached(&DetachSpec { program, args: vec!["start".into()], log: home.log() })?;
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < READY {
+        if let (Some(pid), true) = (lock::holder(home), client::Client::connect(home).await.is_ok()) {
+            out.both(&format!("the host runs, process {pid}"), &json!({ "running": true, "pid": pid, "started": true }));
+            return Ok(());
+        }
+        sleep(STEP).await;
+    }
+    let log = std::fs::read_to_string(home.log()).unwrap_or_default();
+    let last = log.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n  ");
+    let hint = if manager.is_installed() { manager.log_hint() } else { format!("{} ends with:\n  {last}", home.log().display()) };
+    Err(fail(Kind::NotRunning, format!("the host was not ready after {} s; {hint}", READY.as_secs())))
+}
+
+async fn stop(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
+    let Some(pid) = lock::holder(home) else {
+        out.both("the host does not run", &json!({ "running": false }));
+        return Ok(());
+    };
+    if manager.is_installed() && manager.is_active().await {
+        manager.stop().await?;
+    } else {
+        let process = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).context("the lock file holds no process id")?;
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).context("the host cannot be signalled")?;
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < STOPPED {
+        if lock::holder(home).is_none() {
+            out.both(&format!("the host is stopped, it was process {pid}"), &json!({ "running": false, "pid": pid }));
+            return Ok(());
+        }
+        sleep(STEP).await;
+    }
+    Err(fail(Kind::TryLater, format!("process {pid} still finishes turns after {} s; a second stop ends it at once", STOPPED.as_secs())))
+}
+
+fn status(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
+    let pid = lock::holder(home);
+    let installed = manager.is_installed();
+    let value = json!({ "running": pid.is_some(), "pid": pid, "service": manager.name(), "installed": installed });
+    let by = if installed { format!("service file installed ({})", manager.name()) } else { "no service file; `skynet daemon install` writes one".to_owned() };
+    match pid {
+        Some(pid) => {
+            out.both(&format!("the host runs, process {pid}; {by}"), &value);
+            Ok(())
+        }
+        None => {
+            out.both(&format!("the host does not run; {by}"), &value);
+            Err(fail(Kind::NotRunning, "not running; start it with: skynet daemon start"))
+        }
+    }
+}

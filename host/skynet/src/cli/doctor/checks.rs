@@ -1,0 +1,169 @@
+//! The checks, in the order in which a start would stumble over them.
+
+use super::Finding;
+use crate::client;
+use crate::config_file;
+use crate::home::{self, Home};
+use crate::keys;
+use crate::lock;
+use crate::secrets_file::FileSecrets;
+use crate::wire;
+use serde_json::{Value, json};
+use skynet_core::access::AccessStore;
+use skynet_core::config::Config;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Less than this and a database write may fail in the middle of a day.
+const LOW_DISK: u64 = 256 * 1024 * 1024;
+
+pub(crate) async fn all(home: &Home) -> Vec<Finding> {
+    if !home.config().is_file() {
+        return vec![Finding::wrong("folder", format!("{} holds no skynet", home.root().display()), "skynet init")];
+    }
+    let mut findings = vec![folder(home), disk(home)];
+    let config = match config_file::load(home) {
+        Ok(config) => {
+            findings.push(Finding::good("config", format!("{} is understood", home.config().display())));
+            Some(config)
+        }
+        Err(error) => {
+            findings.push(Finding::wrong("config", format!("{error:#}"), format!("edit {}", home.config().display())));
+            None
+        }
+    };
+    findings.extend([secrets(home), trust(home), token(home).await, database(home).await, audit(home).await]);
+    if let Some(config) = &config {
+        findings.extend(roots(home, config));
+        findings.extend(host(home, config).await);
+    }
+    findings
+}
+
+fn from_result<T>(check: &'static str, result: anyhow::Result<T>, good: impl FnOnce(T) -> String, remedy: &str) -> Finding {
+    match result {
+        Ok(value) => Finding::good(check, good(value)),
+        Err(error) => Finding::wrong(check, format!("{error:#}"), remedy),
+    }
+}
+
+fn folder(home: &Home) -> Finding {
+    let root = home.root().display().to_string();
+    from_result("folder", home.ensure(), |()| format!("{root} is private"), &format!("chmod 700 {root}"))
+}
+
+fn disk(home: &Home) -> Finding {
+    match rustix::fs::statvfs(home.root()) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let text = format!("{} MiB free", free >> 20);
+            if free < LOW_DISK { Finding::wrong("disk", text, "make room; writes will be refused, nothing is lost") } else { Finding::good("disk", text) }
+        }
+        Err(error) => Finding::note("disk", format!("free space is unknown: {error}"), "look with: df -h"),
+    }
+}
+
+fn secrets(home: &Home) -> Finding {
+    let good = |secrets: FileSecrets| match secrets.names().as_slice() {
+        [] => "no secrets are set".to_owned(),
+        names => format!("set: {}", names.join(", ")),
+    };
+    from_result("secrets", FileSecrets::load(home), good, &format!("chmod 600 {0}, and write lines like name = \"value\"", home.secrets().display()))
+}
+
+fn trust(home: &Home) -> Finding {
+    let good = |trust: skynet_policy::trust::TrustStore| {
+        let live = trust.keys.iter().filter(|key| key.revoked.is_none()).count();
+        format!("{live} trusted keys, {} revoked", trust.keys.len() - live)
+    };
+    from_result("keys", keys::load_trust(home), good, "restore trust.toml from a backup, or move it away and run: skynet init")
+}
+
+async fn token(home: &Home) -> Finding {
+    let look = async {
+        let token = home::read_private(&home.token())?;
+        let store = wire::open_store(home)?;
+        anyhow::Ok(store.find_token(&skynet_gateway::token_hash(token.trim())).await?.is_some())
+    };
+    match look.await {
+        Ok(true) => Finding::good("token", "the owner's token is known"),
+        Ok(false) => Finding::note("token", "the owner's token is new", "it counts after: skynet daemon restart"),
+        Err(error) => Finding::wrong("token", format!("{error:#}"), "skynet init makes a missing token; a new one ends old connections"),
+    }
+}
+
+async fn database(home: &Home) -> Finding {
+    let look = async {
+        let store = wire::open_store(home)?;
+        Ok(store.check().await?)
+    };
+    from_result("database", look.await, |()| "it is whole".into(), "stop the host and restore skynet.db from a backup")
+}
+
+async fn audit(home: &Home) -> Finding {
+    let store = match wire::open_store(home) {
+        Ok(store) => store,
+        Err(error) => return Finding::wrong("audit", format!("{error:#}"), "see database"),
+    };
+    match store.verify_audit().await {
+        Ok(rows) => Finding::good("audit", format!("{rows} rows, the chain holds")),
+        Err(fault) => Finding::wrong("audit", fault.to_string(), "somebody changed the log outside of skynet; keep a copy of skynet.db before anything else"),
+    }
+}
+
+fn roots(home: &Home, config: &Config) -> Vec<Finding> {
+    let missing = config.roots.iter().filter(|(_, root)| !home.root().join(&root.path).is_dir());
+    missing
+        .map(|(name, root)| {
+            let path = home.root().join(&root.path);
+            Finding::note("roots", format!("the folder of root `{name}` is missing; no plugin gets it"), format!("mkdir -p {}", path.display()))
+        })
+        .collect()
+}
+
+async fn host(home: &Home, config: &Config) -> Vec<Finding> {
+    let Some(pid) = lock::holder(home) else {
+        let address = std::net::SocketAddr::new(config.gateway.bind, config.gateway.port);
+        return vec![match std::net::TcpListener::bind(address) {
+            Ok(_) => Finding::note("host", "it does not run", "skynet daemon start"),
+            Err(error) => Finding::wrong(
+                "host",
+                format!("it does not run, and {address} cannot be used: {error}"),
+                "end what listens there, or: skynet config set gateway.port 18790",
+            ),
+        }];
+    };
+    let mut findings = vec![Finding::good("host", format!("it runs, process {pid}"))];
+    match client::call(home, "plugins.list", json!({}), LIMIT).await {
+        Ok(answer) => findings.extend(plugins(&answer["plugins"])),
+        Err(error) => findings.push(Finding::wrong("gateway", format!("{error:#}"), "skynet daemon restart")),
+    }
+    match client::call(home, "agent.model", json!({}), LIMIT).await {
+        Ok(answer) if answer["model"].is_string() => findings.push(Finding::good("model", answer["model"].as_str().unwrap_or_default())),
+        Ok(_) => findings.push(Finding::wrong(
+            "model",
+            "no model serves, so nobody can answer",
+            "put a key into secrets.toml and restart, or run ./setup.sh again; `skynet plugin list` shows which providers wait",
+        )),
+        Err(_) => {}
+    }
+    findings
+}
+
+fn plugins(list: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut serving = 0;
+    for plugin in list.as_array().into_iter().flatten() {
+        let name = plugin["name"].as_str().unwrap_or_default();
+        let reason = plugin["reason"].as_str().unwrap_or_default();
+        match plugin["state"].as_str() {
+            Some("serving") => serving += 1,
+            Some("pending") => findings.push(Finding::note("plugins", format!("{name} waits for your grant"), format!("skynet plugin grant {name}"))),
+            Some("disabled") => {}
+            _ => findings.push(Finding::wrong("plugins", format!("{name}: {reason}"), "the reason says what to do")),
+        }
+    }
+    findings.insert(0, Finding::good("plugins", format!("{serving} serve")));
+    findings
+}

@@ -1,0 +1,74 @@
+//! `skynet key`: own keys, and whose signatures count here.
+
+use crate::args::Key;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::keys;
+use crate::output::Out;
+use anyhow::Result;
+use serde_json::json;
+use skynet_policy::signature::KeyId;
+use skynet_policy::trust::Tier;
+
+pub(crate) async fn run(home: &Home, verb: Key, out: &Out) -> Result<()> {
+    match verb {
+        Key::New { name, out: path } => {
+            let path = match path {
+                Some(path) => path,
+                None => {
+                    home.must_exist()?;
+                    keys::path(home, &name)?
+                }
+            };
+            let public = keys::create(&path)?.public();
+            let text = format!("made {}\nkey id     {}\npublic key {}", path.display(), public.key_id(), public.text());
+            out.both(&text, &json!({ "file": path, "keyid": public.key_id(), "public": public.text() }));
+        }
+        Key::List => list(home, out)?,
+        Key::Trust { key, name, namespaces, builtin } => {
+            home.must_exist()?;
+            let public = keys::read_public(&key)?;
+            let tier = if builtin { Tier::Builtin } else { Tier::Local };
+            let trusted = keys::trust(home, &public, &name, namespaces, tier)?;
+            let text = format!("{} may sign plugins of: {}", trusted.keyid, trusted.namespaces.join(", "));
+            out.both(&text, &json!(trusted));
+            // Files that were refused for want of this key get another look.
+            crate::client::rescan(home).await;
+        }
+        Key::Revoke { id, reason } => {
+            home.must_exist()?;
+            let keyid = KeyId::parse(&id).map_err(|error| fail(Kind::NotFound, error.to_string()))?;
+            let mut trust = keys::load_trust(home)?;
+            trust.revoke(&keyid, &reason).map_err(|error| fail(Kind::NotFound, error.to_string()))?;
+            keys::save_trust(home, &trust)?;
+            out.both(&format!("{keyid} no longer counts"), &json!({ "keyid": keyid, "revoked": reason }));
+        }
+    }
+    Ok(())
+}
+
+fn list(home: &Home, out: &Out) -> Result<()> {
+    home.must_exist()?;
+    let mut own = Vec::new();
+    for entry in std::fs::read_dir(home.keys())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|kind| kind == "key") {
+            let public = keys::read(&path)?.public();
+            let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            own.push(json!({ "name": name, "keyid": public.key_id(), "public": public.text() }));
+        }
+    }
+    own.sort_by_key(|key| key["name"].as_str().map(ToOwned::to_owned));
+    let trusted = keys::load_trust(home)?.keys;
+    out.line("own keys");
+    for key in &own {
+        out.line(&format!("  {}  {}  {}", key["keyid"].as_str().unwrap_or_default(), key["name"].as_str().unwrap_or_default(), key["public"].as_str().unwrap_or_default()));
+    }
+    out.line("trusted keys");
+    for key in &trusted {
+        let state = key.revoked.as_ref().map_or_else(|| "trusted".to_owned(), |why| format!("revoked: {why}"));
+        out.line(&format!("  {}  {}  {}  for {}  {state}", key.keyid, key.tier, key.name, key.namespaces.join(", ")));
+    }
+    out.value(&json!({ "own": own, "trusted": trusted }));
+    Ok(())
+}

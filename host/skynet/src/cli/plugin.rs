@@ -1,0 +1,119 @@
+//! `skynet plugin`: what serves, what may do what, and making files that may.
+//!
+//! A running host is asked over the gateway; `pack`, `sign` and `verify` need none.
+
+mod file;
+mod grant;
+
+use crate::args::Plugin;
+use crate::client;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::output::Out;
+use anyhow::Result;
+use serde_json::{Value, json};
+use skynet_core::PluginId;
+use std::time::Duration;
+
+/// Granting may compile a large component first.
+const LIMIT: Duration = Duration::from_secs(330);
+
+fn checked(id: &str) -> Result<PluginId> {
+    PluginId::new(id).map_err(|error| fail(Kind::Refused, error.to_string()))
+}
+
+pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
+    match verb {
+        Plugin::List => list(home, out).await,
+        Plugin::Info { id } => info(home, &checked(&id)?, out).await,
+        Plugin::Enable { id } => simple(home, "plugins.enable", &checked(&id)?, "is switched on", out).await,
+        Plugin::Disable { id } => simple(home, "plugins.disable", &checked(&id)?, "is switched off", out).await,
+        Plugin::Revoke { id } => simple(home, "plugins.revoke", &checked(&id)?, "has no grant any more", out).await,
+        Plugin::Rollback { id } => rollback(home, &checked(&id)?, out).await,
+        Plugin::Grant(grant) => grant::run(home, grant, out).await,
+        Plugin::Pack(pack) => file::pack(&pack, out),
+        Plugin::Sign { file, key } => file::sign(home, &file, key.as_deref(), out),
+        Plugin::Verify { file } => file::verify(home, &file, out),
+    }
+}
+
+async fn simple(home: &Home, method: &str, id: &PluginId, done: &str, out: &Out) -> Result<()> {
+    let answer = client::call(home, method, json!({ "id": id }), LIMIT).await?;
+    out.both(&format!("{id} {done}"), &answer);
+    Ok(())
+}
+
+async fn rollback(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
+    let answer = client::call(home, "plugins.rollback", json!({ "id": id }), LIMIT).await?;
+    let serving = &answer["serving"];
+    out.both(&format!("{id} serves version {} again", text(&serving["version"])), &answer);
+    Ok(())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+async fn list(home: &Home, out: &Out) -> Result<()> {
+    let answer = client::call(home, "plugins.list", json!({}), LIMIT).await?;
+    out.value(&answer["plugins"]);
+    let plugins = answer["plugins"].as_array().cloned().unwrap_or_default();
+    if plugins.is_empty() {
+        out.line(&format!("no plugins; drop signed .wasm files into {}", home.plugins().display()));
+    }
+    for plugin in plugins {
+        let version = text(&plugin["serving"]["version"]);
+        let state = text(&plugin["state"]);
+        let color = match state {
+            "serving" => "32",
+            "pending" => "33",
+            "refused" | "sick" => "31",
+            _ => "2",
+        };
+        out.line(&format!("{} {:<32} {:<9} {}", out.paint(color, &format!("{state:<8}")), text(&plugin["name"]), version, text(&plugin["summary"])));
+        for ask in plugin["asks"].as_array().into_iter().flatten() {
+            out.line(&format!("           asks: {}", text(ask)));
+        }
+        if state == "pending" {
+            out.line(&format!("           allow it with: skynet plugin grant {}", text(&plugin["name"])));
+        }
+        if let Some(reason) = plugin["reason"].as_str() {
+            out.line(&format!("           {reason}"));
+        }
+    }
+    Ok(())
+}
+
+async fn info(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
+    let info = client::call(home, "plugins.info", json!({ "id": id }), LIMIT).await?;
+    out.value(&info);
+    let status = &info["status"];
+    out.line(&format!("{id} {}", text(&status["serving"]["version"])));
+    out.line(&format!("  {}", text(&status["summary"])));
+    let or = |value: &Value| value.as_str().filter(|text| !text.is_empty()).unwrap_or("-").to_owned();
+    for (name, value) in [
+        ("state", or(&status["state"])),
+        ("trust", or(&status["trust"])),
+        ("signed by", or(&info["publisher"])),
+        ("file", or(&info["file"])),
+        ("component", or(&info["receipt"]["component"])),
+    ] {
+        out.line(&format!("  {name:<10} {value}"));
+    }
+    let section = |title: &str, values: &Value| {
+        let lines: Vec<&str> = values.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if !lines.is_empty() {
+            out.line(&format!("  {title}"));
+            lines.iter().for_each(|line| out.line(&format!("    {line}")));
+        }
+    };
+    section("asks for", &info["asks"]);
+    section("may", &info["may"]);
+    section("waits for your grant", &info["waiting"]["asks"]);
+    section("tools", &status["tools"]);
+    section("versions kept here", &info["history"]);
+    if let Some(reason) = status["reason"].as_str() {
+        out.line(&format!("  {reason}"));
+    }
+    Ok(())
+}

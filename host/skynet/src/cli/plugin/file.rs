@@ -1,0 +1,97 @@
+//! Packing, signing and verifying a plugin file.
+
+use crate::args::Pack;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::keys;
+use crate::output::Out;
+use anyhow::{Context, Result};
+use serde_json::json;
+use skynet_policy::digest::sha256_hex;
+use skynet_policy::manifest::Manifest;
+use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
+use skynet_policy::signature::{self, Signatures};
+use std::path::{Path, PathBuf};
+
+fn refused(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
+    fail(Kind::Refused, format!("{}: {why}", path.display()))
+}
+
+/// A file of the author's: readable by all, replaced at once.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    crate::home::write_file(path, bytes, 0o644)
+}
+
+pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
+    let path = &pack.component;
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read; build the component first", path.display()))?;
+    let text = std::fs::read_to_string(&pack.manifest)
+        .with_context(|| format!("{} cannot be read; name it with --manifest", pack.manifest.display()))?;
+    let manifest = Manifest::parse(&text).map_err(|error| refused(&pack.manifest, error))?;
+    let component = release::strip(&bytes);
+    let look = skynet_plugins::file::look(component).map_err(|why| refused(path, why))?;
+    let release = Release {
+        schema: release::RELEASE_SCHEMA,
+        id: manifest.id,
+        version: manifest.version,
+        component: ComponentDigest { sha256: sha256_hex(component), size: component.len() as u64 },
+        wit: WitDeclaration { world: manifest.world.to_string(), range: manifest.wit.to_string(), imports: look.imports, exports: look.exports },
+        permissions: manifest.permissions,
+        summary: manifest.summary,
+        prev: None,
+        created: keys::now(),
+        files: Vec::new(),
+        config_schema: None,
+        tools: Vec::new(),
+    };
+    let faults = release.faults();
+    if !faults.is_empty() {
+        return Err(refused(path, faults.join("; ")));
+    }
+    let packed = release::join(component, &release.to_bytes(), &Signatures::none().to_bytes());
+    let target = pack.out.clone().unwrap_or_else(|| beside(path, &release));
+    write(&target, &packed)?;
+    let text = format!("packed {} {} as {}; sign it with: skynet plugin sign {}", release.id, release.version, target.display(), target.display());
+    out.both(&text, &json!({ "file": target, "id": release.id, "version": release.version, "component": release.component }));
+    Ok(())
+}
+
+fn beside(component: &Path, release: &Release) -> PathBuf {
+    component.with_file_name(format!("{}-{}.wasm", release.id.name(), release.version))
+}
+
+pub(crate) fn sign(home: &Home, path: &Path, key: Option<&Path>, out: &Out) -> Result<()> {
+    let key_path = match key {
+        Some(path) => path.to_owned(),
+        None => keys::path(home, "dev")?,
+    };
+    let key = keys::read(&key_path).context("no key to sign with; make one with: skynet key new NAME")?;
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let parts = release::split(&bytes).map_err(|error| refused(path, error))?;
+    let release = Release::parse(parts.release_json).map_err(|error| refused(path, error))?;
+    release.check_component(parts.component).map_err(|error| refused(path, error))?;
+    let mut signatures = Signatures::parse(parts.signatures_json).map_err(|error| refused(path, error))?;
+    signatures.merge(signature::sign_release(&key, parts.release_json));
+    write(path, &release::join(parts.component, parts.release_json, &signatures.to_bytes()))?;
+    let keyid = key.public().key_id();
+    out.both(&format!("{} is signed by {keyid}", path.display()), &json!({ "file": path, "keyid": keyid, "id": release.id, "version": release.version }));
+    Ok(())
+}
+
+pub(crate) fn verify(home: &Home, path: &Path, out: &Out) -> Result<()> {
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let trust = keys::load_trust(home)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let checked = skynet_plugins::file::check(&name, &bytes, &trust).map_err(|refusal| fail(Kind::Refused, refusal))?;
+    let release = &checked.release;
+    out.line(&format!("{} {} is good", release.id, release.version));
+    for (keyid, tier) in &checked.signers {
+        out.line(&format!("  signed by {keyid} ({tier})"));
+    }
+    release.permissions.sentences().iter().for_each(|sentence| out.line(&format!("  asks: {sentence}")));
+    out.value(&json!({
+        "file": path, "release": release, "release_digest": checked.release_digest,
+        "signers": checked.signers, "kinds": checked.kinds, "asks": release.permissions.sentences(),
+    }));
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! `skynet status`: what runs, in one screen.
+
+use crate::client::Client;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::lock;
+use crate::output::Out;
+use anyhow::Result;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::timeout;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
+    let mut client = Client::connect(home).await?;
+    let asked = timeout(LIMIT, async {
+        let models = client.call("models.list", json!({})).await?;
+        let plugins = client.call("plugins.list", json!({})).await?;
+        let sessions = client.call("sessions.list", json!({ "limit": 5 })).await?;
+        let model = client.call("agent.model", json!({})).await?;
+        anyhow::Ok((models, plugins, sessions, model))
+    });
+    let (models, plugins, sessions, model) = asked.await.map_err(|_| fail(Kind::TryLater, "the host did not answer in time"))??;
+    let count = |state: &str| plugins["plugins"].as_array().into_iter().flatten().filter(|plugin| plugin["state"] == state).count();
+    let uptime = client.hello["snapshot"]["uptimeMs"].as_u64().unwrap_or_default() / 1000;
+    let value = json!({
+        "version": client.hello["server"]["version"], "pid": lock::holder(home), "home": home.root(), "uptime_s": uptime,
+        "model": model["model"], "models": models["models"], "plugins": plugins["plugins"], "sessions": sessions["count"],
+    });
+    out.value(&value);
+    let version = value["version"].as_str().unwrap_or_default();
+    out.line(&format!("skynet {version}, process {}, up {uptime} s, data in {}", lock::holder(home).unwrap_or_default(), home.root().display()));
+    out.line(&format!("model    {}", model["model"].as_str().unwrap_or("none: no provider serves; see `skynet doctor`")));
+    let names: Vec<String> = models["models"].as_array().into_iter().flatten().map(name).collect();
+    out.line(&format!("models   {}", if names.is_empty() { "-".to_owned() } else { names.join(", ") }));
+    out.line(&format!(
+        "plugins  {} serving, {} waiting for a grant, {} refused, {} off",
+        count("serving"),
+        count("pending"),
+        count("refused") + count("sick"),
+        count("disabled")
+    ));
+    out.line(&format!("sessions {}", sessions["totalCount"].as_u64().or(sessions["count"].as_u64()).unwrap_or_default()));
+    Ok(())
+}
+
+fn name(model: &Value) -> String {
+    let (provider, id) = (model["provider"].as_str().unwrap_or_default(), model["id"].as_str().unwrap_or_default());
+    if id.contains('/') { id.to_owned() } else { format!("{provider}/{id}") }
+}

@@ -1,0 +1,46 @@
+//! `skynet token`: what clients connect with. Only hashes are kept.
+
+use crate::args::Token;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::output::Out;
+use crate::wire;
+use anyhow::Result;
+use serde_json::json;
+use skynet_core::access::AccessStore;
+
+const SCOPES: [&str; 5] = ["operator.read", "operator.write", "operator.approvals", "operator.pairing", "operator.admin"];
+
+pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
+    home.must_exist()?;
+    let store = wire::open_store(home)?;
+    match verb {
+        Token::New { name, scopes } => {
+            if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
+                return Err(fail(Kind::Refused, format!("`{unknown}` is no scope; use {}", SCOPES.join(", "))));
+            }
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+            let token = hex::encode(bytes);
+            if !store.create_token(&name, scopes.clone(), skynet_gateway::token_hash(&token)).await? {
+                return Err(fail(Kind::Refused, format!("a token named {name} exists; end it with: skynet token revoke {name}")));
+            }
+            out.line(&format!("{token}\n(shown once; name {name}, scopes {})", scopes.join(", ")));
+            out.value(&json!({ "token": token, "name": name, "scopes": scopes }));
+        }
+        Token::List => {
+            let tokens = store.list_tokens().await?;
+            for token in &tokens {
+                out.line(&format!("{}  {}", token.name, token.scopes.join(", ")));
+            }
+            out.value(&json!(tokens));
+        }
+        Token::Revoke { name } => {
+            if !store.revoke_token(&name).await? {
+                return Err(fail(Kind::NotFound, format!("there is no token named {name}; see: skynet token list")));
+            }
+            out.both(&format!("token {name} ended"), &json!({ "revoked": name }));
+        }
+    }
+    Ok(())
+}

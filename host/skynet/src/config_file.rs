@@ -1,0 +1,136 @@
+//! `skynet.toml`: reading it whole or not at all, and changing one key of it
+//! without touching what the owner wrote around it.
+
+use crate::exit::{Kind, fail};
+use crate::home::{self, Home};
+use anyhow::{Context, Result};
+use skynet_core::config::Config;
+use toml_edit::{DocumentMut, Item, Table, Value};
+
+/// The configuration, or an error that names file, key and remedy.
+pub(crate) fn load(home: &Home) -> Result<Config> {
+    let path = home.config();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read; run: skynet init", path.display()))?;
+    parse(&text).map_err(|fault| fail(Kind::BadConfig, format!("{}: {fault}", path.display())))
+}
+
+fn parse(text: &str) -> Result<Config, String> {
+    let config: Config = toml::from_str(text).map_err(|error| error.to_string().trim().replace('\n', "\n  "))?;
+    let faults = config.faults();
+    if faults.is_empty() { Ok(config) } else { Err(faults.join("; ")) }
+}
+
+/// The value of a dotted key, as TOML.
+pub(crate) fn get(home: &Home, key: &str) -> Result<String> {
+    let text = std::fs::read_to_string(home.config()).context("skynet.toml cannot be read; run: skynet init")?;
+    let document: DocumentMut = text.parse().map_err(|error| fail(Kind::BadConfig, format!("skynet.toml: {error}")))?;
+    let mut item = document.as_item();
+    for part in split_key(key)? {
+        item = item.get(&part).ok_or_else(|| fail(Kind::NotFound, format!("{key} is not set in skynet.toml; its default is in force")))?;
+    }
+    Ok(item.to_string().trim().to_owned())
+}
+
+/// Sets one key; the whole file must be good afterwards or nothing is written.
+pub(crate) fn set(home: &Home, key: &str, value: &str) -> Result<()> {
+    let path = home.config();
+    let text = std::fs::read_to_string(&path).context("skynet.toml cannot be read; run: skynet init")?;
+    let changed = changed(&text, key, value)?;
+    if changed != text {
+        home::write_file(&path, changed.as_bytes(), 0o600)?;
+    }
+    Ok(())
+}
+
+fn changed(text: &str, key: &str, value: &str) -> Result<String> {
+    let mut document: DocumentMut = text.parse().map_err(|error| fail(Kind::BadConfig, format!("skynet.toml: {error}")))?;
+    // `true`, `5`, `[…]` are taken as written; anything else is a text.
+    let value: Value = value.parse().unwrap_or_else(|_| Value::from(value));
+    let parts = split_key(key)?;
+    let (last, tables) = parts.split_last().ok_or_else(|| fail(Kind::Refused, "an empty key"))?;
+    let mut table: &mut Table = document.as_table_mut();
+    for part in tables {
+        let entry = table.entry(part).or_insert_with(|| {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        });
+        table = entry.as_table_mut().ok_or_else(|| fail(Kind::Refused, format!("{part} in {key} is a value, not a table")))?;
+    }
+    match table.get_mut(last).and_then(Item::as_value_mut) {
+        Some(old) => {
+            let decor = old.decor().clone();
+            *old = value;
+            *old.decor_mut() = decor;
+        }
+        None => {
+            table.insert(last, Item::Value(value));
+        }
+    }
+    let changed = document.to_string();
+    parse(&changed).map_err(|fault| fail(Kind::BadConfig, format!("{key} was not changed: {fault}")))?;
+    Ok(changed)
+}
+
+/// `a.b."c/d"` into its parts.
+fn split_key(key: &str) -> Result<Vec<String>> {
+    let keys = toml_edit::Key::parse(key).map_err(|error| fail(Kind::Refused, format!("`{key}` is not a key like gateway.port: {error}")))?;
+    Ok(keys.iter().map(|key| key.get().to_owned()).collect())
+}
+
+/// What a new data folder starts with.
+pub(crate) const TEMPLATE: &str = r#"# skynet.toml: settings of this SmartopolAI host.
+# Every key has a default; an unknown key or a bad value keeps the host from
+# starting. `skynet config set KEY VALUE` changes one key and keeps the rest.
+
+[gateway]
+bind = "127.0.0.1"
+port = 18789
+
+[agent]
+# provider/model, or "auto": the first one that serves.
+model = "auto"
+
+[plugins]
+scan_interval_ms = 2000
+
+# Folders that plugins can be granted by name.
+[roots]
+workspace = { path = "workspace", writable = true }
+notes = { path = "notes" }
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_good_and_says_what_the_defaults_are() {
+        let config = parse(TEMPLATE).unwrap();
+        assert_eq!(config.gateway, Config::default().gateway);
+        assert_eq!(config.agent, Config::default().agent);
+        assert_eq!(config.plugins, Config::default().plugins);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let fault = parse("[gateway]\nprot = 1\n").unwrap_err();
+        assert!(fault.contains("prot") && fault.contains("port"), "{fault}");
+    }
+
+    #[test]
+    fn changing_a_key_keeps_comments_and_other_keys() {
+        let text = changed(TEMPLATE, "gateway.port", "4000").unwrap();
+        assert!(text.contains("port = 4000\n") && text.contains("# provider/model"), "{text}");
+        let text = changed(&text, "settings.\"skynet/provider-openai\".base_url", "http://127.0.0.1:1/v1").unwrap();
+        assert!(text.contains("[settings.\"skynet/provider-openai\"]\nbase_url = \"http://127.0.0.1:1/v1\""), "{text}");
+        assert_eq!(changed(&text, "gateway.port", "4000").unwrap(), text);
+    }
+
+    #[test]
+    fn a_bad_value_or_key_changes_nothing() {
+        for (key, value) in [("gateway.port", "nonsense"), ("gateway.prot", "1"), ("plugins.scan_interval_ms", "0"), ("gateway.port.x", "1"), ("", "1")] {
+            assert!(changed(TEMPLATE, key, value).is_err(), "{key} = {value}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The data folder: `$SKYNET_HOME`, else `~/.skynet`. Private to its owner.
+
+use anyhow::{Context, Result, bail};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Places in the data folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    root: PathBuf,
+}
+
+macro_rules! places {
+    ($($(#[$doc:meta])* $name:ident = $file:literal;)*) => {
+        $($(#[$doc])* pub(crate) fn $name(&self) -> PathBuf { self.root.join($file) })*
+    };
+}
+
+impl Home {
+    /// The folder that the environment names. Need not exist.
+    pub(crate) fn find() -> Result<Self> {
+        if let Some(path) = std::env::var_os("SKYNET_HOME").filter(|path| !path.is_empty()) {
+            let root = std::path::absolute(PathBuf::from(path)).context("SKYNET_HOME")?;
+            return Ok(Self { root });
+        }
+        let Some(home) = std::env::var_os("HOME").filter(|path| !path.is_empty()) else {
+            bail!("neither SKYNET_HOME nor HOME is set; set SKYNET_HOME to the folder where skynet keeps its data");
+        };
+        Ok(Self { root: PathBuf::from(home).join(".skynet") })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    places! {
+        /// Settings, edited by the owner.
+        config = "skynet.toml";
+        /// Secret values, 0600.
+        secrets = "secrets.toml";
+        /// The owner's token, 0600.
+        token = "owner.token";
+        /// Keys whose signatures count.
+        trust = "trust.toml";
+        /// The owner's own keys.
+        keys = "keys";
+        /// The drop folder.
+        plugins = "plugins";
+        /// The plugin host's own files.
+        private = "private";
+        /// Durable state.
+        database = "skynet.db";
+        /// Held while a host runs; holds its process id.
+        lock = "skynet.lock";
+        /// The log of a host that runs in the background.
+        log = "skynet.log";
+        /// Chat history of the terminal.
+        history = "chat.history";
+        /// Files that the file tools may change.
+        workspace = "workspace";
+        /// Files that the file tools may read.
+        notes = "notes";
+    }
+
+    /// Makes the folder, or checks that nobody else can enter it.
+    pub(crate) fn ensure(&self) -> Result<()> {
+        private_folder(&self.root)
+    }
+
+    /// An error that says how to begin when there is nothing here.
+    pub(crate) fn must_exist(&self) -> Result<()> {
+        if !self.config().is_file() {
+            bail!("{} holds no skynet; run: skynet init", self.root.display());
+        }
+        private_folder(&self.root)
+    }
+}
+
+/// Makes a folder that only its owner can enter, or checks that it is one.
+pub(crate) fn private_folder(path: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("{} cannot be made", path.display()))?;
+    let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        bail!("{} can be entered by others (mode {mode:o}); run: chmod 700 {}", path.display(), path.display());
+    }
+    Ok(())
+}
+
+/// Writes a file with this mode so that a crash leaves the old or the new one.
+pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    use std::io::Write;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let put = || -> std::io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    put().with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Reads a file that nobody else may read.
+pub(crate) fn read_private(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let fault = format!("{} can be read by others (mode {mode:o}); run: chmod 600 {}", path.display(), path.display());
+        return Err(crate::exit::fail(crate::exit::Kind::BadConfig, fault));
+    }
+    Ok(text)
+}

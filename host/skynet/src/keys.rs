@@ -1,0 +1,90 @@
+//! The owner's keys and the trusted keys of this machine.
+
+use crate::exit::{Kind, fail};
+use crate::home::{self, Home};
+use anyhow::{Context, Result};
+use skynet_policy::signature::{PublicKey, SecretKey};
+use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
+use std::path::{Path, PathBuf};
+
+/// Now, as RFC 3339.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Reads the trusted keys. A file that is not understood is an error: nothing is
+/// admitted on half of it.
+pub(crate) fn load_trust(home: &Home) -> Result<TrustStore> {
+    let path = home.trust();
+    if !path.exists() {
+        return Ok(TrustStore::default());
+    }
+    let text = home::read_private(&path)?;
+    TrustStore::parse(&text).map_err(|error| fail(Kind::BadConfig, format!("{}: {error}", path.display())))
+}
+
+/// Writes the trusted keys.
+pub(crate) fn save_trust(home: &Home, trust: &TrustStore) -> Result<()> {
+    home::write_file(&home.trust(), trust.to_toml()?.as_bytes(), 0o600)
+}
+
+/// Trusts a key; doing it again with the same words changes nothing.
+pub(crate) fn trust(home: &Home, public: &PublicKey, name: &str, namespaces: Vec<String>, tier: Tier) -> Result<TrustedKey> {
+    let mut store = load_trust(home)?;
+    let key = TrustedKey::new(public, name, namespaces, tier, &now());
+    if let Some(known) = store.keys.iter().find(|known| known.keyid == key.keyid)
+        && known.revoked.is_none()
+        && known.namespaces == key.namespaces
+        && known.tier == key.tier
+    {
+        return Ok(known.clone());
+    }
+    store.trust(key.clone()).map_err(|error| fail(Kind::Refused, error.to_string()))?;
+    save_trust(home, &store)?;
+    Ok(key)
+}
+
+/// Where a key of that name is kept.
+pub(crate) fn path(home: &Home, name: &str) -> Result<PathBuf> {
+    let legal = !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !legal {
+        return Err(fail(Kind::Refused, format!("`{name}` is no name for a key; use letters, digits, - and _, at most 64")));
+    }
+    Ok(home.keys().join(format!("{name}.key")))
+}
+
+/// Makes a key; refuses to overwrite one.
+pub(crate) fn create(path: &Path) -> Result<SecretKey> {
+    if path.exists() {
+        return Err(fail(Kind::Refused, format!("{} exists; a key is never overwritten, choose another name", path.display())));
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    let key = SecretKey::generate()?;
+    let text = format!("{}\n", hex::encode(key.seed().as_slice()));
+    home::write_file(path, text.as_bytes(), 0o600)?;
+    Ok(key)
+}
+
+/// Reads a key.
+pub(crate) fn read(path: &Path) -> Result<SecretKey> {
+    let text = home::read_private(path)?;
+    let mut seed = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut seed).map_err(|_| fail(Kind::BadConfig, format!("{} holds no key", path.display())))?;
+    Ok(SecretKey::from_seed(&seed))
+}
+
+/// Reads a public key from text, a file with one, or the secret key's file.
+pub(crate) fn read_public(text: &str) -> Result<PublicKey> {
+    if let Ok(public) = PublicKey::parse(text.trim()) {
+        return Ok(public);
+    }
+    let path = Path::new(text);
+    let held = std::fs::read_to_string(path)
+        .map_err(|_| fail(Kind::NotFound, format!("`{text}` is neither a public key like ed25519:… nor a file that holds one")))?;
+    match PublicKey::parse(held.trim()) {
+        Ok(public) => Ok(public),
+        Err(_) => Ok(read(path)?.public()),
+    }
+}

@@ -1,0 +1,123 @@
+//! The single place where ports meet implementations.
+
+use crate::clock::SystemClock;
+use crate::compiler::ChildCompiler;
+use crate::config_file;
+use crate::home::Home;
+use crate::keys;
+use crate::secrets_file::FileSecrets;
+use anyhow::{Context, Result};
+use skynet_agent::prompt::Workspace;
+use skynet_agent::{Agent, Ports, Settings};
+use skynet_core::access::AccessStore;
+use skynet_core::config::Config;
+use skynet_core::ports::Clock;
+use skynet_gateway::{Gateway, GatewayParts, Readiness};
+use skynet_plugins::{Parts, PluginHost, Root, Runner, SystemResolver};
+use skynet_store::Store;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A host, ready to run.
+pub(crate) struct Wired {
+    pub(crate) config: Config,
+    pub(crate) host: PluginHost,
+    pub(crate) runner: Runner,
+    pub(crate) agent: Agent,
+    pub(crate) gateway: Gateway,
+    pub(crate) stopping: Arc<AtomicBool>,
+}
+
+/// The scopes of the owner's own token.
+pub(crate) const OWNER_SCOPES: [&str; 1] = ["operator.admin"];
+
+/// The name of the owner's own token.
+pub(crate) const OWNER_TOKEN: &str = "owner";
+
+/// Opens the store of this folder.
+pub(crate) fn open_store(home: &Home) -> Result<Store> {
+    Ok(Store::open(&home.database(), Arc::new(SystemClock))?)
+}
+
+/// Makes sure that the token in `owner.token` is the one that the store knows.
+pub(crate) async fn settle_owner_token(home: &Home, store: &Store) -> Result<()> {
+    let token = crate::home::read_private(&home.token())?;
+    let hash = skynet_gateway::token_hash(token.trim());
+    if store.find_token(&hash).await?.is_some_and(|row| row.name == OWNER_TOKEN) {
+        return Ok(());
+    }
+    store.revoke_token(OWNER_TOKEN).await?;
+    let scopes = OWNER_SCOPES.iter().map(ToString::to_string).collect();
+    store.create_token(OWNER_TOKEN, scopes, hash).await?;
+    Ok(())
+}
+
+/// Prompt files of the data folder.
+pub(crate) fn workspace(home: &Home) -> Result<Workspace> {
+    let mut files = Vec::new();
+    let entries = std::fs::read_dir(home.root()).with_context(|| format!("{} cannot be read", home.root().display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let is_prompt = path.extension().is_some_and(|kind| kind == "md") && path.is_file();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| is_prompt) else { continue };
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        files.push((name.to_owned(), text));
+    }
+    Ok(Workspace::from_files(files))
+}
+
+fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
+    let resolve = |path: &str| home.root().join(Path::new(path));
+    config.roots.iter().map(|(name, root)| (name.clone(), Root { path: resolve(&root.path), writable: root.writable })).collect()
+}
+
+/// Builds everything. Nothing is served yet.
+pub(crate) async fn wire(home: &Home) -> Result<Wired> {
+    let config = config_file::load(home)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = open_store(home)?;
+    settle_owner_token(home, &store).await?;
+    let store = Arc::new(store);
+    let trust_home = home.clone();
+    // Read once now, so that bad trust data keeps the host from starting.
+    keys::load_trust(home)?;
+    let (host, runner) = PluginHost::start(Parts {
+        inbox: home.plugins(),
+        private: home.private(),
+        config: config.plugins.clone(),
+        roots: roots(home, &config),
+        settings: config.settings.clone(),
+        trust: Arc::new(move || keys::load_trust(&trust_home).map_err(|error| format!("{error:#}"))),
+        state: store.clone(),
+        audit: store.clone(),
+        secrets: Arc::new(FileSecrets::load(home)?),
+        clock: Arc::clone(&clock),
+        resolver: Arc::new(SystemResolver),
+        compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
+    })
+    .await?;
+    let ports = Ports { registry: Arc::new(host.clone()), memory: store.clone(), audit: store.clone(), clock: Arc::clone(&clock) };
+    let agent = Agent::new(ports, Settings { agent: config.agent.clone(), prompt: Arc::new(workspace(home)?) });
+    agent.recover().await?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let is_stopping = Arc::clone(&stopping);
+    let gateway = Gateway::bind(GatewayParts {
+        agent: agent.clone(),
+        memory: store.clone(),
+        access: store.clone(),
+        admin: Arc::new(host.clone()),
+        audit: store.clone(),
+        clock,
+        config: config.gateway.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ready: Arc::new(move || Readiness {
+            starting: false,
+            failing: if is_stopping.load(Ordering::Relaxed) { vec!["stopping".into()] } else { Vec::new() },
+        }),
+        state_dir: Some(home.root().display().to_string()),
+    })
+    .await?;
+    Ok(Wired { config, host, runner, agent, gateway, stopping })
+}

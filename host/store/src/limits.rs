@@ -1,0 +1,23 @@
+//! Limits of the store, each with its reason.
+
+use std::time::Duration;
+
+/// How long a statement waits for another process that writes. Longer than any
+/// group of ours takes on a slow disk, shorter than a person's patience.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Writes that may wait in the writer's queue. A caller beyond it waits its turn.
+pub const WRITE_QUEUE: usize = 256;
+
+/// Writes that share one commit. Each commit costs a flush of the disk; more than
+/// this would only make the first of them wait.
+pub const WRITE_GROUP: usize = 64;
+
+/// Reads that may wait in the readers' queue.
+pub const READ_QUEUE: usize = 256;
+
+/// Threads that read: one slow list must not hold up a turn's history.
+pub const READERS: usize = 2;
+
+/// Prepared statements kept by each connection: all that this crate has.
+pub const STATEMENTS: usize = 64;

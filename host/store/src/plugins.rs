@@ -1,0 +1,105 @@
+//! The port `PluginStore`, each method one write or one read.
+//!
+//! Owns only the way to the threads; what is done there is in `receipts`,
+//! `grants`, `held` and `kv`.
+
+use crate::store::Store;
+use crate::{grants, held, kv, receipts};
+use async_trait::async_trait;
+use skynet_core::plugin::Receipt;
+use skynet_core::ports::{KvQuota, PluginStore, StoredGrant};
+use skynet_core::{Generation, PluginId, StoreError};
+
+#[async_trait]
+impl PluginStore for Store {
+    async fn serving(&self) -> Result<Vec<Receipt>, StoreError> {
+        self.read(receipts::serving).await
+    }
+
+    async fn receipts(&self, id: &PluginId) -> Result<Vec<Receipt>, StoreError> {
+        let id = id.clone();
+        self.read(move |db| receipts::of_plugin(db, &id)).await
+    }
+
+    async fn next_generation(&self) -> Result<Generation, StoreError> {
+        self.write(receipts::next_generation).await
+    }
+
+    async fn publish(&self, receipt: Receipt) -> Result<(), StoreError> {
+        self.write(move |db| receipts::publish(db, &receipt)).await
+    }
+
+    async fn withdraw(&self, id: &PluginId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.write(move |db| receipts::withdraw(db, &id)).await
+    }
+
+    async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.write(move |db| receipts::set_enabled(db, &id, enabled)).await
+    }
+
+    async fn disabled(&self) -> Result<Vec<PluginId>, StoreError> {
+        self.read(receipts::disabled).await
+    }
+
+    async fn grant(&self, id: &PluginId) -> Result<Option<StoredGrant>, StoreError> {
+        let (id, now) = (id.clone(), self.now());
+        self.read(move |db| grants::of_plugin(db, &id, now)).await
+    }
+
+    async fn grants(&self) -> Result<Vec<StoredGrant>, StoreError> {
+        let now = self.now();
+        self.read(move |db| grants::in_force(db, now)).await
+    }
+
+    async fn put_grant(&self, grant: StoredGrant) -> Result<(), StoreError> {
+        let now = self.now();
+        self.write(move |db| grants::put(db, &grant, now)).await
+    }
+
+    async fn revoke(&self, id: &PluginId) -> Result<bool, StoreError> {
+        let (id, now) = (id.clone(), self.now());
+        self.write(move |db| grants::revoke(db, &id, now)).await
+    }
+
+    async fn highest_version(&self, id: &PluginId) -> Result<Option<semver::Version>, StoreError> {
+        let id = id.clone();
+        self.read(move |db| receipts::highest_version(db, &id)).await
+    }
+
+    async fn hold(&self, id: &PluginId, release: &str, why: &str) -> Result<(), StoreError> {
+        let (id, release, why) = (id.clone(), release.to_owned(), why.to_owned());
+        self.write(move |db| held::hold(db, &id, &release, &why)).await
+    }
+
+    async fn held(&self, id: &PluginId) -> Result<Vec<(String, String)>, StoreError> {
+        let id = id.clone();
+        self.read(move |db| held::of_plugin(db, &id)).await
+    }
+
+    async fn unhold(&self, id: &PluginId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.write(move |db| held::unhold(db, &id)).await
+    }
+
+    async fn kv_get(&self, id: &PluginId, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (id, key) = (id.clone(), key.to_owned());
+        self.read(move |db| kv::get(db, &id, &key)).await
+    }
+
+    async fn kv_set(&self, id: &PluginId, key: &str, value: Vec<u8>, quota: KvQuota) -> Result<(), StoreError> {
+        let (id, key) = (id.clone(), key.to_owned());
+        self.write(move |db| kv::set(db, &id, &key, &value, quota)).await
+    }
+
+    async fn kv_delete(&self, id: &PluginId, key: &str) -> Result<(), StoreError> {
+        let (id, key) = (id.clone(), key.to_owned());
+        self.write(move |db| kv::delete(db, &id, &key)).await
+    }
+
+    async fn kv_keys(&self, id: &PluginId, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        let (id, prefix, after) = (id.clone(), prefix.to_owned(), after.map(str::to_owned));
+        self.read(move |db| kv::keys(db, &id, &prefix, after.as_deref(), limit)).await
+    }
+}

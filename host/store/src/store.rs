@@ -1,0 +1,82 @@
+//! The handle that the host holds.
+//!
+//! Owns the queues to the writing and reading threads, and the clock. Cloning it is
+//! cheap; the file is closed when the last clone is gone and the queues are empty.
+//! Nothing here blocks an async runtime except `open`, which a start does once.
+
+use crate::error::{Doing, Result};
+use crate::limits::READERS;
+use crate::open::{open_reader, open_writer};
+use crate::reader::Readers;
+use crate::writer::Writer;
+use rusqlite::Connection;
+use skynet_core::StoreError;
+use skynet_core::ports::Clock;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The database of one host.
+#[derive(Clone)]
+pub struct Store {
+    writer: Writer,
+    readers: Readers,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the file, making it if it is absent, and brings it to this version's
+    /// format. Its folder must exist and be private to this user. Blocks.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, StoreError> {
+        let db = open_writer(path)?;
+        let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_>>()?;
+        Ok(Self { writer: Writer::start(db)?, readers: Readers::start(readers)?, clock })
+    }
+
+    /// Reads the whole file and says what is damaged. Slow on a large one: for
+    /// `doctor` and after a restore, not for each start.
+    pub async fn check(&self) -> std::result::Result<(), StoreError> {
+        let work = |db: &Connection| {
+            let doing = "checking the whole file";
+            let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).doing(doing)?;
+            if found != "ok" {
+                return Err(StoreError::Corrupt(found));
+            }
+            let orphans: i64 = db.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).doing(doing)?;
+            match orphans {
+                0 => Ok(()),
+                _ => Err(StoreError::Corrupt(format!("{orphans} rows belong to something that is not there"))),
+            }
+        };
+        self.read(work).await
+    }
+
+    /// Milliseconds since the Unix epoch, by the host's clock.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// Runs `work` on the writing thread; answers when the disk has it.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    /// Runs `work` on a reading thread.
+    pub(crate) async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.readers.read(work).await
+    }
+}

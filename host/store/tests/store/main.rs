@@ -1,0 +1,17 @@
+//! The store against a real file: every port, restarts, crashes, damage, rivals.
+//!
+//! One test program for all of them, as each would link SQLite again.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
+
+mod access;
+mod audit;
+mod crash;
+mod grants;
+mod history;
+mod kv;
+mod opening;
+mod receipts;
+mod rivals;
+mod scratch;
+mod sessions;
+mod turns;
