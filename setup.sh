@@ -238,7 +238,7 @@ place_plugins() {
   for file in "$dist"/plugins/*.wasm; do
     name=$(basename "$file" .wasm)
     if [ -n "$(recorded placed "$name")" ] && [ ! -e "$home/plugins/$name.wasm" ]; then
-      say "$name stays away, as you removed it; to have it back: cp dist/plugins/$name.wasm to $home/plugins/"
+      say "$name stays away, as you removed it; to have it back, copy $file to $home/plugins/"
       continue
     fi
     if put_changed "$file" "$home/plugins/$name.wasm"; then say "placed $name"; fi
@@ -272,7 +272,11 @@ add_secret() {
 
 # settle_setting KEY VALUE: what the owner wrote stays.
 settle_setting() {
-  if "$skynet" config get "$1" >/dev/null 2>&1; then return; fi
+  local have
+  if have=$("$skynet" config get "$1" 2>/dev/null); then
+    if [ "$have" != "\"$2\"" ] && [ "$have" != "$2" ]; then say "$1 stays $have, as you set it"; fi
+    return
+  fi
   "$skynet" config set "$1" "$2" || die "the setting $1 could not be written" "look at $home/skynet.toml"
   must_restart=1
 }
@@ -294,14 +298,14 @@ answers() (
 find_local_model() {
   if answers 11434 /api/tags '"models"'; then
     settle_setting "$(base_url_of provider-ollama)" http://127.0.0.1:11434
-    say "a model server answers on port 11434: provider-ollama will use it"
+    say "a model server answers on port 11434, for provider-ollama"
     return
   fi
   local port
   for port in 8080 1234; do
     if answers "$port" /v1/models '"data"'; then
       settle_setting "$(base_url_of provider-openai)" "http://127.0.0.1:$port/v1"
-      say "a model server answers on port $port: provider-openai will use it"
+      say "a model server answers on port $port, for provider-openai"
       return
     fi
   done
@@ -417,7 +421,7 @@ must_restart=0
 case $verb in
   build)
     build
-    say "the result is in dist/: bin/skynet, plugins/ and release.pub"
+    say "the result is in $dist: bin/skynet, plugins/ and release.pub"
     ;;
   test)
     mkdir -p "$dist"

@@ -29,7 +29,8 @@ pub(crate) struct Component {
 impl Component {
     /// Validates the bytes and reads the names at the outermost level.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
-        let features = WasmFeatures::default() & !(WasmFeatures::THREADS | WasmFeatures::MEMORY64 | WasmFeatures::EXCEPTIONS | WasmFeatures::GC);
+        let features =
+            WasmFeatures::default() & !(WasmFeatures::THREADS | WasmFeatures::MEMORY64 | WasmFeatures::EXCEPTIONS | WasmFeatures::GC);
         Validator::new_with_features(features).validate_all(bytes).context("it is not a valid component")?;
         let mut depth = 0_usize;
         let mut component = Self { imports: Vec::new(), exports: Vec::new() };
@@ -66,7 +67,9 @@ impl Component {
             if !name.starts_with("skynet:plugin/") && !STANDARD.iter().any(|start| name.starts_with(start)) {
                 bail!("it imports `{name}`, which no plugin is given");
             }
-            if let Some((_, key)) = PERMISSIONS.iter().find(|(start, key)| name.starts_with(start) && !manifest.permissions.contains_key(*key)) {
+            if let Some((_, key)) =
+                PERMISSIONS.iter().find(|(start, key)| name.starts_with(start) && !manifest.permissions.contains_key(*key))
+            {
                 bail!("it imports `{name}` and does not ask for the permission `{key}`");
             }
         }

@@ -52,7 +52,8 @@ fn run() -> Result<()> {
 fn check(root: &Path, name: &str) -> Result<usize> {
     let manifest = Manifest::read(&root.join(name).join("plugin.toml"))?;
     let file = root.join("target/wasm32-wasip2/release").join(format!("{}.wasm", name.replace('-', "_")));
-    let bytes = fs::read(&file).with_context(|| format!("{} is missing; build with `cargo build --release --target wasm32-wasip2`", file.display()))?;
+    let bytes = fs::read(&file)
+        .with_context(|| format!("{} is missing; build with `cargo build --release --target wasm32-wasip2`", file.display()))?;
     if bytes.len() > COMPONENT_BYTES {
         bail!("{} bytes; a built-in component has at most {COMPONENT_BYTES}", bytes.len());
     }

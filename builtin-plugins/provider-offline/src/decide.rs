@@ -33,8 +33,10 @@ pub(crate) fn decide(request: &CompletionRequest) -> Decision {
     if last.role != Role::User {
         return Decision::Say(say::greeting());
     }
-    let text: Vec<&str> =
-        last.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None }).collect();
+    // The host puts the time before what the person wrote, as a part of its own.
+    let is_clock = |text: &str| text.starts_with("[now: ") && text.trim_end().ends_with(']');
+    let texts = last.parts.iter().filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None });
+    let text: Vec<&str> = texts.filter(|text| !is_clock(text)).collect();
     match rules::read(&text.join("\n")) {
         Wish::Greeting => Decision::Say(say::greeting()),
         Wish::Thanks => Decision::Say(say::thanks()),

@@ -101,7 +101,8 @@ async fn of_session(shared: &Shared, job: &Job, ledger: &Ledger, message: Messag
         stop: Vec::new(),
         thinking: request.thinking.or(session.thinking).unwrap_or_default(),
     };
-    let model = session.model.or_else(|| request.model.clone());
+    // What this request names beats what the session was set to.
+    let model = request.model.clone().or(session.model);
     Ok(Start { context: Context::of_session(history, message, now(shared)), wish, client_tools: Vec::new(), model })
 }
 

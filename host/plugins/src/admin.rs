@@ -26,6 +26,10 @@ impl PluginHost {
         Ok((entry.request.clone(), entry.publisher.clone()))
     }
 
+    async fn waits(&self, id: &PluginId) -> bool {
+        self.shared.book.lock().await.plugins.get(id).is_some_and(|entry| entry.waiting.is_some())
+    }
+
     /// Reads the plugin's file again as if it had just come.
     async fn read_again(&self, id: &PluginId) {
         let mut book = self.shared.book.lock().await;
@@ -39,12 +43,11 @@ impl PluginHost {
 
     /// Brings what serves in line with the grant in force.
     async fn renew_terms(&self, id: &PluginId) -> Result<(), AdminError> {
-        let Some(serving) = self.serving(id) else { return Ok(()) };
-        let (request, publisher) = {
-            let book = self.shared.book.lock().await;
-            let Some(entry) = book.plugins.get(id) else { return Ok(()) };
-            (entry.request.clone(), entry.publisher.clone())
-        };
+        // Held to the end: what is being published either sees the new grant or is seen here.
+        let mut book = self.shared.book.lock().await;
+        let Some(entry) = book.plugins.get(id) else { return Ok(()) };
+        let Some(serving) = entry.serving.clone() else { return Ok(()) };
+        let (request, publisher) = (entry.request.clone(), entry.publisher.clone());
         let stored = self.shared.state.grant(id).await?;
         let now = self.shared.clock.now_ms();
         match crate::admit::standing(&request, &publisher, stored.as_ref(), now)? {
@@ -53,16 +56,26 @@ impl PluginHost {
                 if terms == serving.terms {
                     return Ok(());
                 }
-                let renewed = Generation::new(serving.receipt.clone(), terms, None);
-                let mut book = self.shared.book.lock().await;
+                let renewed = Arc::new(Generation::new(serving.receipt.clone(), terms, None));
+                if let Err(error) = self.shared.runtime.loaded(&renewed).await {
+                    drop(book);
+                    tracing::warn!(plugin = %renewed.plugin(), %error, "it cannot run with what is granted now");
+                    self.withdraw(id, "it cannot run with what is granted now").await;
+                    // Admission says which grant it lacks.
+                    self.read_again(id).await;
+                    return Ok(());
+                }
                 if let Some(entry) = book.plugins.get_mut(id) {
-                    entry.serving = Some(Arc::new(renewed));
+                    entry.serving = Some(renewed);
                 }
                 self.swap(&mut book);
                 drop(book);
                 crate::refresh::ask_models(self, serving.plugin()).await;
             }
-            crate::admit::Standing::Asks(_) => self.withdraw(id, "its grant was taken back").await,
+            crate::admit::Standing::Asks(_) => {
+                drop(book);
+                self.withdraw(id, "its grant was taken back").await;
+            }
         }
         Ok(())
     }
@@ -164,6 +177,11 @@ impl PluginAdmin for PluginHost {
         let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher });
         self.record("grant", by, id.as_str(), "ok", detail).await?;
         self.shared.state.put_grant(grant).await?;
+        if self.waits(id).await {
+            // First what the grant is for, so that what it replaces leaves no gap.
+            self.read_again(id).await;
+            self.settled().await;
+        }
         self.renew_terms(id).await?;
         self.read_again(id).await;
         self.settled().await;

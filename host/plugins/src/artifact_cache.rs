@@ -91,30 +91,39 @@ impl ArtifactCache {
 
     /// Loads that component if a good artifact of it is here.
     pub(crate) fn get(&self, engine: &Engine, component: &str) -> Option<Component> {
+        if !self.path(component).exists() {
+            return None;
+        }
+        let loaded = self.load(engine, component);
+        loaded.inspect_err(|reason| tracing::warn!(%component, %reason, "a compiled artifact is thrown away and compiled again")).ok()
+    }
+
+    /// Loads what `put` has just written. The error is the engine's reason.
+    pub(crate) fn load(&self, engine: &Engine, component: &str) -> Result<Component, String> {
         let path = self.path(component);
-        let sealed = std::fs::read(&path).ok()?;
+        let sealed = std::fs::read(&path).map_err(|error| error.to_string())?;
         let loaded = self.check_and_load(engine, component, &sealed);
-        if loaded.is_none() {
-            tracing::warn!(%component, "a compiled artifact was not as this host wrote it; it is thrown away and compiled again");
+        if loaded.is_err() {
             let _ = std::fs::remove_file(&path);
         }
         loaded
     }
 
-    fn check_and_load(&self, engine: &Engine, component: &str, sealed: &[u8]) -> Option<Component> {
-        let (seal, artifact) = sealed.strip_prefix(MAGIC)?.split_at_checked(SEAL)?;
-        self.seal(component, artifact).verify_slice(seal).ok()?;
-        self.deserialize(engine, artifact)
+    fn check_and_load(&self, engine: &Engine, component: &str, sealed: &[u8]) -> Result<Component, String> {
+        let parts = sealed.strip_prefix(MAGIC).and_then(|rest| rest.split_at_checked(SEAL));
+        let sealed_here = parts.filter(|(seal, artifact)| self.seal(component, artifact).verify_slice(seal).is_ok());
+        let (_, artifact) = sealed_here.ok_or("it is not as this host wrote it")?;
+        self.deserialize(engine, artifact).map_err(|error| format!("{error:#}"))
     }
 
     #[allow(unsafe_code)]
-    fn deserialize(&self, engine: &Engine, artifact: &[u8]) -> Option<Component> {
+    fn deserialize(&self, engine: &Engine, artifact: &[u8]) -> wasmtime::Result<Component> {
         // SAFETY: `Component::deserialize` demands bytes that wasmtime's compiler
         // produced and nobody altered. `check_and_load`, the only caller, verified
         // on these very bytes an HMAC under a key that only this host holds (0600 in
         // a 0700 folder), and `put` is only given the output of the compiling child.
         // Version and settings are checked by wasmtime itself.
-        unsafe { Component::deserialize(engine, artifact) }.ok()
+        unsafe { Component::deserialize(engine, artifact) }
     }
 }
 

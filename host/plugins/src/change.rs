@@ -6,15 +6,17 @@ use crate::admit::{self, Refusal, Signed, Standing};
 use crate::book::{Entry, FileState, Waiting};
 use crate::generation::Generation;
 use crate::host::PluginHost;
-use crate::inbox::Finding;
+use crate::inbox::{Finding, Stamp};
 use crate::inbox::folder::ReadError;
 use crate::runtime::Tripped;
 use serde_json::json;
 use skynet_core::plugin::{PluginEvent, PluginKind, PluginState, Receipt};
+use skynet_core::ports::StoredGrant;
 use skynet_core::{PluginId, PluginRef, StoreError};
 use skynet_policy::release::Release;
 use skynet_policy::trust::{Tier, TrustStore};
 use skynet_policy::{naming, version};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Why a receipt cannot serve now.
@@ -87,6 +89,31 @@ impl PluginHost {
                 }
             }
         }
+        self.end_orphans(&listing).await;
+    }
+
+    /// Ends plugins that no file holds any more. Waits until the folder rests: a file
+    /// that was renamed, or taken out to be replaced, leaves no gap in service.
+    async fn end_orphans(&self, listing: &BTreeMap<String, Stamp>) {
+        let mut book = self.shared.book.lock().await;
+        if book.inbox.is_restless() {
+            return;
+        }
+        let is_orphan = |(id, entry): &(&PluginId, &Entry)| !listing.contains_key(&entry.file) && book.files_of(id).is_empty();
+        let orphans: Vec<PluginId> = book.plugins.iter().filter(is_orphan).map(|(id, _)| id.clone()).collect();
+        let mut served = Vec::new();
+        for id in orphans {
+            let Some(entry) = book.plugins.get_mut(&id) else { continue };
+            entry.waiting = None;
+            entry.stopped = None;
+            if entry.serving.is_some() {
+                served.push(id);
+            }
+        }
+        drop(book);
+        for id in served {
+            self.withdraw(&id, "its file is gone from the plugins folder").await;
+        }
     }
 
     async fn refused(&self, file: &str, reason: String) {
@@ -150,7 +177,7 @@ impl PluginHost {
         let terms = admit::terms(&permissions, &self.settings_of(&id));
         let ready = admit::prepare(&self.shared.runtime, &signed, &contents, plugin, terms, now).await?;
         self.check_names(&ready).await.map_err(refuse("tool names"))?;
-        self.publish(file, ready).await.map_err(store)
+        self.publish(file, ready, grant.as_ref()).await.map_err(store)
     }
 
     /// The very release that serves, or one that the owner switched off: nothing to do.
@@ -211,13 +238,18 @@ impl PluginHost {
     }
 
     /// Durable first, then the swap.
-    async fn publish(&self, file: &str, ready: Generation) -> Result<(), StoreError> {
+    async fn publish(&self, file: &str, ready: Generation, grant: Option<&StoredGrant>) -> Result<(), StoreError> {
         let plugin = ready.plugin().clone();
+        let mut book = self.shared.book.lock().await;
+        // The owner may have spoken while it compiled; then it is looked at anew.
+        if book.switched_off.contains(&plugin.id) || self.shared.state.grant(&plugin.id).await?.as_ref() != grant {
+            book.inbox.forget(file);
+            return Ok(());
+        }
         let detail = json!({ "release": ready.receipt.release, "component": ready.receipt.component, "signers": ready.receipt.signers, "trust": ready.receipt.trust });
         self.record("admission", "host", &plugin.to_string(), "ok", detail).await?;
         self.shared.state.publish(ready.receipt.clone()).await?;
         let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
-        let mut book = self.shared.book.lock().await;
         let entry = book.plugins.entry(plugin.id.clone()).or_default();
         let replaced = entry.serving.as_ref().map(|old| old.plugin().generation);
         entry.take(ready, file);
@@ -266,20 +298,11 @@ impl PluginHost {
     async fn gone(&self, file: &str) {
         let mut book = self.shared.book.lock().await;
         let Some(FileState::Plugin(id)) = book.files.remove(file) else { return };
-        let others = book.files_of(&id);
-        let Some(entry) = book.plugins.get_mut(&id) else { return };
-        if entry.file != file {
-            return;
-        }
-        if let Some(other) = others.first() {
+        let was_read_from_it = book.plugins.get(&id).is_some_and(|entry| entry.file == file);
+        if was_read_from_it && let Some(other) = book.files_of(&id).first() {
             // Another file holds the same plugin: read it again.
             book.inbox.forget(other);
-            return;
         }
-        entry.waiting = None;
-        entry.stopped = None;
-        drop(book);
-        self.withdraw(&id, "its file is gone from the plugins folder").await;
     }
 
     /// Takes a plugin out of service; state and receipts stay.

@@ -34,7 +34,10 @@ pub(crate) enum Finding {
 struct Seen {
     stamp: Stamp,
     since_ms: u64,
+    /// In this state.
     reported: bool,
+    /// In this state or an earlier one: somebody counts on it.
+    known: bool,
 }
 
 /// The memory between scans.
@@ -73,7 +76,7 @@ impl Inbox {
         self.clashes = clashes;
         let gone: Vec<String> = self.files.keys().filter(|name| !listing.contains_key(*name)).cloned().collect();
         for name in gone {
-            if self.files.remove(&name).is_some_and(|seen| seen.reported) {
+            if self.files.remove(&name).is_some_and(|seen| seen.known) {
                 findings.push(Finding::Gone(name));
             }
         }
@@ -85,13 +88,13 @@ impl Inbox {
         match self.files.get_mut(name) {
             Some(seen) if seen.stamp == stamp => {
                 if !seen.reported && now_ms.saturating_sub(seen.since_ms) >= settle {
-                    seen.reported = true;
+                    (seen.reported, seen.known) = (true, true);
                     findings.push(Finding::Settled(name.to_owned()));
                 }
             }
-            Some(seen) => *seen = Seen { stamp, since_ms: now_ms, reported: false },
+            Some(seen) => *seen = Seen { stamp, since_ms: now_ms, reported: false, known: seen.known },
             None => {
-                self.files.insert(name.to_owned(), Seen { stamp, since_ms: now_ms, reported: false });
+                self.files.insert(name.to_owned(), Seen { stamp, since_ms: now_ms, reported: false, known: false });
             }
         }
     }
@@ -99,7 +102,11 @@ impl Inbox {
     /// Reads that file again once it has come to rest: it changed while being read,
     /// or somebody asked for it.
     pub(crate) fn forget(&mut self, name: &str) {
-        self.files.remove(name);
+        if let Some(seen) = self.files.get_mut(name) {
+            // Like no file there is, so that it comes to rest anew; one that goes now is
+            // still missed.
+            *seen = Seen { stamp: Stamp { size: u64::MAX, modified_ns: -1, changed_ns: -1, inode: 0 }, since_ms: 0, reported: false, known: seen.known };
+        }
     }
 
     /// Whether a file is on its way to rest, so that the next scan should be soon.

@@ -88,8 +88,7 @@ impl Runtime {
         let compiling = timeout(limits::COMPILE_WALL, self.compiler.compile(bytes)).await;
         let artifact = compiling.map_err(|_| CompileError::OverLimit(format!("more than {} s", limits::COMPILE_WALL.as_secs())))??;
         self.artifacts.put(digest, &artifact).map_err(|error| CompileError::Broken(format!("the artifact could not be kept: {error}")))?;
-        let gone = || CompileError::Broken("the artifact that was just written could not be loaded".into());
-        self.artifacts.get(&self.engine, digest).ok_or_else(gone)
+        self.artifacts.load(&self.engine, digest).map_err(|reason| CompileError::Rejected(format!("this host cannot hold it: {reason}")))
     }
 
     /// The linked code of a generation, loaded now if it was not.

@@ -5,6 +5,7 @@ use crate::support::package::{id, saying};
 use crate::support::{Package, World};
 use crate::zoo::{Guest, zoo};
 use serde_json::json;
+use skynet_core::admin::PluginAdmin as _;
 use skynet_core::error::FaultKind;
 use skynet_core::{GuestFault, PluginError};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +18,7 @@ async fn world_with(guest: &Guest) -> World {
     let world = World::start().await;
     world.put("good.wasm", &saying("good", "1.0.0", "fine"));
     world.drop_file("hostile.wasm", &Package::new("hostile", "1.0.0", guest).file()).await;
-    assert!(world.serving("hostile").await.is_some(), "{:?}", world.host.events().try_recv());
+    assert!(world.serving("hostile").await.is_some(), "{:?}", world.host.list().await);
     world
 }
 
@@ -136,7 +137,7 @@ async fn a_giant_request_for_random_numbers_is_a_fault() {
 
 #[tokio::test]
 async fn leaked_handles_end_at_the_handle_limit() {
-    check(Guest::tool(zoo!("handles")).importing("import wasi:clocks/monotonic-clock@0.2.12;"), FaultKind::ResourceLimit, "").await;
+    check(Guest::tool(zoo!("handles")), FaultKind::ResourceLimit, "").await;
 }
 
 #[tokio::test]
@@ -240,7 +241,7 @@ async fn a_flood_on_stdout_is_kept_up_to_a_bound_and_said_so() {
 }
 
 fn sleeper() -> Guest {
-    Guest::tool(zoo!("sleep")).importing("import wasi:clocks/monotonic-clock@0.2.12; import wasi:io/poll@0.2.12;")
+    Guest::tool(zoo!("sleep")).importing("import wasi:io/poll@0.2.12;")
 }
 
 #[tokio::test]

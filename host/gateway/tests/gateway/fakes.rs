@@ -394,13 +394,10 @@ impl Memory for FakeMemory {
                 return Err(StoreError::LeaseLost);
             }
             let first = room.history.len() as u64 + 1;
-            let stored: Vec<_> = (first..).zip(new).map(|(index, new)| StoredMessage {
-                index,
-                id: format!("m{index}"),
-                message: new.message,
-                at_ms: now,
-                answer: new.answer,
-            }).collect();
+            let stored: Vec<_> = (first..)
+                .zip(new)
+                .map(|(index, new)| StoredMessage { index, id: format!("m{index}"), message: new.message, at_ms: now, answer: new.answer })
+                .collect();
             room.history.extend(stored.clone());
             if let Some(session) = &mut room.session {
                 session.messages = room.history.len() as u64;

@@ -43,7 +43,12 @@ async fn an_unknown_method_and_wrong_params_have_their_words() {
     check("chat.history", json!({"sessionKey": 5}), "at /sessionKey: must be string").await;
     check("agents.list", json!({"x": 1}), "at root: unexpected property 'x'").await;
     check("sessions.patch", json!("text"), "must be object").await;
-    check("sessions.patch", json!({"key": "main", "subagentRole": "boss"}), "at /subagentRole: must be equal to one of: orchestrator, leaf").await;
+    check(
+        "sessions.patch",
+        json!({"key": "main", "subagentRole": "boss"}),
+        "at /subagentRole: must be equal to one of: orchestrator, leaf",
+    )
+    .await;
     assert_eq!(owner.refused("connect", json!({})).await, "INVALID_REQUEST connect is only valid as the first request");
 }
 
@@ -83,7 +88,8 @@ async fn a_client_that_closes_is_answered() {
 #[tokio::test]
 async fn a_node_may_not_call_what_operators_call_and_is_closed_when_it_insists() {
     let world = World::start().await;
-    let (mut node, hello) = world.connect(Hello::device(3).set("role", "node".into()).set("scopes", json!([])).client("node-host", "node")).await;
+    let (mut node, hello) =
+        world.connect(Hello::device(3).set("role", "node".into()).set("scopes", json!([])).client("node-host", "node")).await;
     assert_eq!(hello["auth"]["role"], "node");
     assert_eq!(node.call("health", json!({})).await["ok"], true);
     for _ in 0..10 {
@@ -105,7 +111,6 @@ async fn too_many_requests_at_once_are_refused_and_the_rest_goes_on() {
     let id = owner.ask("status", json!({})).await;
     let answer = owner.answer(&id).await;
     assert_eq!(answer["error"]["retryable"], true, "{answer}");
-    // What is answered at once needs no place beside the others… unless all are taken.
     let other = world.owner().await.call("ping", json!({})).await;
     assert_eq!(other["pong"], true);
 }
@@ -151,8 +156,7 @@ fn any_frame() -> impl Strategy<Value = String> {
         ".{0,20}".prop_map(Value::from),
     ];
     let key = prop_oneof![Just("key"), Just("keys"), Just("sessionKey"), Just("limit"), Just("id"), Just("search"), Just("label")];
-    let request = (methods, proptest::collection::btree_map(key, value, 0..4)).prop_map(|(method, params)| {
-        json!({"type": "req", "id": "p", "method": method, "params": params}).to_string()
-    });
+    let request = (methods, proptest::collection::btree_map(key, value, 0..4))
+        .prop_map(|(method, params)| json!({"type": "req", "id": "p", "method": method, "params": params}).to_string());
     prop_oneof![".{0,40}", request]
 }

@@ -231,7 +231,8 @@ impl Socket {
     pub(crate) async fn run(&mut self, run: &str) -> Vec<Value> {
         let mut events = Vec::new();
         loop {
-            let event = self.until(|frame| (frame["event"] == "chat" || frame["event"] == "agent") && frame["payload"]["runId"] == run).await;
+            let event =
+                self.until(|frame| (frame["event"] == "chat" || frame["event"] == "agent") && frame["payload"]["runId"] == run).await;
             let state = event["payload"]["state"].as_str().unwrap_or("").to_owned();
             events.push(event);
             if matches!(state.as_str(), "final" | "aborted" | "error") {
@@ -256,7 +257,11 @@ impl Reply {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let prefix = format!("{name}:");
-        self.head.lines().find(|line| line.to_ascii_lowercase().starts_with(&prefix)).and_then(|line| line.split_once(':')).map(|(_, v)| v.trim())
+        self.head
+            .lines()
+            .find(|line| line.to_ascii_lowercase().starts_with(&prefix))
+            .and_then(|line| line.split_once(':'))
+            .map(|(_, v)| v.trim())
     }
 }
 

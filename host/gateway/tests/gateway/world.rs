@@ -51,8 +51,12 @@ impl World {
             let row = TokenRow { name: name.into(), scopes: vec![scopes.into()], created_ms: 0 };
             access.tokens.lock().unwrap().push((Sha256::digest(token).into(), row));
         }
-        let ports =
-            Ports { registry: Arc::new(FakeRegistry(snapshot.clone())), memory: memory.clone(), audit: audit.clone(), clock: clock.clone() };
+        let ports = Ports {
+            registry: Arc::new(FakeRegistry(snapshot.clone())),
+            memory: memory.clone(),
+            audit: audit.clone(),
+            clock: clock.clone(),
+        };
         let agent = Agent::new(ports, Settings { agent: AgentConfig::default(), prompt: Arc::new(Workspace::from_files(vec![])) });
         let readiness = Arc::new(Mutex::new(Readiness::default()));
         let ready = readiness.clone();

@@ -65,7 +65,8 @@ fn nothing_is_left_unfinished() {
         // A word counts where people leave notes: in a comment, and anywhere in a document.
         let opens = ["//", "#", "--"].iter().filter_map(|mark| line.find(mark)).min();
         let note = if path.ends_with(".md") { Some(0) } else { opens };
-        let noted = note.is_some_and(|at| words.iter().any(|word| line[at..].split(|c: char| !c.is_alphanumeric()).any(|part| part == word)));
+        let noted =
+            note.is_some_and(|at| words.iter().any(|word| line[at..].split(|c: char| !c.is_alphanumeric()).any(|part| part == word)));
         noted || calls.iter().any(|call| line.contains(call.as_str()))
     };
     none(&lines_where(is_left), "finish it, or write down in an issue what is missing and take the mark out");

@@ -14,7 +14,9 @@ use std::io::{IsTerminal, Write};
 pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     let id = checked(&grant.id)?;
     let info = client::call(home, "plugins.info", json!({ "id": id }), LIMIT).await?;
-    let asked = if info["waiting"].is_null() { &info["request"] } else { &info["waiting"]["request"] };
+    let waits = !info["waiting"].is_null();
+    let asked = if waits { &info["waiting"]["request"] } else { &info["request"] };
+    let publisher = if waits { &info["waiting"]["publisher"] } else { &info["publisher"] };
     let mut permissions: Permissions = match &grant.only {
         Some(only) => serde_json::from_str(only).map_err(|error| fail(Kind::Refused, format!("--only is not a set of permissions: {error}")))?,
         None => serde_json::from_value(asked.clone()).context("the host's answer")?,
@@ -29,7 +31,7 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
         return Ok(());
     }
     let sentences = permissions.sentences();
-    out.line(&format!("{id}, signed by {}, asks:", text(&info["publisher"])));
+    out.line(&format!("{id}, signed by {}, asks:", text(publisher)));
     sentences.iter().for_each(|sentence| out.line(&format!("  {sentence}")));
     if !grant.yes && !confirmed(out)? {
         return Err(fail(Kind::Refused, format!("nothing was granted; `skynet plugin grant --yes {id}` does not ask")));

@@ -1,0 +1,82 @@
+//! Tools in a turn: who sees what while they run.
+
+use crate::fakes::Say;
+use crate::wire::{Hello, Socket};
+use crate::world::World;
+use serde_json::{Value, json};
+use skynet_core::StopReason;
+
+fn script(world: &World) {
+    world.script([
+        vec![Say::Text("I look."), Say::Call("c1", "look", "{\"at\":\"it\"}"), Say::End(StopReason::ToolUse)],
+        vec![Say::Text("It is there."), Say::End(StopReason::EndTurn)],
+    ]);
+}
+
+fn streams<'a>(events: &'a [Value], stream: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["payload"]["stream"] == stream).map(|event| &event["payload"]["data"]).collect()
+}
+
+async fn with_tool_events(world: &World) -> Socket {
+    world.connect(Hello::device(4).client("openclaw-tui", "ui").set("caps", json!(["tool-events"]))).await.0
+}
+
+const SEND: fn() -> Value = || json!({"sessionKey": "main", "message": "look", "idempotencyKey": "r"});
+
+#[tokio::test]
+async fn who_started_the_run_and_can_show_tools_sees_them_run() {
+    let world = World::start().await;
+    script(&world);
+    let mut tui = with_tool_events(&world).await;
+    tui.call("chat.send", SEND()).await;
+    let events = tui.run("r").await;
+    let [start, result] = streams(&events, "tool")[..] else { panic!("{events:#?}") };
+    assert_eq!(start, &json!({"phase": "start", "name": "look", "toolCallId": "c1", "args": {"at": "it"}}));
+    assert_eq!((&result["phase"], &result["isError"]), (&json!("result"), &json!(false)));
+    assert!(result["result"]["content"][0]["text"].as_str().unwrap().contains("seen"));
+    let tool_frames: Vec<_> = events.iter().filter(|event| event["payload"]["stream"] == "tool").collect();
+    assert!(tool_frames.iter().all(|frame| frame.get("seq").is_none()), "targeted events have no number");
+    let text = &events.last().unwrap()["payload"]["message"]["content"][0]["text"];
+    assert_eq!(text, "I look.\n\nIt is there.", "text goes on after a tool");
+}
+
+#[tokio::test]
+async fn others_see_only_that_something_runs() {
+    let world = World::start().await;
+    script(&world);
+    let mut bystander = with_tool_events(&world).await;
+    let mut owner = world.owner().await;
+    owner.call("chat.send", SEND()).await;
+    for socket in [&mut owner, &mut bystander] {
+        let events = socket.run("r").await;
+        assert!(streams(&events, "tool").is_empty());
+        let items = streams(&events, "item");
+        assert_eq!((&items[0]["itemId"], &items[0]["status"]), (&json!("tool:c1"), &json!("running")));
+        assert_eq!((&items[1]["phase"], &items[1]["status"]), (&json!("end"), &json!("completed")));
+    }
+}
+
+#[tokio::test]
+async fn who_watches_the_session_sees_its_tools_and_its_messages() {
+    let world = World::start().await;
+    script(&world);
+    let mut watcher = with_tool_events(&world).await;
+    let answer = watcher.call("sessions.messages.subscribe", json!({"key": "main"})).await;
+    assert_eq!(answer, json!({"subscribed": true, "key": "agent:main:main"}));
+    let mut owner = world.owner().await;
+    owner.call("chat.send", SEND()).await;
+    assert_eq!(watcher.event("session.tool").await["payload"]["data"]["phase"], "start");
+    let mut roles = Vec::new();
+    for _ in 0..4 {
+        let event = watcher.event("session.message").await;
+        assert!(event.get("seq").is_none());
+        assert_eq!(event["payload"]["sessionKey"], "agent:main:main");
+        roles.push((event["payload"]["message"]["role"].as_str().unwrap().to_owned(), event["payload"]["messageSeq"].as_u64().unwrap()));
+    }
+    let role = |name: &str, seq: u64| (name.to_owned(), seq);
+    assert_eq!(roles, [role("user", 1), role("assistant", 2), role("toolResult", 3), role("assistant", 4)]);
+    let history = owner.call("chat.history", json!({"sessionKey": "main"})).await;
+    let [_, asks, result, _] = &history["messages"].as_array().unwrap()[..] else { panic!("{history}") };
+    assert_eq!(asks["content"][1], json!({"type": "toolCall", "id": "c1", "name": "look", "arguments": {"at": "it"}}));
+    assert_eq!((&result["role"], &result["toolCallId"], &result["isError"]), (&json!("toolResult"), &json!("c1"), &json!(false)));
+}
