@@ -5,5 +5,5 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 program=$(mktemp)
 trap 'rm -f "$program"' EXIT
-CARGO_MANIFEST_DIR=$root/host/skynet rustc --edition 2024 --test -A dead_code -o "$program" "$root/host/skynet/tests/tidy/main.rs"
+CARGO_MANIFEST_DIR=$root/host/skynet rustc --edition 2024 --test -o "$program" "$root/host/skynet/tests/tidy/main.rs"
 RUST_BACKTRACE=0 "$program" --quiet

@@ -8,6 +8,7 @@
 
 mod address;
 mod client;
+mod failure;
 
 use crate::limits::{ERROR_BODY_BYTES, ERROR_TEXT_CHARS};
 use serde::Serialize;

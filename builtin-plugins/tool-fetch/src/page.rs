@@ -150,7 +150,7 @@ mod tests {
     fn links_are_kept_absolute() {
         check("see <a href='b c'>  this <b>page</b> </a>now", "see [this page](https://example.org/dir/b%20c) now");
         check("<a href='//other.org/x#y'>a</a>", "[a](https://other.org/x)");
-        check("<base href='/root/'><a href='x'>a</a>", "[a](https://example.org/root/x)");
+        check("<base href='/top/'><a href='x'>a</a>", "[a](https://example.org/top/x)");
         check("<a href='mailto:a@b.c'>write</a>", "[write](mailto:a@b.c)");
         check("<a href='/x'><div>card</div><div>text</div></a>", "[card text](https://example.org/x)");
         check("<a href='/x'><img src=i alt='logo'></a>", "[[image: logo]](https://example.org/x)");

@@ -158,7 +158,11 @@ impl PluginAdmin for PluginHost {
                 if let Some(fault) = faults.first() {
                     return Err(AdminError::Refused(fault.clone()));
                 }
-                let beyond = grant::exceeds(&granted, &request);
+                // Letting a server be on a private network is the owner's to add: no
+                // request may ask for it.
+                let mut public = granted.clone();
+                public.net.iter_mut().for_each(|rule| rule.private = false);
+                let beyond = grant::exceeds(&public, &request);
                 if let Some(sentence) = beyond.first() {
                     return Err(AdminError::Refused(format!("{id} does not ask for this: {sentence}")));
                 }

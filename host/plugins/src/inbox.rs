@@ -105,7 +105,12 @@ impl Inbox {
         if let Some(seen) = self.files.get_mut(name) {
             // Like no file there is, so that it comes to rest anew; one that goes now is
             // still missed.
-            *seen = Seen { stamp: Stamp { size: u64::MAX, modified_ns: -1, changed_ns: -1, inode: 0 }, since_ms: 0, reported: false, known: seen.known };
+            *seen = Seen {
+                stamp: Stamp { size: u64::MAX, modified_ns: -1, changed_ns: -1, inode: 0 },
+                since_ms: 0,
+                reported: false,
+                known: seen.known,
+            };
         }
     }
 

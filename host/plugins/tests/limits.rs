@@ -2,6 +2,7 @@
 //! bounds, gives everything back, and leaves the next call of a good plugin alone.
 
 use crate::support::package::{id, saying};
+use crate::support::world::poll_once;
 use crate::support::{Package, World};
 use crate::zoo::{Guest, zoo};
 use serde_json::json;
@@ -264,7 +265,7 @@ async fn dropping_a_call_frees_its_memory_at_once() {
     let mut call = Box::pin(world.call("hostile"));
     // Until the guest has its 8 MiB and waits.
     while world.host.memory_in_use() < 8 << 20 {
-        assert!(futures_util::poll!(call.as_mut()).is_pending());
+        assert!(poll_once(&mut call).await.is_pending());
         tokio::task::yield_now().await;
     }
     drop(call);
@@ -285,7 +286,7 @@ async fn all_plugins_together_stay_within_the_memory_of_the_host() {
     while refused.is_empty() {
         let mut pending = Vec::new();
         for mut call in calls {
-            match futures_util::poll!(call.as_mut()) {
+            match poll_once(&mut call).await {
                 std::task::Poll::Ready(result) => refused.push(fault_of(result)),
                 std::task::Poll::Pending => pending.push(call),
             }

@@ -3,13 +3,7 @@
 //! Components are WAT text in `zoo/`; nothing here needs a guest toolchain. One test
 //! program for all, as each would link the engine again; the runner gives each test
 //! a process of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 mod admission;
 mod channel_hook;

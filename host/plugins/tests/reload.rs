@@ -3,7 +3,7 @@
 
 use crate::support::package::{author, id, saying, second_author};
 use crate::support::stubs::{NoCompiler, SlowCompiler};
-use crate::support::world::call;
+use crate::support::world::{call, poll_once};
 use crate::support::{Package, World, Worldly};
 use crate::zoo::{Guest, zoo};
 use serde_json::json;
@@ -57,12 +57,12 @@ async fn a_call_in_flight_ends_on_the_generation_that_it_began_on() {
     let snapshot = world.snapshot();
     let mut in_flight = Box::pin(call(&*snapshot, "tool", &serde_json::Value::Null));
     while world.host.memory_in_use() < 8 << 20 {
-        assert!(futures_util::poll!(in_flight.as_mut()).is_pending());
+        assert!(poll_once(&mut in_flight).await.is_pending());
         tokio::task::yield_now().await;
     }
     world.drop_file("tool.wasm", &saying("tool", "2.0.0", "two")).await;
     assert_eq!(world.call("tool").await.unwrap(), "two");
-    assert!(futures_util::poll!(in_flight.as_mut()).is_pending(), "the swap did not end it");
+    assert!(poll_once(&mut in_flight).await.is_pending(), "the swap did not end it");
     tokio::time::pause();
     assert_eq!(in_flight.await.unwrap(), "slept");
 }

@@ -4,6 +4,7 @@
 use crate::config_file;
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
+use crate::lock;
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -24,8 +25,12 @@ pub(crate) struct Client {
     pub(crate) hello: Value,
 }
 
-/// Where the gateway of this folder listens.
+/// Where the gateway of this folder listens: as its host says, else as configured.
 fn address(home: &Home) -> Result<String> {
+    if let Some(address) = lock::address(home) {
+        let loopback = std::net::SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), address.port());
+        return Ok(if address.ip().is_unspecified() { loopback } else { address }.to_string());
+    }
     let gateway = config_file::load(home)?.gateway;
     let bind = if gateway.bind.is_unspecified() { std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) } else { gateway.bind };
     Ok(std::net::SocketAddr::new(bind, gateway.port).to_string())

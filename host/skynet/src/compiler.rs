@@ -1,6 +1,7 @@
 //! Compiling in a child of this very binary: `skynet --compile-worker` reads a
 //! component, writes native code, and can do nothing else for long.
 
+use crate::limits::MAX_ARTIFACT;
 use async_trait::async_trait;
 use skynet_plugins::compile::{self, CompileError, Compiler};
 use skynet_plugins::limits;
@@ -12,9 +13,6 @@ use std::time::Duration;
 
 /// The argument that makes this binary the compiling child.
 pub(crate) const WORKER: &str = "--compile-worker";
-
-/// Native code is a few times as large as the component, which has a cap.
-const MAX_ARTIFACT: usize = 512 * 1024 * 1024;
 
 /// Runs the child for each component.
 pub(crate) struct ChildCompiler {
@@ -40,9 +38,11 @@ impl Compiler for ChildCompiler {
         match run_worker(spec).await {
             Ok(output) => Ok(output.stdout),
             Err(WorkerError::Exited { end: End::Code(compile::REJECTED), stderr }) => Err(CompileError::Rejected(stderr)),
-            Err(error @ (WorkerError::Deadline { .. } | WorkerError::OutputTooLarge { .. } | WorkerError::Exited { end: End::Signal(_), .. })) => {
-                Err(CompileError::OverLimit(error.to_string()))
-            }
+            Err(
+                error @ (WorkerError::Deadline { .. }
+                | WorkerError::OutputTooLarge { .. }
+                | WorkerError::Exited { end: End::Signal(_), .. }),
+            ) => Err(CompileError::OverLimit(error.to_string())),
             Err(error) => Err(CompileError::Broken(error.to_string())),
         }
     }

@@ -74,7 +74,8 @@ fn changed(text: &str, key: &str, value: &str) -> Result<String> {
 
 /// `a.b."c/d"` into its parts.
 fn split_key(key: &str) -> Result<Vec<String>> {
-    let keys = toml_edit::Key::parse(key).map_err(|error| fail(Kind::Refused, format!("`{key}` is not a key like gateway.port: {error}")))?;
+    let keys =
+        toml_edit::Key::parse(key).map_err(|error| fail(Kind::Refused, format!("`{key}` is not a key like gateway.port: {error}")))?;
     Ok(keys.iter().map(|key| key.get().to_owned()).collect())
 }
 
@@ -129,7 +130,9 @@ mod tests {
 
     #[test]
     fn a_bad_value_or_key_changes_nothing() {
-        for (key, value) in [("gateway.port", "nonsense"), ("gateway.prot", "1"), ("plugins.scan_interval_ms", "0"), ("gateway.port.x", "1"), ("", "1")] {
+        for (key, value) in
+            [("gateway.port", "nonsense"), ("gateway.prot", "1"), ("plugins.scan_interval_ms", "0"), ("gateway.port.x", "1"), ("", "1")]
+        {
             assert!(changed(TEMPLATE, key, value).is_err(), "{key} = {value}");
         }
     }

@@ -1,4 +1,5 @@
-//! One host per data folder: a lock on a file that holds the host's process id.
+//! One host per data folder: a lock on a file that holds the host's process id and
+//! the address it listens on.
 //! The system drops the lock with the process, so a crash leaves none behind.
 
 use crate::exit::{Kind, fail};
@@ -10,7 +11,17 @@ use std::os::unix::fs::OpenOptionsExt;
 
 /// Held for the life of a host.
 pub(crate) struct HostLock {
-    _file: File,
+    file: File,
+}
+
+impl HostLock {
+    /// Tells other commands where this host listens.
+    pub(crate) fn listens_on(&mut self, address: std::net::SocketAddr) -> Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        write!(self.file, "{} {address}", std::process::id())?;
+        Ok(self.file.flush()?)
+    }
 }
 
 fn open(home: &Home) -> Result<File> {
@@ -37,16 +48,26 @@ pub(crate) fn take(home: &Home) -> Result<HostLock> {
     file.rewind()?;
     write!(file, "{}", std::process::id())?;
     file.flush()?;
-    Ok(HostLock { _file: file })
+    Ok(HostLock { file })
 }
 
-/// The process id of the host that runs on this folder, if one does.
-pub(crate) fn holder(home: &Home) -> Option<u32> {
+/// The words in the lock file of the host that runs on this folder, if one does.
+fn words(home: &Home) -> Option<String> {
     let mut file = OpenOptions::new().read(true).write(true).open(home.lock()).ok()?;
     if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         return None;
     }
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    Some(text)
+}
+
+/// The process id of the host that runs on this folder, if one does.
+pub(crate) fn holder(home: &Home) -> Option<u32> {
+    words(home)?.split(' ').next()?.trim().parse().ok()
+}
+
+/// Where the host that runs on this folder listens.
+pub(crate) fn address(home: &Home) -> Option<std::net::SocketAddr> {
+    words(home)?.split(' ').nth(1)?.trim().parse().ok()
 }

@@ -9,6 +9,7 @@ mod config_file;
 mod exit;
 mod home;
 mod keys;
+mod limits;
 mod lock;
 mod output;
 mod secrets_file;

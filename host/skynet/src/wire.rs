@@ -22,8 +22,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A host, ready to run.
 pub(crate) struct Wired {
-    pub(crate) config: Config,
-    pub(crate) host: PluginHost,
     pub(crate) runner: Runner,
     pub(crate) agent: Agent,
     pub(crate) gateway: Gateway,
@@ -119,5 +117,5 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { config, host, runner, agent, gateway, stopping })
+    Ok(Wired { runner, agent, gateway, stopping })
 }

@@ -1,15 +1,15 @@
 //! [`Client`]: the transport over `wasi:http/outgoing-handler`.
 //!
 //! It owns the order in which the host's resources are made, waited on and
-//! dropped, and the reading of the host's error codes. It refuses to wait
+//! dropped. It refuses to wait
 //! for ever on a silent body when the request set a limit.
 
+use super::failure::{from_code, from_stream};
 use super::{Address, Body, Error, Request, Response, Transport};
 use crate::bindings::wasi::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::wasi::http::outgoing_handler;
 use crate::bindings::wasi::wasi::http::types::{
-    ErrorCode, Fields, HeaderError, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
-    http_error_code,
+    Fields, HeaderError, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
 };
 use crate::bindings::wasi::wasi::io::poll::poll;
 use crate::bindings::wasi::wasi::io::streams::{InputStream, OutputStream, StreamError};
@@ -178,96 +178,9 @@ impl Incoming {
     }
 }
 
-fn from_stream(error: StreamError) -> Error {
-    match error {
-        StreamError::Closed => Error::Network("the connection closed early".to_owned()),
-        StreamError::LastOperationFailed(cause) => match http_error_code(&cause) {
-            Some(code) => from_code(&code),
-            None => Error::Network(cause.to_debug_string()),
-        },
-    }
-}
-
-/// The host's code as the decision a caller has to make.
-fn from_code(code: &ErrorCode) -> Error {
-    let text = words(code);
-    match code {
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Error::Denied(text),
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => Error::Timeout(text),
-        ErrorCode::HttpRequestBodySize(_)
-        | ErrorCode::HttpRequestUriTooLong
-        | ErrorCode::HttpRequestHeaderSectionSize(_)
-        | ErrorCode::HttpRequestHeaderSize(_)
-        | ErrorCode::HttpRequestTrailerSectionSize(_)
-        | ErrorCode::HttpRequestTrailerSize(_)
-        | ErrorCode::HttpResponseHeaderSectionSize(_)
-        | ErrorCode::HttpResponseHeaderSize(_)
-        | ErrorCode::HttpResponseBodySize(_)
-        | ErrorCode::HttpResponseTrailerSectionSize(_)
-        | ErrorCode::HttpResponseTrailerSize(_) => Error::TooLarge(text),
-        ErrorCode::HttpRequestLengthRequired | ErrorCode::HttpRequestMethodInvalid | ErrorCode::HttpRequestUriInvalid => {
-            Error::InvalidRequest(text)
-        }
-        ErrorCode::HttpResponseIncomplete
-        | ErrorCode::HttpResponseTransferCoding(_)
-        | ErrorCode::HttpResponseContentCoding(_)
-        | ErrorCode::HttpUpgradeFailed
-        | ErrorCode::HttpProtocolError
-        | ErrorCode::LoopDetected => Error::Protocol(text),
-        _ => Error::Network(text),
-    }
-}
-
-/// The code in words: `DestinationIpProhibited` becomes `destination ip prohibited`.
-fn words(code: &ErrorCode) -> String {
-    match code {
-        ErrorCode::InternalError(Some(text)) => return text.clone(),
-        ErrorCode::HttpRequestDenied => return "the request is not within this plugin's granted network permissions".to_owned(),
-        ErrorCode::DestinationIpProhibited => return "the address is private or otherwise not allowed for this plugin".to_owned(),
-        _ => {}
-    }
-    let mut out = String::new();
-    for letter in format!("{code:?}").trim_start_matches("ErrorCode::").chars() {
-        if letter.is_ascii_uppercase() && !out.is_empty() {
-            out.push(' ');
-        }
-        out.push(letter.to_ascii_lowercase());
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(code: ErrorCode, expected: &str) {
-        assert_eq!(from_code(&code).to_string(), expected);
-    }
-
-    #[test]
-    fn a_policy_denial_is_never_called_network_trouble() {
-        check(
-            ErrorCode::HttpRequestDenied,
-            "the host refused the connection: the request is not within this plugin's granted network permissions",
-        );
-        check(
-            ErrorCode::DestinationIpProhibited,
-            "the host refused the connection: the address is private or otherwise not allowed for this plugin",
-        );
-    }
-
-    #[test]
-    fn the_other_codes_say_what_kind_of_trouble_it_is() {
-        check(ErrorCode::ConnectionTimeout, "timed out: connection timeout");
-        check(ErrorCode::ConnectionRefused, "network trouble: connection refused");
-        check(ErrorCode::HttpProtocolError, "the server broke the protocol: http protocol error");
-        check(ErrorCode::HttpRequestUriTooLong, "too large: http request uri too long");
-        check(ErrorCode::InternalError(Some("tls: unknown issuer".into())), "network trouble: tls: unknown issuer");
-    }
 
     #[test]
     fn without_a_host_the_client_says_how_to_test() {

@@ -34,9 +34,9 @@ impl Throttle {
     /// Counts a failure.
     pub(crate) fn failed(&self, who: &str, now_ms: u64) {
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = now_ms.saturating_sub(millis(FAILURE_WINDOW));
+        let recent = |at: &u64| now_ms.saturating_sub(*at) < millis(FAILURE_WINDOW);
         if failing.len() >= FAILING_ADDRESSES && !failing.contains_key(who) {
-            failing.retain(|_, entry| entry.locked_until_ms > now_ms || entry.at_ms.back().is_some_and(|at| *at > old));
+            failing.retain(|_, entry| entry.locked_until_ms > now_ms || entry.at_ms.back().is_some_and(recent));
             let oldest = failing.iter().min_by_key(|(_, entry)| entry.at_ms.back().copied()).map(|(who, _)| who.clone());
             if failing.len() >= FAILING_ADDRESSES
                 && let Some(oldest) = oldest
@@ -45,7 +45,7 @@ impl Throttle {
             }
         }
         let entry = failing.entry(who.to_owned()).or_default();
-        entry.at_ms.retain(|at| *at > old);
+        entry.at_ms.retain(recent);
         entry.at_ms.push_back(now_ms);
         if entry.at_ms.len() >= FAILURES {
             entry.locked_until_ms = now_ms.saturating_add(millis(LOCKOUT));

@@ -175,6 +175,20 @@ async fn a_command_of_the_host_ends_with_one_final() {
 }
 
 #[tokio::test]
+async fn reasoning_is_told_apart_from_the_answer() {
+    let world = World::start().await;
+    world.script([vec![Say::Thinking("hm "), Say::Thinking("so"), Say::Text("yes"), done()]]);
+    let mut owner = world.owner().await;
+    owner.call("chat.send", send("hi", "r")).await;
+    let events = owner.run("r").await;
+    let thinking: String =
+        events.iter().filter(|e| e["payload"]["stream"] == "thinking").filter_map(|e| e["payload"]["data"]["delta"].as_str()).collect();
+    assert_eq!((thinking.as_str(), text_of(events.last().unwrap())), ("hm so", "yes"));
+    let history = owner.call("chat.history", json!({"sessionKey": "main"})).await;
+    assert_eq!(history["messages"][1]["content"][0], json!({"type": "thinking", "thinking": "hm so"}));
+}
+
+#[tokio::test]
 async fn an_empty_message_is_refused_and_an_image_is_passed_on() {
     let world = World::start().await;
     let mut owner = world.owner().await;

@@ -2,7 +2,7 @@
 
 use super::clock::TestClock;
 use super::package::{self, trust};
-use super::stubs::{Names, SetSecrets};
+use super::stubs::{FailingAudit, Names, SetSecrets};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::config::PluginsConfig;
@@ -16,7 +16,10 @@ use skynet_store::Store;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -30,6 +33,8 @@ pub(crate) struct Worldly {
     pub(crate) secrets: Arc<SetSecrets>,
     pub(crate) names: Arc<Names>,
     pub(crate) compiler: Arc<dyn Compiler>,
+    /// Whether the audit log takes no more rows.
+    pub(crate) audit_fails: Arc<AtomicBool>,
 }
 
 impl Default for Worldly {
@@ -42,6 +47,7 @@ impl Default for Worldly {
             secrets: Arc::default(),
             names: Arc::default(),
             compiler: Arc::new(InProcess),
+            audit_fails: Arc::default(),
         }
     }
 }
@@ -81,7 +87,7 @@ impl World {
             settings: worldly.settings.clone(),
             trust: Arc::new(move || trust.lock().unwrap().clone()),
             state: Arc::new(store.clone()),
-            audit: Arc::new(store.clone()),
+            audit: Arc::new(FailingAudit { inner: store.clone(), fails: Arc::clone(&worldly.audit_fails) }),
             secrets: worldly.secrets.clone(),
             clock: clock.clone(),
             resolver: worldly.names.clone(),
@@ -188,6 +194,11 @@ pub(crate) async fn call(snapshot: &dyn Snapshot, name: &str, arguments: &Value)
         other => panic!("not a text: {other:?}"),
     });
     Ok(texts.collect())
+}
+
+/// One look at a future, which stays where it is.
+pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
 }
 
 pub(crate) fn context() -> CallContext {

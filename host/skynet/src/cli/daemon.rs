@@ -92,7 +92,11 @@ fn status(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
     let pid = lock::holder(home);
     let installed = manager.is_installed();
     let value = json!({ "running": pid.is_some(), "pid": pid, "service": manager.name(), "installed": installed });
-    let by = if installed { format!("service file installed ({})", manager.name()) } else { "no service file; `skynet daemon install` writes one".to_owned() };
+    let by = if installed {
+        format!("service file installed ({})", manager.name())
+    } else {
+        "no service file; `skynet daemon install` writes one".to_owned()
+    };
     match pid {
         Some(pid) => {
             out.both(&format!("the host runs, process {pid}; {by}"), &value);

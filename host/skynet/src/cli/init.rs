@@ -50,7 +50,8 @@ async fn prepare(home: &Home) -> Result<(Vec<String>, String)> {
             done.push(format!("{}/", folder.display()));
         }
     }
-    let files = [(home.config(), TEMPLATE.to_owned()), (home.secrets(), SECRETS.to_owned()), (home.root().join("SOUL.md"), SOUL.to_owned())];
+    let files =
+        [(home.config(), TEMPLATE.to_owned()), (home.secrets(), SECRETS.to_owned()), (home.root().join("SOUL.md"), SOUL.to_owned())];
     for (path, text) in files {
         if !path.exists() {
             home::write_file(&path, text.as_bytes(), 0o600)?;

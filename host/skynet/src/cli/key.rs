@@ -62,7 +62,12 @@ fn list(home: &Home, out: &Out) -> Result<()> {
     let trusted = keys::load_trust(home)?.keys;
     out.line("own keys");
     for key in &own {
-        out.line(&format!("  {}  {}  {}", key["keyid"].as_str().unwrap_or_default(), key["name"].as_str().unwrap_or_default(), key["public"].as_str().unwrap_or_default()));
+        out.line(&format!(
+            "  {}  {}  {}",
+            key["keyid"].as_str().unwrap_or_default(),
+            key["name"].as_str().unwrap_or_default(),
+            key["public"].as_str().unwrap_or_default()
+        ));
     }
     out.line("trusted keys");
     for key in &trusted {

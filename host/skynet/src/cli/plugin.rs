@@ -9,14 +9,11 @@ use crate::args::Plugin;
 use crate::client;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
+use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
 use anyhow::Result;
 use serde_json::{Value, json};
 use skynet_core::PluginId;
-use std::time::Duration;
-
-/// Granting may compile a large component first.
-const LIMIT: Duration = Duration::from_secs(330);
 
 fn checked(id: &str) -> Result<PluginId> {
     PluginId::new(id).map_err(|error| fail(Kind::Refused, error.to_string()))
@@ -38,13 +35,13 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
 }
 
 async fn simple(home: &Home, method: &str, id: &PluginId, done: &str, out: &Out) -> Result<()> {
-    let answer = client::call(home, method, json!({ "id": id }), LIMIT).await?;
+    let answer = client::call(home, method, json!({ "id": id }), PLUGIN_CHANGE).await?;
     out.both(&format!("{id} {done}"), &answer);
     Ok(())
 }
 
 async fn rollback(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
-    let answer = client::call(home, "plugins.rollback", json!({ "id": id }), LIMIT).await?;
+    let answer = client::call(home, "plugins.rollback", json!({ "id": id }), PLUGIN_CHANGE).await?;
     let serving = &answer["serving"];
     out.both(&format!("{id} serves version {} again", text(&serving["version"])), &answer);
     Ok(())
@@ -55,7 +52,7 @@ fn text(value: &Value) -> &str {
 }
 
 async fn list(home: &Home, out: &Out) -> Result<()> {
-    let answer = client::call(home, "plugins.list", json!({}), LIMIT).await?;
+    let answer = client::call(home, "plugins.list", json!({}), PLUGIN_CHANGE).await?;
     out.value(&answer["plugins"]);
     let plugins = answer["plugins"].as_array().cloned().unwrap_or_default();
     if plugins.is_empty() {
@@ -70,7 +67,13 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
             "refused" | "sick" => "31",
             _ => "2",
         };
-        out.line(&format!("{} {:<32} {:<9} {}", out.paint(color, &format!("{state:<8}")), text(&plugin["name"]), version, text(&plugin["summary"])));
+        out.line(&format!(
+            "{} {:<32} {:<9} {}",
+            out.paint(color, &format!("{state:<8}")),
+            text(&plugin["name"]),
+            version,
+            text(&plugin["summary"])
+        ));
         for ask in plugin["asks"].as_array().into_iter().flatten() {
             out.line(&format!("           asks: {}", text(ask)));
         }
@@ -85,7 +88,7 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
 }
 
 async fn info(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
-    let info = client::call(home, "plugins.info", json!({ "id": id }), LIMIT).await?;
+    let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
     out.value(&info);
     let status = &info["status"];
     out.line(&format!("{id} {}", text(&status["serving"]["version"])));

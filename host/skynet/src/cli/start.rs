@@ -22,18 +22,27 @@ fn start_log(config: &LogConfig) -> Result<()> {
     let filter = std::env::var("SKYNET_LOG").unwrap_or_else(|_| config.level.clone());
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("log.level = \"{filter}\" is no log filter; use info or debug"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    if config.json { log.json().init() } else { log.with_target(false).init() }
+    if config.json {
+        log.json().init()
+    } else {
+        log.with_target(false).init()
+    }
     Ok(())
 }
 
 pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     home.must_exist()?;
-    let _lock = lock::take(home)?;
+    let mut lock = lock::take(home)?;
     start_log(&crate::config_file::load(home)?.log)?;
     let wired = wire::wire(home).await?;
     let address = wired.gateway.local_addr();
+    lock.listens_on(address)?;
     out.both(
-        &format!("skynet {} listens on ws://{address} (model {})", env!("CARGO_PKG_VERSION"), wired.agent.default_model().unwrap_or_else(|| "none yet".into())),
+        &format!(
+            "skynet {} listens on ws://{address} (model {})",
+            env!("CARGO_PKG_VERSION"),
+            wired.agent.default_model().unwrap_or_else(|| "none yet".into())
+        ),
         &json!({ "address": address.to_string(), "pid": std::process::id() }),
     );
     let (stop, stopped) = watch::channel(false);

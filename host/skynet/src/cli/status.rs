@@ -3,18 +3,16 @@
 use crate::client::Client;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
+use crate::limits::ANSWER;
 use crate::lock;
 use crate::output::Out;
 use anyhow::Result;
 use serde_json::{Value, json};
-use std::time::Duration;
 use tokio::time::timeout;
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     let mut client = Client::connect(home).await?;
-    let asked = timeout(LIMIT, async {
+    let asked = timeout(ANSWER, async {
         let models = client.call("models.list", json!({})).await?;
         let plugins = client.call("plugins.list", json!({})).await?;
         let sessions = client.call("sessions.list", json!({ "limit": 5 })).await?;
@@ -30,7 +28,11 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     });
     out.value(&value);
     let version = value["version"].as_str().unwrap_or_default();
-    out.line(&format!("skynet {version}, process {}, up {uptime} s, data in {}", lock::holder(home).unwrap_or_default(), home.root().display()));
+    out.line(&format!(
+        "skynet {version}, process {}, up {uptime} s, data in {}",
+        lock::holder(home).unwrap_or_default(),
+        home.root().display()
+    ));
     out.line(&format!("model    {}", model["model"].as_str().unwrap_or("none: no provider serves; see `skynet doctor`")));
     let names: Vec<String> = models["models"].as_array().into_iter().flatten().map(name).collect();
     out.line(&format!("models   {}", if names.is_empty() { "-".to_owned() } else { names.join(", ") }));

@@ -174,7 +174,10 @@ pub(crate) async fn install(home: &Home, manager: &Manager, out: &Out) -> Result
         manager.tool(&["--user", "daemon-reload"], QUICK).await?;
         manager.tool(&["--user", "enable", UNIT], QUICK).await?;
     }
-    out.both(&format!("{} is {}", file.display(), if changed { "written" } else { "as it should be" }), &json!({ "file": file, "changed": changed }));
+    out.both(
+        &format!("{} is {}", file.display(), if changed { "written" } else { "as it should be" }),
+        &json!({ "file": file, "changed": changed }),
+    );
     Ok(())
 }
 

@@ -5,18 +5,13 @@ use crate::client;
 use crate::config_file;
 use crate::home::{self, Home};
 use crate::keys;
+use crate::limits::{ANSWER, LOW_DISK};
 use crate::lock;
 use crate::secrets_file::FileSecrets;
 use crate::wire;
 use serde_json::{Value, json};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
-use std::time::Duration;
-
-const LIMIT: Duration = Duration::from_secs(20);
-
-/// Less than this and a database write may fail in the middle of a day.
-const LOW_DISK: u64 = 256 * 1024 * 1024;
 
 pub(crate) async fn all(home: &Home) -> Vec<Finding> {
     if !home.config().is_file() {
@@ -58,7 +53,11 @@ fn disk(home: &Home) -> Finding {
         Ok(stat) => {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
             let text = format!("{} MiB free", free >> 20);
-            if free < LOW_DISK { Finding::wrong("disk", text, "make room; writes will be refused, nothing is lost") } else { Finding::good("disk", text) }
+            if free < LOW_DISK {
+                Finding::wrong("disk", text, "make room; writes will be refused, nothing is lost")
+            } else {
+                Finding::good("disk", text)
+            }
         }
         Err(error) => Finding::note("disk", format!("free space is unknown: {error}"), "look with: df -h"),
     }
@@ -69,7 +68,12 @@ fn secrets(home: &Home) -> Finding {
         [] => "no secrets are set".to_owned(),
         names => format!("set: {}", names.join(", ")),
     };
-    from_result("secrets", FileSecrets::load(home), good, &format!("chmod 600 {0}, and write lines like name = \"value\"", home.secrets().display()))
+    from_result(
+        "secrets",
+        FileSecrets::load(home),
+        good,
+        &format!("chmod 600 {0}, and write lines like name = \"value\"", home.secrets().display()),
+    )
 }
 
 fn trust(home: &Home) -> Finding {
@@ -108,7 +112,11 @@ async fn audit(home: &Home) -> Finding {
     };
     match store.verify_audit().await {
         Ok(rows) => Finding::good("audit", format!("{rows} rows, the chain holds")),
-        Err(fault) => Finding::wrong("audit", fault.to_string(), "somebody changed the log outside of skynet; keep a copy of skynet.db before anything else"),
+        Err(fault) => Finding::wrong(
+            "audit",
+            fault.to_string(),
+            "somebody changed the log outside of skynet; keep a copy of skynet.db before anything else",
+        ),
     }
 }
 
@@ -117,7 +125,11 @@ fn roots(home: &Home, config: &Config) -> Vec<Finding> {
     missing
         .map(|(name, root)| {
             let path = home.root().join(&root.path);
-            Finding::note("roots", format!("the folder of root `{name}` is missing; no plugin gets it"), format!("mkdir -p {}", path.display()))
+            Finding::note(
+                "roots",
+                format!("the folder of root `{name}` is missing; no plugin gets it"),
+                format!("mkdir -p {}", path.display()),
+            )
         })
         .collect()
 }
@@ -135,11 +147,11 @@ async fn host(home: &Home, config: &Config) -> Vec<Finding> {
         }];
     };
     let mut findings = vec![Finding::good("host", format!("it runs, process {pid}"))];
-    match client::call(home, "plugins.list", json!({}), LIMIT).await {
+    match client::call(home, "plugins.list", json!({}), ANSWER).await {
         Ok(answer) => findings.extend(plugins(&answer["plugins"])),
         Err(error) => findings.push(Finding::wrong("gateway", format!("{error:#}"), "skynet daemon restart")),
     }
-    match client::call(home, "agent.model", json!({}), LIMIT).await {
+    match client::call(home, "agent.model", json!({}), ANSWER).await {
         Ok(answer) if answer["model"].is_string() => findings.push(Finding::good("model", answer["model"].as_str().unwrap_or_default())),
         Ok(_) => findings.push(Finding::wrong(
             "model",
@@ -159,7 +171,9 @@ fn plugins(list: &Value) -> Vec<Finding> {
         let reason = plugin["reason"].as_str().unwrap_or_default();
         match plugin["state"].as_str() {
             Some("serving") => serving += 1,
-            Some("pending") => findings.push(Finding::note("plugins", format!("{name} waits for your grant"), format!("skynet plugin grant {name}"))),
+            Some("pending") => {
+                findings.push(Finding::note("plugins", format!("{name} waits for your grant"), format!("skynet plugin grant {name}")))
+            }
             Some("disabled") => {}
             _ => findings.push(Finding::wrong("plugins", format!("{name}: {reason}"), "the reason says what to do")),
         }

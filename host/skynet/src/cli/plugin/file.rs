@@ -35,7 +35,12 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
         id: manifest.id,
         version: manifest.version,
         component: ComponentDigest { sha256: sha256_hex(component), size: component.len() as u64 },
-        wit: WitDeclaration { world: manifest.world.to_string(), range: manifest.wit.to_string(), imports: look.imports, exports: look.exports },
+        wit: WitDeclaration {
+            world: manifest.world.to_string(),
+            range: manifest.wit.to_string(),
+            imports: look.imports,
+            exports: look.exports,
+        },
         permissions: manifest.permissions,
         summary: manifest.summary,
         prev: None,
@@ -51,7 +56,8 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
     let packed = release::join(component, &release.to_bytes(), &Signatures::none().to_bytes());
     let target = pack.out.clone().unwrap_or_else(|| beside(path, &release));
     write(&target, &packed)?;
-    let text = format!("packed {} {} as {}; sign it with: skynet plugin sign {}", release.id, release.version, target.display(), target.display());
+    let text =
+        format!("packed {} {} as {}; sign it with: skynet plugin sign {}", release.id, release.version, target.display(), target.display());
     out.both(&text, &json!({ "file": target, "id": release.id, "version": release.version, "component": release.component }));
     Ok(())
 }
@@ -74,7 +80,10 @@ pub(crate) fn sign(home: &Home, path: &Path, key: Option<&Path>, out: &Out) -> R
     signatures.merge(signature::sign_release(&key, parts.release_json));
     write(path, &release::join(parts.component, parts.release_json, &signatures.to_bytes()))?;
     let keyid = key.public().key_id();
-    out.both(&format!("{} is signed by {keyid}", path.display()), &json!({ "file": path, "keyid": keyid, "id": release.id, "version": release.version }));
+    out.both(
+        &format!("{} is signed by {keyid}", path.display()),
+        &json!({ "file": path, "keyid": keyid, "id": release.id, "version": release.version }),
+    );
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! `skynet plugin grant`: the owner reads what is asked, then says yes.
 
-use super::{LIMIT, checked, text};
+use super::{checked, text};
 use crate::args::Grant;
 use crate::client;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
+use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -13,12 +14,14 @@ use std::io::{IsTerminal, Write};
 
 pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     let id = checked(&grant.id)?;
-    let info = client::call(home, "plugins.info", json!({ "id": id }), LIMIT).await?;
+    let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
     let waits = !info["waiting"].is_null();
     let asked = if waits { &info["waiting"]["request"] } else { &info["request"] };
     let publisher = if waits { &info["waiting"]["publisher"] } else { &info["publisher"] };
     let mut permissions: Permissions = match &grant.only {
-        Some(only) => serde_json::from_str(only).map_err(|error| fail(Kind::Refused, format!("--only is not a set of permissions: {error}")))?,
+        Some(only) => {
+            serde_json::from_str(only).map_err(|error| fail(Kind::Refused, format!("--only is not a set of permissions: {error}")))?
+        }
         None => serde_json::from_value(asked.clone()).context("the host's answer")?,
     };
     if grant.private {
@@ -37,7 +40,7 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
         return Err(fail(Kind::Refused, format!("nothing was granted; `skynet plugin grant --yes {id}` does not ask")));
     }
     let granted: Value = serde_json::to_value(&permissions)?;
-    client::call(home, "plugins.grant", json!({ "id": id, "permissions": granted }), LIMIT).await?;
+    client::call(home, "plugins.grant", json!({ "id": id, "permissions": granted }), PLUGIN_CHANGE).await?;
     out.both(&format!("granted to {id}"), &json!({ "id": id, "granted": sentences }));
     Ok(())
 }

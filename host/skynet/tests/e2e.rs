@@ -1,0 +1,18 @@
+//! The product as its user has it: the real binary, real processes, the built-in
+//! components, the three data paths.
+//!
+//! Needs the built guests: `./setup.sh test` builds them first. A missing guest is
+//! a failure that says so, never a skip.
+
+#[path = "e2e/chat.rs"]
+mod chat;
+#[path = "e2e/command_line.rs"]
+mod command_line;
+#[path = "e2e/crash.rs"]
+mod crash;
+#[path = "e2e/daemon.rs"]
+mod daemon;
+#[path = "e2e/household.rs"]
+mod household;
+#[path = "e2e/swap.rs"]
+mod swap;

@@ -1,0 +1,119 @@
+//! Commands that need no host: idempotent, honest about faults, exact exit codes.
+
+use crate::household::Household;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn init_twice_changes_nothing_and_keeps_edits() {
+    let home = Household::new();
+    let token = std::fs::read(home.home().join("owner.token")).unwrap();
+    std::fs::write(home.home().join("SOUL.md"), "mine").unwrap();
+    let again = home.run(&["--json", "init"]).json();
+    assert_eq!(again["made"], serde_json::json!([]));
+    assert_eq!(std::fs::read(home.home().join("owner.token")).unwrap(), token);
+    assert_eq!(std::fs::read_to_string(home.home().join("SOUL.md")).unwrap(), "mine");
+    for file in ["owner.token", "secrets.toml", "trust.toml", "keys/dev.key", "skynet.toml", "skynet.db"] {
+        let mode = std::fs::metadata(home.home().join(file)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn bad_configuration_is_named_with_exit_code_78() {
+    let home = Household::new();
+    let config = home.home().join("skynet.toml");
+    for (text, words) in [
+        ("[gateway]\nprot = 1\n", vec!["skynet.toml", "prot"]),
+        ("[gateway]\nport = \"x\"\n", vec!["port"]),
+        ("[plugins]\nscan_interval_ms = 1\n", vec!["plugins.scan_interval_ms", "100 to 600000"]),
+        ("[gateway]\nbind = \"0.0.0.0\"\n", vec!["gateway.bind", "behind_tls_proxy"]),
+        ("not toml", vec!["skynet.toml"]),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        home.run(&["start"]).refused(78, &words);
+    }
+}
+
+#[test]
+fn a_secrets_file_that_others_can_read_keeps_the_host_from_starting() {
+    let home = Household::new();
+    let secrets = home.home().join("secrets.toml");
+    std::fs::write(&secrets, "api_key = \"canary-value\"\n").unwrap();
+    std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o644)).unwrap();
+    home.run(&["start"]).refused(78, &["secrets.toml", "chmod 600"]);
+
+    std::fs::write(&secrets, "api_key = canary-value\n").unwrap();
+    std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let said = home.run(&["start"]);
+    assert!(!said.err.contains("canary-value"), "a broken line is not quoted: {}", said.err);
+    said.refused(78, &["secrets.toml", "line 1"]);
+}
+
+#[test]
+fn commands_say_what_they_need_when_there_is_no_folder_and_no_host() {
+    let home = Household::new();
+    home.run(&["chat", "hi"]).refused(3, &["skynet daemon start"]);
+    std::fs::remove_file(home.home().join("skynet.toml")).unwrap();
+    home.run(&["chat", "hi"]).refused(1, &["skynet init"]);
+}
+
+#[test]
+fn a_file_is_packed_signed_verified_and_a_changed_one_refused() {
+    let home = Household::new();
+    let file = home.packed("tool-time");
+    let path = file.to_str().unwrap().to_owned();
+    let checked = home.run(&["--json", "plugin", "verify", &path]).json();
+    assert_eq!(checked["release"]["id"], "skynet/tool-time");
+    assert_eq!(checked["kinds"], serde_json::json!(["tool"]));
+
+    let good = std::fs::read(&file).unwrap();
+    let mut bytes = good.clone();
+    bytes[100] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    home.run(&["plugin", "verify", &path]).refused(4, &["sha256", "Get the file again"]);
+
+    std::fs::write(&file, &good[..good.len() - 1]).unwrap();
+    home.run(&["plugin", "verify", &path]).refused(4, &["refused"]);
+
+    let bare = crate::household::guest("tool-time");
+    home.run(&["plugin", "verify", bare.to_str().unwrap()]).refused(4, &["skynet plugin sign"]);
+}
+
+#[test]
+fn keys_are_made_listed_trusted_and_revoked() {
+    let home = Household::new();
+    let made = home.run(&["--json", "key", "new", "acme"]).json();
+    home.run(&["key", "new", "acme"]).refused(4, &["never overwritten"]);
+    home.run(&["key", "new", "../x"]).refused(4, &["no name"]);
+    let public = made["public"].as_str().unwrap();
+    home.run(&["key", "trust", public, "--namespace", "acme"]).done();
+    let keyid = made["keyid"].as_str().unwrap();
+    home.run(&["key", "revoke", keyid]).done();
+    let listed = home.run(&["--json", "key", "list"]).json();
+    let trusted = listed["trusted"].as_array().unwrap().iter().find(|key| key["keyid"] == keyid).unwrap();
+    assert!(trusted["revoked"].is_string(), "{trusted}");
+    home.run(&["key", "trust", public, "--namespace", "acme"]).refused(4, &["revoked"]);
+}
+
+#[test]
+fn tokens_are_shown_once_and_ended() {
+    let home = Household::new();
+    let token = home.run(&["--json", "token", "new", "phone"]).json();
+    assert_eq!(token["token"].as_str().unwrap().len(), 64);
+    home.run(&["token", "new", "phone"]).refused(4, &["exists"]);
+    home.run(&["token", "new", "x", "--scope", "root"]).refused(4, &["operator.read"]);
+    let list = home.run(&["--json", "token", "list"]).done();
+    assert!(!list.contains(token["token"].as_str().unwrap()));
+    home.run(&["token", "revoke", "phone"]).done();
+    home.run(&["token", "revoke", "phone"]).refused(5, &["token list"]);
+}
+
+#[test]
+fn completions_and_help_are_there_for_every_command() {
+    let home = Household::new();
+    assert!(home.run(&["completions", "bash"]).done().contains("skynet"));
+    for command in ["init", "start", "daemon", "status", "doctor", "chat", "plugin", "key", "token", "config"] {
+        assert!(home.run(&[command, "--help"]).done().contains("Usage:"), "{command}");
+    }
+    assert_eq!(home.run(&["nonsense"]).code, 2);
+}

@@ -1,0 +1,34 @@
+//! Background running: second start refused, SIGTERM drains, status tells.
+
+use crate::household::Household;
+
+#[test]
+fn a_second_host_on_the_same_folder_is_refused_with_the_process_that_holds_it() {
+    let mut home = Household::new();
+    home.start();
+    home.run(&["start"]).refused(4, &["already runs", "process", "skynet daemon stop"]);
+    assert_eq!(home.terminate(), 0, "SIGTERM is a clean end");
+    home.run(&["status"]).refused(3, &["skynet daemon start"]);
+}
+
+#[test]
+fn the_daemon_starts_once_restarts_and_stops() {
+    let home = Household::new();
+    let first = home.run(&["--json", "daemon", "start"]).json();
+    assert_eq!(first["started"], true);
+    let again = home.run(&["--json", "daemon", "start"]).json();
+    assert_eq!((&again["started"], &again["pid"]), (&false.into(), &first["pid"]));
+    let restarted = home.run(&["daemon", "restart"]).done();
+    assert!(restarted.contains("stopped") && restarted.contains("runs"), "{restarted}");
+    assert_eq!(home.run(&["--json", "daemon", "status"]).json()["running"], true);
+    home.run(&["daemon", "stop"]).done();
+    home.run(&["daemon", "stop"]).done();
+    home.run(&["daemon", "status"]).refused(3, &["not running"]);
+}
+
+#[test]
+fn a_daemon_that_cannot_start_says_why() {
+    let home = Household::new();
+    std::fs::write(home.home().join("skynet.toml"), "[gateway]\nprot = 1\n").unwrap();
+    home.run(&["daemon", "start"]).refused(78, &["skynet.toml", "prot"]);
+}
