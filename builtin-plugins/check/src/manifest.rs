@@ -18,4 +18,10 @@ impl Manifest {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("parsing {}", path.display()))
     }
+
+    /// The size that the component asks to be allowed.
+    pub(crate) fn component_bytes(&self) -> Option<usize> {
+        let asked = self.permissions.get("limits")?.get("component_bytes")?.as_integer()?;
+        usize::try_from(asked).ok()
+    }
 }

@@ -6,7 +6,7 @@
 use crate::auth::secret::within;
 use crate::frame::EventHead;
 use crate::hub::Audience;
-use crate::limits::{HEALTH_EVERY, PING_EVERY, PRESENCE_EVERY};
+use crate::limits::{HEALTH_EVERY, PING_EVERY, PRESENCE_EVERY, REVOKED_EVERY};
 use crate::server::Server;
 use crate::{health, presence};
 use serde_json::json;
@@ -27,6 +27,7 @@ pub(crate) async fn beat(server: Arc<Server>) {
     let mut tick = every(Duration::from_millis(server.config.tick_interval_ms.max(1)));
     let mut ping = every(PING_EVERY);
     let mut minute = every(HEALTH_EVERY);
+    let mut recheck = every(REVOKED_EVERY);
     let mut second = every(PRESENCE_EVERY);
     let mut someone_left = false;
     loop {
@@ -40,8 +41,8 @@ pub(crate) async fn beat(server: Arc<Server>) {
                 refresh(&server).await;
                 let head = EventHead::versioned("health", &server.health_payload(), Some(server.state_version()));
                 server.hub.broadcast(&head, Audience::Operators, true);
-                close_revoked(&server).await;
             }
+            _ = recheck.tick() => close_revoked(&server).await,
             () = server.hub.left.notified() => someone_left = true,
             _ = second.tick() => {
                 if std::mem::take(&mut someone_left) {

@@ -52,7 +52,7 @@ pub(crate) async fn refresh(server: &Server) -> Result<(), StoreError> {
     let started = server.clock.now_ms();
     let sessions = within(server.memory.sessions(SESSIONS_LISTED)).await?;
     let now = server.clock.now_ms();
-    let list = session_list(server, &sessions, now);
+    let list = session_list(&sessions, now);
     let health = json!({
         "ok": true, "ts": now, "durationMs": now.saturating_sub(started),
         "channels": {}, "channelOrder": [], "channelLabels": {},
@@ -70,10 +70,10 @@ pub(crate) async fn refresh(server: &Server) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn session_list(server: &Server, sessions: &[Session], now: u64) -> Value {
+fn session_list(sessions: &[Session], now: u64) -> Value {
     let recent = sessions.iter().take(SESSIONS_RECENT);
     let recent: Vec<_> = recent
         .map(|session| json!({"key": session.key, "updatedAt": session.updated_ms, "age": now.saturating_sub(session.updated_ms)}))
         .collect();
-    json!({"path": server.state_dir.as_deref().unwrap_or(""), "count": sessions.len(), "recent": recent})
+    json!({"path": "", "count": sessions.len(), "recent": recent})
 }

@@ -45,7 +45,9 @@ pub(crate) const ROLE_VIOLATIONS: u32 = 10;
 
 /// Time between WebSocket pings; keeps proxies from dropping a quiet socket.
 pub(crate) const PING_EVERY: Duration = Duration::from_secs(25);
-/// Time between `health` events, and between checks that every connected token still stands.
+/// Time between checks that every connected token still stands: how long a revoked one lives on.
+pub(crate) const REVOKED_EVERY: Duration = Duration::from_secs(5);
+/// Time between `health` events.
 pub(crate) const HEALTH_EVERY: Duration = Duration::from_secs(60);
 /// Least time between two `presence` events, so that a thousand clients leaving cost one.
 pub(crate) const PRESENCE_EVERY: Duration = Duration::from_secs(1);

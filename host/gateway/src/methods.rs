@@ -221,7 +221,9 @@ fn run(client: Arc<Client>, id: String, mut begun: Begun) {
         return client.mailbox.answer(response(&id, &answer));
     }
     tokio::spawn(async move {
-        let answer = begun.running.as_mut().await;
+        // Whole, or its place and its cork would be given up here and now.
+        let Begun { running, _permit, _cork } = begun;
+        let answer = running.await;
         client.mailbox.answer(response(&id, &answer));
     });
 }

@@ -98,7 +98,15 @@ pub(crate) struct Shared {
     pub(crate) book: Mutex<Book>,
     pub(crate) events: broadcast::Sender<PluginEvent>,
     pub(crate) look: Notify,
-    pub(crate) scanned: tokio::sync::watch::Sender<u64>,
+    pub(crate) scanned: tokio::sync::watch::Sender<Scanned>,
+}
+
+/// How the looks at the folder stand.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Scanned {
+    count: u64,
+    /// Whether the last whole look left files that have yet to come to rest.
+    restless: bool,
 }
 
 impl Registry for PluginHost {
@@ -150,7 +158,7 @@ impl PluginHost {
             book: Mutex::default(),
             events: broadcast::channel(256).0,
             look: Notify::new(),
-            scanned: tokio::sync::watch::channel(0).0,
+            scanned: tokio::sync::watch::channel(Scanned::default()).0,
         });
         let host = Self { shared };
         host.serve_last_good().await?;
@@ -207,14 +215,15 @@ impl PluginHost {
     /// come to rest and was dealt with.
     pub async fn settled(&self) {
         let mut scans = self.shared.scanned.subscribe();
-        let since = *scans.borrow_and_update();
+        let since = scans.borrow_and_update().count;
         self.look_now();
         loop {
             if scans.changed().await.is_err() {
                 return;
             }
-            let quiet = !self.shared.book.lock().await.inbox.is_restless();
-            if quiet && *scans.borrow_and_update() > since.saturating_add(1) {
+            // Of the look that ended, not of one that has begun since and still admits.
+            let last = *scans.borrow_and_update();
+            if !last.restless && last.count > since.saturating_add(1) {
                 return;
             }
             self.look_now();
@@ -272,8 +281,11 @@ impl Runner {
         let models = crate::refresh::Refresher::start(self.host.clone());
         loop {
             self.host.scan().await;
-            shared.scanned.send_modify(|scans| *scans += 1);
-            let pause = shared.book.lock().await.inbox.pause(interval);
+            let (pause, restless) = {
+                let book = shared.book.lock().await;
+                (book.inbox.pause(interval), book.inbox.is_restless())
+            };
+            shared.scanned.send_modify(|scans| *scans = Scanned { count: scans.count + 1, restless });
             tokio::select! {
                 () = &mut shutdown => break,
                 () = shared.clock.sleep(pause) => {}

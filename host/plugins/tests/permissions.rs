@@ -156,10 +156,12 @@ async fn a_grant_revoked_while_the_plugin_compiles_does_not_come_into_force() {
     let slow = Arc::new(SlowCompiler::new());
     let world = World::with(Worldly { compiler: slow.clone(), ..Worldly::default() }).await;
     world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
-    let (granted, revoked) = tokio::join!(world.host.grant(&id("tool"), None, "owner"), async {
+    let tool = id("tool");
+    let (granting, revoking) = (world.host.grant(&tool, None, "owner"), world.host.revoke(&tool));
+    let (granted, revoked) = tokio::join!(granting, async {
         slow.arrived.acquire().await.unwrap().forget();
         // Whoever waits for the folder to settle waits for the compiler too.
-        tokio::join!(world.host.revoke(&id("tool")), async {
+        tokio::join!(revoking, async {
             while skynet_core::ports::PluginStore::grant(&world.store, &id("tool")).await.unwrap().is_some() {
                 tokio::task::yield_now().await;
             }

@@ -49,6 +49,16 @@ impl Guest {
         Self { world: "provider-plugin", ..Self::bare(zoo!("provider")) }
     }
 
+    /// A provider that asks its server and is not let in.
+    pub(crate) fn unauthorized() -> Self {
+        // Imports come before everything else in a module.
+        let (fetch, rest) = (zoo!("fetch"), zoo!("unauthorized"));
+        let (imports, others): (Vec<&str>, Vec<&str>) =
+            fetch.lines().chain(rest.lines()).partition(|line| line.trim_start().starts_with("(import "));
+        let streams = "import wasi:io/poll@0.2.12; import wasi:io/streams@0.2.12;";
+        Self { world: "provider-plugin", imports: streams, ..Self::bare(&[imports, others].concat().join("\n")) }
+    }
+
     pub(crate) fn channel() -> Self {
         Self { world: "channel-plugin", ..Self::bare(zoo!("channel")) }
     }

@@ -3,6 +3,7 @@
 //!
 //! Needs the built guests: `./setup.sh test` builds them first. A missing guest is
 //! a failure that says so, never a skip.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 #[path = "e2e/chat.rs"]
 mod chat;

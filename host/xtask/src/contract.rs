@@ -4,7 +4,7 @@
 //! the two sides really link against: comments of a moved line do not matter,
 //! a changed field does. It refuses a package that does not encode.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::Path;
 use wit_component::{DecodedWasm, WitPrinter};
 use wit_parser::{PackageId, Resolve};
@@ -21,8 +21,11 @@ pub(crate) const SNAPSHOT_HEADER: &str = "\
 pub(crate) fn load(root: &Path) -> Result<(Resolve, PackageId)> {
     let folder = root.join("wit");
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(&folder).with_context(|| format!("reading the WIT package in {}", folder.display()))?;
-    Ok((resolve, package))
+    match resolve.push_dir(&folder) {
+        Ok((package, _)) => Ok((resolve, package)),
+        // Only the resolver knows the place that an error speaks of.
+        Err(error) => bail!("reading the WIT package in {}: {}", folder.display(), resolve.render_error(&error)),
+    }
 }
 
 /// The canonical text of our own package.
@@ -30,7 +33,7 @@ pub(crate) fn snapshot(root: &Path) -> Result<String> {
     let (resolve, package) = load(root)?;
     let bytes = wit_component::encode(&resolve, package, false).context("encoding skynet:plugin")?;
     let DecodedWasm::WitPackage(decoded, package) = wit_component::decode(&bytes).context("decoding skynet:plugin")? else {
-        anyhow::bail!("the encoded contract decodes to a component instead of a WIT package");
+        bail!("the encoded contract decodes to a component instead of a WIT package");
     };
     let mut printer = WitPrinter::default();
     printer.emit_docs(false);

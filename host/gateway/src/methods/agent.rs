@@ -81,7 +81,10 @@ async fn agent(call: Call) -> Answer {
             progress
         }
         Started::Before(progress) => {
-            call.answer_early(json!({"runId": run, "status": "in_flight"}));
+            // Clients wait on after this one word alone; of a run that has ended they get the end.
+            if progress.borrow().is_none() {
+                call.answer_early(json!({"runId": run, "status": "accepted", "acceptedAt": call.server.clock.now_ms()}));
+            }
             progress
         }
         Started::Same(other) => return Ok(json!({"runId": other, "status": "in_flight"}).into()),

@@ -23,7 +23,8 @@ async fn get(call: Call) -> Answer {
         "session": {"scope": "per-sender", "mainKey": "main"},
     });
     let hash = hex::encode(Sha256::digest(config.to_string()));
-    let path = server.state_dir.as_ref().map_or_else(|| "skynet.toml".to_owned(), |folder| format!("{folder}/skynet.toml"));
+    let folder = server.state_dir.as_ref().filter(|_| call.need(Scope::Admin).is_ok());
+    let path = folder.map_or_else(|| "skynet.toml".to_owned(), |folder| format!("{folder}/skynet.toml"));
     Ok(json!({
         "path": path, "exists": true, "raw": null, "parsed": config, "valid": true, "config": config,
         "sourceConfig": config, "resolved": config, "runtimeConfig": config,

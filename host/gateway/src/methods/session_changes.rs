@@ -177,8 +177,7 @@ async fn patch(call: Call) -> Answer {
     call.server.feed.send(News::Changed { session: key.clone(), reason: "patch" });
     let row = Rows::new(&call.server).row(&session);
     let resolved = json!({"modelProvider": row.get("modelProvider"), "model": row.get("model")});
-    let path = call.server.state_dir.as_deref().unwrap_or("");
-    Ok(json!({"ok": true, "path": path, "key": key, "entry": entry(&session), "resolved": resolved}).into())
+    Ok(json!({"ok": true, "path": "", "key": key, "entry": entry(&session), "resolved": resolved}).into())
 }
 
 async fn reset(call: Call) -> Answer {

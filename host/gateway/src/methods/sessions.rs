@@ -90,7 +90,7 @@ async fn list(call: Call) -> Answer {
         sessions.push(with_texts(&call, &rows, session).await?);
     }
     Ok(json!({
-        "ts": now, "path": call.server.state_dir.as_deref().unwrap_or(""), "count": sessions.len(), "totalCount": total,
+        "ts": now, "path": "", "count": sessions.len(), "totalCount": total,
         "limitApplied": limit.min(SESSIONS_LISTED), "hasMore": matching > sessions.len(), "defaults": rows.defaults(), "sessions": sessions,
     })
     .into())

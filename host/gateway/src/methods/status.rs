@@ -26,7 +26,6 @@ async fn status(call: Call) -> Answer {
     let rows = session_row::Rows::new(server);
     let recent: Vec<_> = sessions.iter().take(SESSIONS_RECENT).map(|session| rows.row(session)).collect();
     let defaults = json!({"model": server.agent.default_model(), "contextTokens": rows.default_context()});
-    let path = server.state_dir.as_deref().unwrap_or("");
     Ok(json!({
         "runtimeVersion": server.version,
         "heartbeat": {"defaultAgentId": "main", "agents": []},
@@ -35,8 +34,8 @@ async fn status(call: Call) -> Answer {
         "uptimeMs": server.uptime_ms(),
         "clients": server.hub.len(),
         "sessions": {
-            "paths": [path], "count": sessions.len(), "defaults": defaults, "recent": recent,
-            "byAgent": [{"agentId": "main", "path": path, "count": sessions.len(), "recent": recent}],
+            "paths": [], "count": sessions.len(), "defaults": defaults, "recent": recent,
+            "byAgent": [{"agentId": "main", "path": "", "count": sessions.len(), "recent": recent}],
         },
         "tasks": {"active": server.agent.active().len()},
     })

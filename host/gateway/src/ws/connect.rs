@@ -181,7 +181,12 @@ pub(crate) async fn judge(server: &Server, peer: &Peer, params: ConnectParams, n
     let answer = enter(server, peer, params, role, nonce, now).await;
     match (&answer, throttle_key) {
         (Ok(_), Some(key)) => server.throttle.succeeded(&key),
-        (Err(refusal), Some(key)) if is_failed_secret(refusal) => server.throttle.failed(&key, now),
+        (Err(refusal), key) if is_failed_secret(refusal) => {
+            tracing::warn!(peer = %peer.address, reason = refusal.message, "a client showed a secret that does not hold");
+            if let Some(key) = key {
+                server.throttle.failed(&key, now);
+            }
+        }
         _ => {}
     }
     answer

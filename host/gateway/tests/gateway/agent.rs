@@ -57,6 +57,8 @@ async fn a_waiting_agent_call_does_not_hold_up_the_socket() {
     world.snapshot.gates.open("go");
     assert_eq!(owner.answer(&id).await["payload"]["status"], "ok");
     let waited = owner.call("agent.wait", json!({"runId": "r"})).await;
+    let again = owner.request("agent", ask("r")).await;
+    assert_eq!(again["payload"]["status"], "ok", "a key that was used gets its end at once");
     assert_eq!((&waited["status"], &waited["stopReason"]), (&json!("ok"), &json!("stop")));
 }
 

@@ -57,6 +57,19 @@ async fn a_turn_is_acknowledged_then_streams_then_ends_once() {
     assert_eq!(inner, (1..=events.len() as u64).collect::<Vec<_>>(), "agent and chat events share one count");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_answer_comes_before_the_events_however_fast_the_model_is() {
+    let world = World::start().await;
+    let mut owner = world.owner().await;
+    for turn in 0..100 {
+        let run = format!("run-{turn}");
+        let id = owner.ask("chat.send", send(&run, &run)).await;
+        let first = owner.until(|frame| frame["id"] == id || frame["payload"]["runId"] == run).await;
+        assert_eq!(first["payload"]["status"], "started", "{first}");
+        owner.run(&run).await;
+    }
+}
+
 #[tokio::test]
 async fn deltas_carry_the_whole_text_so_far() {
     let world = World::start().await;

@@ -351,6 +351,8 @@ impl Memory for FakeMemory {
     }
 
     async fn open_session(&self, key: &SessionKey) -> Result<Session, StoreError> {
+        // A real store answers later.
+        tokio::task::yield_now().await;
         Ok(self.with(key, |room, now| room.session.get_or_insert_with(|| fresh(key, now)).clone()))
     }
 
@@ -382,6 +384,8 @@ impl Memory for FakeMemory {
     }
 
     async fn take_lease(&self, key: &SessionKey) -> Result<Lease, StoreError> {
+        // A real store answers later.
+        tokio::task::yield_now().await;
         Ok(self.with(key, |room, _| {
             room.epoch += 1;
             Lease { epoch: room.epoch }

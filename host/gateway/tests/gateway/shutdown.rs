@@ -2,9 +2,10 @@
 
 use crate::fakes::Say;
 use crate::wire::{Hello, http};
-use crate::world::{OWNER, World};
+use crate::world::{OWNER, READER, World};
 use serde_json::json;
-use skynet_core::StopReason;
+use skynet_core::ports::{Memory as _, NewMessage};
+use skynet_core::{Message, Role, SessionKey, StopReason, TurnId};
 
 #[tokio::test]
 async fn clients_are_told_before_the_gateway_goes() {
@@ -24,12 +25,12 @@ async fn clients_are_told_before_the_gateway_goes() {
 #[tokio::test]
 async fn a_turn_at_hand_ends_before_the_gateway_goes() {
     let mut world = World::start().await;
+    let mut owner = world.owner().await;
     world.script([vec![Say::Text("slow"), Say::Gate("go"), Say::End(StopReason::EndTurn)]]);
     let address = world.address;
     let bearer = format!("Bearer {OWNER}");
     let body = r#"{"model":"skynet","messages":[{"role":"user","content":"hi"}]}"#;
     let request = tokio::spawn(async move { http(address, "POST", "/v1/chat/completions", &[("authorization", &bearer)], body).await });
-    let mut owner = world.owner().await;
     owner.until(|frame| frame["payload"]["data"]["text"] == "slow").await;
     let gates = world.snapshot.gates.clone();
     let stop = world.stop.take().unwrap();
@@ -48,4 +49,37 @@ async fn the_gateway_goes_although_a_client_never_answers() {
     silent.event("connect.challenge").await;
     drop(world.owner().await);
     world.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_socket_ends_soon_after_its_token_was_revoked() {
+    let world = World::start().await;
+    let mut owner = world.owner().await;
+    let (mut reader, _) = world.connect(Hello::new().token(READER)).await;
+    world.access.tokens.lock().unwrap().retain(|(_, row)| row.name != "reader");
+    assert_eq!(reader.closed().await, "4001 gateway auth changed");
+    owner.call("ping", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed() {
+    let world = World::start().await;
+    let main = SessionKey::main();
+    world.memory.open_session(&main).await.unwrap();
+    let lease = world.memory.take_lease(&main).await.unwrap();
+    let line = NewMessage::plain(Message::text(Role::User, "x".repeat(120_000)));
+    world.memory.append(&main, lease, &TurnId("t".into()), vec![line; 50]).await.unwrap();
+    let mut owner = world.owner().await;
+    for _ in 0..20 {
+        owner.ask("chat.history", json!({"sessionKey": "main", "limit": 1000})).await;
+    }
+    let mut other = world.owner().await;
+    loop {
+        let clients = other.call("status", json!({})).await["clients"].as_u64().unwrap();
+        if clients == 1 {
+            break;
+        }
+    }
+    assert_eq!(owner.closed().await, "1008 slow consumer");
+    assert!(owner.kept().len() < 20);
 }

@@ -174,13 +174,16 @@ impl Socket {
         if let Some(at) = self.kept.iter().position(&fits) {
             return self.kept.remove(at).unwrap();
         }
-        loop {
-            let frame = self.frame().await.unwrap_or_else(|close| panic!("closed: {close}; kept: {:#?}", self.kept));
-            if fits(&frame) {
-                return frame;
+        let fitting = async {
+            loop {
+                let frame = self.frame().await.unwrap_or_else(|close| panic!("closed: {close}; kept: {:#?}", self.kept));
+                if fits(&frame) {
+                    return frame;
+                }
+                self.kept.push_back(frame);
             }
-            self.kept.push_back(frame);
-        }
+        };
+        soon(fitting).await
     }
 
     pub(crate) async fn event(&mut self, name: &str) -> Value {

@@ -23,6 +23,7 @@ pub(crate) const START_MS: u64 = 1_772_456_700_000;
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) snapshot: Arc<FakeSnapshot>,
+    pub(crate) memory: Arc<FakeMemory>,
     pub(crate) access: Arc<FakeAccess>,
     pub(crate) admin: Arc<FakeAdmin>,
     pub(crate) audit: Arc<FakeAudit>,
@@ -61,7 +62,7 @@ impl World {
         let ready = readiness.clone();
         let parts = GatewayParts {
             agent,
-            memory,
+            memory: memory.clone(),
             access: access.clone(),
             admin: admin.clone(),
             audit: audit.clone(),
@@ -80,7 +81,7 @@ impl World {
             };
             gateway.serve(shutdown).await.unwrap();
         });
-        Self { address, snapshot, access, admin, audit, clock, readiness, stop: Some(stop), served: Some(served) }
+        Self { address, snapshot, memory, access, admin, audit, clock, readiness, stop: Some(stop), served: Some(served) }
     }
 
     /// The next answers of the model.

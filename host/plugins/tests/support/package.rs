@@ -72,11 +72,6 @@ impl Package {
         self
     }
 
-    pub(crate) fn id(mut self, id: &str) -> Self {
-        self.release.id = PluginId::new(id).unwrap();
-        self
-    }
-
     pub(crate) fn signed_by(mut self, key: &SecretKey) -> Self {
         self.signer = *key.seed();
         self

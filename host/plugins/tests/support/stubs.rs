@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use skynet_core::ports::{Audit, AuditRow};
-use skynet_core::{PluginId, StoreError};
 use skynet_core::secret::{SecretValue, Secrets};
+use skynet_core::{PluginId, StoreError};
 use skynet_plugins::Resolver;
 use skynet_plugins::compile::{CompileError, Compiler, InProcess};
 use skynet_store::Store;

@@ -1,0 +1,18 @@
+  ;; `provider` over fetch.wat: asks the server that the model's name gives once, and
+  ;; says that it was not let in, whatever the answer.
+  (import "skynet:plugin/delta-sink@0.1.0" "[resource-drop]delta-sink" (func $drop_sink (param i32)))
+  (func $answer (param i32 i32) (result i32) (i32.const 0))
+  (func $refuse (param i32 i32 i32) (result i32) (i32.const 1))
+  (func $say (result i32) (i32.const 1))
+  (func (export "skynet:plugin/provider@0.1.0#models") (result i32) (call $new (i32.const 40)))
+  (func (export "skynet:plugin/provider@0.1.0#complete") (param $args i32) (result i32)
+    (local $at i32)
+    (global.set $ret (call $new (i32.const 64)))
+    (drop (call $fetch (i32.const 104) (i32.load (local.get $args)) (i32.load offset=4 (local.get $args))))
+    (call $drop_sink (i32.load offset=160 (local.get $args)))
+    ;; err(unauthorized("said"))
+    (local.set $at (call $new (i32.const 80)))
+    (i32.store (local.get $at) (i32.const 1))
+    (i32.store offset=16 (local.get $at) (global.get $said))
+    (i32.store offset=20 (local.get $at) (global.get $said_len))
+    (local.get $at))
