@@ -89,13 +89,16 @@ foreign_servers() {
   CARGO_TARGET_DIR=$(guest_folder) sh "$root/builtin-plugins/provider-tests/run.sh" --locked 2>&1 | tee -a "$test_log"
 }
 
-# The gateway against the stock OpenClaw client.
+# The whole product against the stock OpenClaw client and a foreign model server.
 foreign_client() {
   SKYNET_OPENCLAW=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-openclaw
   export SKYNET_OPENCLAW
   bash "$root/.ci/openclaw.sh" "$SKYNET_OPENCLAW"
+  # Installed by the stage before this one.
+  SKYNET_AIMOCK_FOLDER=$(find "${SKYNET_MOCKS:-${XDG_CACHE_HOME:-$HOME/.cache}/skynet-provider-mocks}" -maxdepth 1 -name 'aimock-*' | sort | tail -n 1)
+  export SKYNET_AIMOCK_FOLDER
   cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test openclaw 2>&1 | tee -a "$test_log"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test openclaw --test providers 2>&1 | tee -a "$test_log"
 }
 
 # Every `skynet` line of the README names a command that the program has.
@@ -146,7 +149,7 @@ else
   echo "the model plugins were NOT tested against foreign servers: those need npm and python3"
 fi
 if command -v npm >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
-  stage "the gateway against a stock OpenClaw client" foreign_client
+  stage "the product against foreign clients and servers" foreign_client
 else
   echo "the gateway was NOT tested against a stock OpenClaw client: that needs npm on Linux x86_64"
 fi

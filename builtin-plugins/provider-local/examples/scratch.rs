@@ -1,40 +1,18 @@
 //! x
 #![allow(missing_docs, clippy::all, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
-use candle_core::quantized::gguf_file::Content;
-use provider_local::{model::Model, vocabulary::Vocabulary};
-fn main() {
-    let mut f = std::io::BufReader::new(std::fs::File::open(std::env::args().nth(1).unwrap()).unwrap());
-    let mut c = Content::read(&mut f).unwrap();
-    let mut m = Model::load(&c, &mut f).unwrap();
-    let v = Vocabulary::take(&mut c.metadata).unwrap();
-    let mut ids = vec![];
-    for (r, t) in
-        [("system", "You are a helpful AI assistant named SmolLM, trained by Hugging Face"), ("user", "What is the capital of France?")]
-    {
-        ids.push(v.start);
-        ids.extend(v.encode(&format!("{r}\n{t}")).unwrap());
-        ids.push(v.end);
-        ids.extend(v.encode("\n").unwrap());
-    }
-    ids.push(v.start);
-    ids.extend(v.encode("assistant\n").unwrap());
-    println!("{:?}", ids);
-    println!("{:?}", ids.iter().map(|i| String::from_utf8_lossy(&v.bytes(*i)).to_string()).collect::<Vec<_>>());
-    let top = |s: &[f32]| {
-        let mut x: Vec<_> = s.iter().copied().enumerate().collect();
-        x.sort_by(|a, b| b.1.total_cmp(&a.1));
-        x.truncate(5);
-        x.iter().map(|(i, s)| (String::from_utf8_lossy(&v.bytes(*i as u32)).to_string(), *s)).collect::<Vec<_>>()
-    };
-    let s = m.read(&ids).unwrap();
-    println!("batch {:?}", top(&s));
-    f.get_mut();
-    let mut f = std::io::BufReader::new(std::fs::File::open(std::env::args().nth(1).unwrap()).unwrap());
-    let c = Content::read(&mut f).unwrap();
-    let mut m = Model::load(&c, &mut f).unwrap();
-    let mut s = vec![];
-    for i in &ids {
-        s = m.read(&[*i]).unwrap();
-    }
-    println!("single {:?}", top(&s));
+use provider_local::answer::Loaded;
+use skynet_plugin_sdk::provider::*;
+use skynet_plugin_sdk::testing::{Collected, context};
+fn main(){
+ let mut a=std::env::args().skip(1); let path=a.next().unwrap();
+ for sys in ["","You are a helpful assistant.","You are SmartopolAI, a helpful assistant. Answer briefly."] {
+ for q in ["What is the capital of France?","What is the capital of France? Answer in one sentence.","Hello! Who are you?","Write one sentence about the sea."] {
+ let request = CompletionRequest { model: String::new(), system: vec![SystemBlock{text:sys.into(),cache_anchor:false}],
+        messages: vec![Message { role: Role::User, parts: vec![Part::Text(q.into())], extra: Vec::new() }],
+        tools: Vec::new(), tool_choice: ToolChoice::Automatic, max_output: Some(60), temperature: Some(std::env::var("T").map_or(0.0,|t| t.parse().unwrap())), thinking: ThinkingLevel::Off,
+        stop: Vec::new(), options: "{}".to_owned(), context: context(), extra: Vec::new() };
+ let sink=Collected::new();
+ Loaded::read(&mut std::io::BufReader::with_capacity(1<<18,std::fs::File::open(&path).unwrap())).unwrap().answer(&request,&sink).unwrap();
+ println!("[{sys}] {q} -> {:?}", sink.text());
+ }}
 }

@@ -195,7 +195,7 @@ pub struct ModelInfo {
     /// Tokens of output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output: Option<u64>,
-    /// Some of `tools`, `images`, `thinking`, `cache`, `json`.
+    /// Some of `tools`, `images`, `thinking`, `cache`, `json`, `last-resort`.
     #[serde(default)]
     pub abilities: Vec<String>,
 }

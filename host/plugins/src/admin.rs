@@ -15,6 +15,20 @@ use skynet_policy::permission::Permissions;
 use std::sync::Arc;
 
 impl PluginHost {
+    /// Makes sure that the plugin is known. Just after a start its file may not have
+    /// been looked at yet, so an unknown one is worth a look.
+    async fn meet(&self, id: &PluginId) -> Result<(), AdminError> {
+        for looked in [false, true] {
+            if self.shared.book.lock().await.plugins.contains_key(id) {
+                return Ok(());
+            }
+            if !looked {
+                self.settled().await;
+            }
+        }
+        Err(AdminError::NotFound(id.clone()))
+    }
+
     /// What the owner would be granting to: request and signer of the release that
     /// waits, else of the one that serves.
     async fn request_of(&self, id: &PluginId) -> Result<(Permissions, String), AdminError> {
@@ -88,6 +102,7 @@ impl PluginAdmin for PluginHost {
     }
 
     async fn info(&self, id: &PluginId) -> Result<Value, AdminError> {
+        self.meet(id).await?;
         let stored = self.shared.state.grant(id).await?;
         let receipts = self.shared.state.receipts(id).await?;
         let book = self.shared.book.lock().await;
@@ -116,9 +131,7 @@ impl PluginAdmin for PluginHost {
     }
 
     async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), AdminError> {
-        if !self.shared.book.lock().await.plugins.contains_key(id) {
-            return Err(AdminError::NotFound(id.clone()));
-        }
+        self.meet(id).await?;
         self.record("plugin.switch", "owner", id.as_str(), "ok", json!({ "enabled": enabled })).await?;
         self.shared.state.set_enabled(id, enabled).await?;
         if enabled {
@@ -145,6 +158,7 @@ impl PluginAdmin for PluginHost {
     }
 
     async fn grant(&self, id: &PluginId, permissions: Option<Value>, by: &str) -> Result<(), AdminError> {
+        self.meet(id).await?;
         let (request, publisher) = self.request_of(id).await?;
         if publisher.is_empty() {
             return Err(AdminError::Refused(format!("nobody knows yet who signed {id}; look at `skynet plugin list`")));
