@@ -8,8 +8,9 @@ use crate::error::LocalError;
 use crate::vocabulary::Vocabulary;
 use skynet_plugin_sdk::provider::{CompletionRequest, Message, Part, ResultPart, Role};
 
-/// What the model was trained to see where nobody says anything else.
-const DEFAULT_SYSTEM: &str = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+/// Where nobody says anything else. Measured: the sentence that the model was
+/// trained with makes it answer plain questions worse than this one.
+const DEFAULT_SYSTEM: &str = "You are a helpful assistant.";
 
 /// What the model is to read.
 #[derive(Debug, PartialEq, Eq)]

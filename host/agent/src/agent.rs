@@ -64,7 +64,7 @@ pub struct UnknownModel(pub String);
 /// The turn loop. Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Agent {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What all turns share.

@@ -135,47 +135,47 @@ impl Dispatch<'_> {
         let work = self.snapshot.call(&entry.exposed, arguments, self.context.clone());
         let outcome = self.job.stop.unless(work).await;
         let took = self.shared.ports.clock.now_ms().saturating_sub(began);
-        let (result, row) = self.account(entry, call, outcome, took);
+        let (result, row) = account(self.context, entry, call, outcome, took);
         self.ledger.audit(row).await.map_err(refuse)?;
         let done = JournalStep::ToolDone { call: call.id.clone(), is_error: result.is_error };
         self.ledger.journal(done).await.map_err(refuse)?;
         Ok(result)
     }
+}
 
-    /// The result for the model and the row for the audit log.
-    fn account(
-        &self,
-        entry: &ToolEntry,
-        call: &ToolCall,
-        outcome: Result<Result<ToolOutcome, PluginError>, Stopped>,
-        took: u64,
-    ) -> (ToolResult, AuditRow) {
-        let stopped = outcome.is_err();
-        let (result, verdict) = match outcome.unwrap_or(Err(PluginError::Cancelled)) {
-            Ok(outcome) => (result::of_outcome(call, outcome), "ok"),
-            Err(error) => {
-                if !matches!(error, PluginError::Tool(_) | PluginError::Cancelled) {
-                    tracing::warn!(plugin = %entry.plugin, tool = %entry.exposed, %error, "a tool call failed");
-                }
-                result::of_error(call, &error)
+/// The result for the model and the row for the audit log.
+pub(crate) fn account(
+    context: &CallContext,
+    entry: &ToolEntry,
+    call: &ToolCall,
+    outcome: Result<Result<ToolOutcome, PluginError>, Stopped>,
+    took: u64,
+) -> (ToolResult, AuditRow) {
+    let stopped = outcome.is_err();
+    let (result, verdict) = match outcome.unwrap_or(Err(PluginError::Cancelled)) {
+        Ok(outcome) => (result::of_outcome(call, outcome), "ok"),
+        Err(error) => {
+            if !matches!(error, PluginError::Tool(_) | PluginError::Cancelled) {
+                tracing::warn!(plugin = %entry.plugin, tool = %entry.exposed, %error, "a tool call failed");
             }
-        };
-        let mut detail = json!({
-            "turn": self.context.turn.0,
-            "session": self.context.session.as_str(),
-            "ms": took,
-            "bytes": result.content.iter().map(result_bytes).sum::<usize>(),
-        });
-        if stopped && let Some(detail) = detail.as_object_mut() {
-            detail.insert("stopped".into(), true.into());
+            result::of_error(call, &error)
         }
-        let row = AuditRow {
-            kind: "tool.call".into(),
-            actor: entry.plugin.to_string(),
-            subject: entry.exposed.clone(),
-            verdict: verdict.into(),
-            detail,
-        };
-        (result, row)
+    };
+    let mut detail = json!({
+        "turn": context.turn.0,
+        "session": context.session.as_str(),
+        "ms": took,
+        "bytes": result.content.iter().map(result_bytes).sum::<usize>(),
+    });
+    if stopped && let Some(detail) = detail.as_object_mut() {
+        detail.insert("stopped".into(), true.into());
     }
+    let row = AuditRow {
+        kind: "tool.call".into(),
+        actor: entry.plugin.to_string(),
+        subject: entry.exposed.clone(),
+        verdict: verdict.into(),
+        detail,
+    };
+    (result, row)
 }

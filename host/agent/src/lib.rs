@@ -18,6 +18,7 @@ mod dispatch;
 mod effort;
 mod emit;
 mod guard;
+mod invoke;
 mod ledger;
 pub mod limits;
 mod prepare;
@@ -31,4 +32,5 @@ mod stop;
 mod turn;
 
 pub use agent::{ActiveTurn, Agent, Ports, Settings, UnknownModel};
+pub use invoke::InvokeError;
 pub use request::{SubmitError, Submitted, TurnInput, TurnRequest};

@@ -238,13 +238,18 @@ impl PluginHost {
     }
 
     /// Durable first, then the swap.
-    async fn publish(&self, file: &str, ready: Generation, grant: Option<&StoredGrant>) -> Result<(), StoreError> {
+    async fn publish(&self, file: &str, mut ready: Generation, grant: Option<&StoredGrant>) -> Result<(), StoreError> {
         let plugin = ready.plugin().clone();
         let mut book = self.shared.book.lock().await;
         // The owner may have spoken while it compiled; then it is looked at anew.
         if book.switched_off.contains(&plugin.id) || self.shared.state.grant(&plugin.id).await?.as_ref() != grant {
             book.inbox.forget(file);
             return Ok(());
+        }
+        // Until the new version was asked, it is taken to offer what the old one did:
+        // a swap must not leave a moment without a model.
+        if let Some(old) = book.plugins.get(&plugin.id).and_then(|entry| entry.serving.as_ref()) {
+            ready.receipt.models = old.receipt.models.clone();
         }
         let detail = json!({ "release": ready.receipt.release, "component": ready.receipt.component, "signers": ready.receipt.signers, "trust": ready.receipt.trust });
         self.record("admission", "host", &plugin.to_string(), "ok", detail).await?;
@@ -258,7 +263,7 @@ impl PluginHost {
         tracing::info!(%plugin, "plugin serves");
         self.tell(PluginEvent::Published { plugin: plugin.clone(), replaced });
         if is_provider {
-            crate::refresh::ask_models(self, &plugin).await;
+            crate::refresh::ask_behind(self, plugin);
         }
         Ok(())
     }

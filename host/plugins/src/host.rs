@@ -98,6 +98,7 @@ pub(crate) struct Shared {
     pub(crate) book: Mutex<Book>,
     pub(crate) events: broadcast::Sender<PluginEvent>,
     pub(crate) look: Notify,
+    pub(crate) asking: tokio::sync::watch::Sender<usize>,
     pub(crate) scanned: tokio::sync::watch::Sender<Scanned>,
 }
 
@@ -158,6 +159,7 @@ impl PluginHost {
             book: Mutex::default(),
             events: broadcast::channel(256).0,
             look: Notify::new(),
+            asking: tokio::sync::watch::channel(0).0,
             scanned: tokio::sync::watch::channel(Scanned::default()).0,
         });
         let host = Self { shared };
@@ -192,7 +194,7 @@ impl PluginHost {
         crate::handle::after(&self.shared.runtime, &generation, point, payload).await
     }
 
-    fn in_service(&self, id: &PluginId) -> Result<Arc<Generation>, PluginError> {
+    pub(crate) fn in_service(&self, id: &PluginId) -> Result<Arc<Generation>, PluginError> {
         self.serving(id).ok_or_else(|| ToolError::Unavailable(format!("{id} does not serve; see `skynet plugin info {id}`")).into())
     }
 
@@ -224,6 +226,8 @@ impl PluginHost {
             // Of the look that ended, not of one that has begun since and still admits.
             let last = *scans.borrow_and_update();
             if !last.restless && last.count > since.saturating_add(1) {
+                // Providers were asked for their models meanwhile; see `refresh`.
+                let _ = self.shared.asking.subscribe().wait_for(|asking| *asking == 0).await;
                 return;
             }
             self.look_now();

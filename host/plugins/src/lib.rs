@@ -7,6 +7,7 @@
 mod admin;
 mod admit;
 mod artifact_cache;
+mod bare;
 mod bindings;
 mod blobs;
 mod book;
@@ -36,6 +37,7 @@ mod stdio;
 mod store;
 mod watch;
 
+pub use bare::Bare;
 pub use engine::Allocator;
 pub use host::{Parts, PluginHost, Runner, Settings, StartError};
 pub use http::resolve::{Resolver, SystemResolver};

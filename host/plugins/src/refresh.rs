@@ -42,6 +42,22 @@ impl Refresher {
     }
 }
 
+/// Counts one question while it lives.
+struct Asking(PluginHost);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.shared.asking.send_modify(|asking| *asking = asking.saturating_sub(1));
+    }
+}
+
+/// Asks without holding up the loop that admits: a server may be slow.
+pub(crate) fn ask_behind(host: &PluginHost, plugin: PluginRef) {
+    host.shared.asking.send_modify(|asking| *asking += 1);
+    let asking = Asking(host.clone());
+    tokio::spawn(async move { ask_models(&asking.0, &plugin).await });
+}
+
 /// Asks a provider that serves, and publishes the answer if it is news.
 pub(crate) async fn ask_models(host: &PluginHost, plugin: &PluginRef) {
     let Some(generation) = host.serving(&plugin.id).filter(|serving| serving.plugin() == plugin) else { return };

@@ -145,3 +145,25 @@ pub(crate) fn open(
     budget::arm(&mut store, call.cpu);
     Ok((store, stdio))
 }
+
+/// A store with no limit but the engine's: the baseline of a benchmark.
+pub(crate) fn bare(runtime: &crate::runtime::Runtime, plugin: &PluginRef) -> Store<CallState> {
+    let permissions: Arc<Permissions> = Arc::default();
+    let hooks =
+        Hooks { door: Arc::clone(&runtime.door), plugin: plugin.clone(), permissions: Arc::clone(&permissions), budget: Arc::default() };
+    let reach = Reach {
+        plugin: plugin.clone(),
+        permissions,
+        settings: Arc::default(),
+        secrets: Arc::clone(&runtime.secrets),
+        state: Arc::clone(&runtime.state),
+        log_lines: 0,
+    };
+    let wasi = WasiCtxBuilder::new().build();
+    let limiter = Limiter::new(Arc::clone(&runtime.process), limits::MEMORY_CEILING);
+    let state = CallState { wasi, http: WasiHttpCtx::new(), table: ResourceTable::new(), limiter, hooks, reach };
+    let mut store = Store::new(&runtime.engine, state);
+    // The engine checks epochs in all code; this one never ends.
+    store.set_epoch_deadline(u64::MAX / 2);
+    store
+}

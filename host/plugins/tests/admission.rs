@@ -70,8 +70,7 @@ async fn a_file_with_any_bit_turned_is_refused() {
     let positions = (0..120).map(|step| step * far).chain((0..80).map(|step| whole.len() - 1 - step * near));
     for (count, position) in positions.enumerate() {
         let mut turned = whole.clone();
-        // Not bit 5: it only changes the case of the signature's hex digits.
-        turned[position] ^= 1 << [0, 1, 2, 3, 4, 6, 7][count % 7];
+        turned[position] ^= 1 << (count % 8);
         refused(&world, &turned).await;
     }
 }

@@ -370,6 +370,10 @@ fn check_one(key: &TrustedKey, signature: &Signature, message: &[u8]) -> Result<
         return Err(unusable("its id is not that of its public key".into()));
     }
     let bad = || SignatureError::BadSignature { keyid: key.keyid.clone() };
+    // One spelling: a file that can be written in two ways has two digests.
+    if signature.sig.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(bad());
+    }
     let bytes: [u8; 64] = hex::decode(&signature.sig).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(bad)?;
     public.0.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&bytes)).map_err(|_| bad())
 }

@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// When to colour.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+    /// Data folder, in place of $SKYNET_HOME or ~/.skynet.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) home: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -50,6 +53,8 @@ pub(crate) enum Command {
     /// Read or change one key of skynet.toml.
     #[command(subcommand)]
     Config(Config),
+    /// Measure this host beside a baseline in the same run.
+    Bench(Bench),
     /// Print a completion script for your shell.
     Completions {
         /// Which shell.
@@ -232,4 +237,17 @@ pub(crate) enum Config {
     },
     /// Print the file's path.
     Path,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Bench {
+    /// Short rounds: to see that it runs, not to quote.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Also write the results there, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Folder of signed plugin files to measure with; the data folder's own when absent.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) plugins: Option<PathBuf>,
 }

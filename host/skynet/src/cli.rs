@@ -1,5 +1,6 @@
 //! Commands, one file each, named after the verb.
 
+mod bench;
 mod chat;
 mod config;
 mod daemon;
@@ -23,7 +24,10 @@ pub(crate) async fn run(args: Args, out: &Out) -> Result<()> {
         clap_complete::generate(shell, &mut Args::command(), "skynet", &mut std::io::stdout());
         return Ok(());
     }
-    let home = Home::find()?;
+    let home = match &args.home {
+        Some(folder) => Home::at(std::path::absolute(folder)?),
+        None => Home::find()?,
+    };
     match args.command {
         Command::Init => init::run(&home, out).await,
         Command::Start => start::run(&home, out).await,
@@ -35,6 +39,7 @@ pub(crate) async fn run(args: Args, out: &Out) -> Result<()> {
         Command::Key(verb) => key::run(&home, verb, out).await,
         Command::Token(verb) => token::run(&home, verb, out).await,
         Command::Config(verb) => config::run(&home, verb, out),
+        Command::Bench(bench) => bench::run(&home, bench, out).await,
         Command::Completions { .. } => Ok(()),
     }
 }

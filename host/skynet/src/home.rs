@@ -29,6 +29,11 @@ impl Home {
         Ok(Self { root: PathBuf::from(home).join(".skynet") })
     }
 
+    /// This very folder.
+    pub(crate) fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

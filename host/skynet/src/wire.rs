@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A host, ready to run.
 pub(crate) struct Wired {
+    pub(crate) host: PluginHost,
     pub(crate) runner: Runner,
     pub(crate) agent: Agent,
     pub(crate) gateway: Gateway,
@@ -117,5 +118,5 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { runner, agent, gateway, stopping })
+    Ok(Wired { host, runner, agent, gateway, stopping })
 }

@@ -43,6 +43,9 @@ fn each_way_to_fail_has_its_own_error_and_remedy() {
     };
     let one = key(1).public();
     check(verify(&envelope(&[]), &trusting(&[1])), &["no signature", "skynet plugin sign"]);
+    let mut shouted = envelope(&[1]);
+    shouted.signatures[0].sig.make_ascii_uppercase();
+    check(verify(&shouted, &trusting(&[1])), &["does not fit"]);
     check(verify(&envelope(&[1]), &trusting(&[2])), &[one.key_id().as_str(), "does not trust", "skynet key trust"]);
     let mut revoked = trusting(&[1]);
     revoked.revoke(&one.key_id(), "laptop stolen").unwrap();

@@ -1,0 +1,84 @@
+//! `skynet bench`: what this host costs, beside a baseline in the same run.
+//!
+//! Everything runs in a throw-away data folder with copies of the installed time
+//! tool and offline provider; the real folder is only read. Ratios count, not times:
+//! a row and its baseline take turns, so that a slow moment of the machine hits both.
+
+mod calls;
+mod host;
+mod report;
+mod swaps;
+
+use crate::args::Bench;
+use crate::exit::{Kind, fail};
+use crate::home::{self, Home};
+use crate::output::Out;
+use anyhow::{Context, Result};
+use report::Report;
+use std::path::{Path, PathBuf};
+
+/// The plugins that are measured, by file name without `.wasm`.
+const TOOL: &str = "tool-time";
+const PROVIDER: &str = "provider-offline";
+
+/// A throw-away data folder.
+pub(crate) struct Bed {
+    pub(crate) home: Home,
+    _folder: tempfile::TempDir,
+}
+
+impl Bed {
+    /// With these plugin files in place, trusted as in the real folder.
+    fn make(real: &Home, files: &[PathBuf]) -> Result<Self> {
+        use std::os::unix::fs::PermissionsExt;
+        let private = std::fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("skynet-bench-").permissions(private).tempdir()?;
+        let home = Home::at(folder.path().join("home"));
+        home.ensure()?;
+        for sub in [home.plugins(), home.private(), home.workspace(), home.notes(), home.keys()] {
+            home::private_folder(&sub)?;
+        }
+        let config =
+            crate::config_file::TEMPLATE.replace("port = 18789", "port = 0").replace("scan_interval_ms = 2000", "scan_interval_ms = 200");
+        home::write_file(&home.config(), config.as_bytes(), 0o600)?;
+        let trust = std::fs::read(real.trust()).context("the trusted keys of the data folder cannot be read; run: skynet init")?;
+        home::write_file(&home.trust(), &trust, 0o600)?;
+        home::write_file(&home.token(), b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n", 0o600)?;
+        for file in files {
+            let name = file.file_name().context("a plugin file without a name")?;
+            std::fs::copy(file, home.plugins().join(name)).with_context(|| format!("{} cannot be copied", file.display()))?;
+        }
+        Ok(Self { home, _folder: folder })
+    }
+}
+
+fn find(folder: &Path, name: &str) -> Result<PathBuf> {
+    let exact = folder.join(format!("{name}.wasm"));
+    if exact.is_file() {
+        return Ok(exact);
+    }
+    Err(fail(
+        Kind::NotFound,
+        format!("{} is not there; install the built-in plugins, or name their folder with --plugins", exact.display()),
+    ))
+}
+
+pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
+    real.must_exist()?;
+    let folder = bench.plugins.clone().unwrap_or_else(|| real.plugins());
+    let (tool, provider) = (find(&folder, TOOL)?, find(&folder, PROVIDER)?);
+    let mut report = Report::new(bench.quick, out);
+    let bed = Bed::make(real, &[tool.clone(), provider.clone()])?;
+    calls::run(&bed, bench.quick, &mut report).await?;
+    let bed = Bed::make(real, &[tool.clone(), provider])?;
+    host::run(&bed, bench.quick, &mut report).await?;
+    let bed = Bed::make(real, std::slice::from_ref(&tool))?;
+    swaps::run(&bed, &tool, bench.quick, &mut report).await?;
+    let value = report.value();
+    if let Some(path) = &bench.out {
+        home::write_file(path, format!("{value:#}\n").as_bytes(), 0o644)?;
+        out.line(&format!("written to {}", path.display()));
+    }
+    out.value(&value);
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! A tool call on the full path — schema, snapshot, fresh store, limits, grant,
+//! audit — beside a bare call of the same component, a static C program and Python.
+
+use super::report::{Bound, Report, median, micros};
+use super::{Bed, TOOL};
+use crate::wire;
+use anyhow::{Context, Result};
+use serde_json::json;
+use skynet_agent::Agent;
+use skynet_core::{PluginId, SessionKey, UserId};
+use skynet_plugins::Bare;
+use skynet_scripts::system::run_tool;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const SPAWN: Duration = Duration::from_secs(30);
+const TOOL_CALL: &str = "time__now";
+
+async fn full(agent: &Agent) -> Result<()> {
+    let result = agent.invoke(TOOL_CALL, &json!({}), SessionKey::main(), UserId::owner()).await?;
+    anyhow::ensure!(!result.is_error, "the tool failed: {}", result.to_text());
+    Ok(())
+}
+
+async fn bare(bare: &Bare) -> Result<()> {
+    bare.call("now", "{}").await?;
+    Ok(())
+}
+
+/// A static C program that does nothing, if this machine can make one.
+async fn c_program(bed: &Bed) -> Option<PathBuf> {
+    let (source, program) = (bed.home.workspace().join("nothing.c"), bed.home.workspace().join("nothing"));
+    std::fs::write(&source, "int main(void) { return 0; }\n").ok()?;
+    let arguments = ["-O2", "-static", "-o", program.to_str()?, source.to_str()?];
+    let made = run_tool("cc", &arguments, SPAWN).await.ok()?;
+    (made.code == 0).then_some(program)
+}
+
+async fn spawn(program: &str, arguments: &[&str]) -> Result<()> {
+    let output = run_tool(program, arguments, SPAWN).await?;
+    anyhow::ensure!(output.code == 0, "{program} failed: {}", output.stderr);
+    Ok(())
+}
+
+/// Calls in a second from this many tasks.
+async fn rate(agent: &Agent, tasks: usize, calls: usize) -> Result<f64> {
+    let begun = Instant::now();
+    let mut running = Vec::new();
+    for _ in 0..tasks {
+        let agent = agent.clone();
+        running.push(tokio::spawn(async move {
+            for _ in 0..calls {
+                full(&agent).await?;
+            }
+            anyhow::Ok(())
+        }));
+    }
+    for task in running {
+        task.await??;
+    }
+    Ok((tasks * calls) as f64 / begun.elapsed().as_secs_f64())
+}
+
+pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
+    let wired = wire::wire(&bed.home).await?;
+    let (host, agent) = (wired.host.clone(), wired.agent.clone());
+    let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
+    host.settled().await;
+    let id = PluginId::new(&format!("skynet/{TOOL}"))?;
+    let baseline = Arc::new(host.bare(&id).await?);
+    let (rounds, calls) = if quick { (3, 50) } else { (15, 400) };
+    let c = c_program(bed).await;
+    let c_path = c.as_ref().and_then(|path| path.to_str());
+    let python = spawn("python3", &["-c", "pass"]).await.is_ok();
+    let mut figures: [Vec<f64>; 4] = Default::default();
+    for _ in 0..rounds {
+        let [of_bare, of_full, of_c, of_python] = &mut figures;
+        for _ in 0..calls {
+            of_bare.push(micros(bare(&baseline)).await.0);
+        }
+        for _ in 0..calls {
+            let (took, done) = micros(full(&agent)).await;
+            done.context("a call on the full path")?;
+            of_full.push(took);
+        }
+        for _ in 0..5 {
+            if let Some(path) = c_path {
+                of_c.push(micros(spawn(path, &[])).await.0);
+            }
+            if python {
+                of_python.push(micros(spawn("python3", &["-c", "pass"])).await.0);
+            }
+        }
+    }
+    let [of_bare, of_full, of_c, of_python] = &mut figures;
+    let (bare, full) = (median(of_bare), median(of_full));
+    report.figure("tool call, bare fresh instance (baseline), p50", bare, "us");
+    report.figure("tool call, full path, p50", full, "us");
+    report.held("full path over bare", full / bare, "times", Bound::AtMost(3.0));
+    if of_c.is_empty() {
+        report.figure("spawning a static C program: no C compiler here", f64::NAN, "us");
+    } else {
+        let c = median(of_c);
+        report.figure("spawning a static C program (baseline), p50", c, "us");
+        report.held("static C program over full path", c / full, "times", Bound::AtLeast(8.0));
+    }
+    if of_python.is_empty() {
+        report.figure("spawning python3: not installed here", f64::NAN, "us");
+    } else {
+        let python = median(of_python);
+        report.figure("spawning python3 (baseline), p50", python, "us");
+        report.held("python3 over full path", python / full, "times", Bound::AtLeast(500.0));
+    }
+    let (mut one, mut two) = (Vec::new(), Vec::new());
+    for _ in 0..rounds.min(7) {
+        one.push(rate(&agent, 1, calls * 2).await?);
+        two.push(rate(&agent, 2, calls * 2).await?);
+    }
+    let (one, two) = (median(&mut one), median(&mut two));
+    report.figure("full-path calls a second, one task", one, "1/s");
+    report.figure("full-path calls a second, two tasks", two, "1/s");
+    report.held("two tasks over one", two / one, "times", Bound::AtLeast(1.7));
+    plugins.abort();
+    Ok(())
+}

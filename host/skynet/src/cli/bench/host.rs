@@ -1,0 +1,125 @@
+//! The host as a process: start, memory at rest, connections, turns. CPU is what the
+//! system charged to the host's process, in ticks of 10 ms, over many repetitions.
+
+use super::Bed;
+use super::report::{Bound, Report, median};
+use crate::client::Client;
+use crate::lock;
+use anyhow::{Context, Result};
+use serde_json::json;
+use skynet_scripts::detach::{DetachSpec, start_detached};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+const READY: Duration = Duration::from_secs(60);
+const TURN: Duration = Duration::from_secs(30);
+/// Linux counts process time in hundredths of a second whatever the kernel's own tick.
+const TICK_MS: f64 = 10.0;
+
+/// A host process of ours; ended when dropped.
+struct Process(u32);
+
+impl Process {
+    async fn start(bed: &Bed) -> Result<Self> {
+        let program = std::env::current_exe()?;
+        let home = bed.home.root().to_str().context("the folder's path is no text")?.to_owned();
+        start_detached(&DetachSpec { program, args: vec!["--home".into(), home, "start".into()], log: bed.home.log() })?;
+        let begun = Instant::now();
+        while begun.elapsed() < READY {
+            if let (Some(pid), Some(_)) = (lock::holder(&bed.home), lock::address(&bed.home)) {
+                return Ok(Self(pid));
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        anyhow::bail!("the measured host did not start; its log: {}", std::fs::read_to_string(bed.home.log()).unwrap_or_default())
+    }
+
+    /// Milliseconds of CPU so far.
+    fn cpu_ms(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).context("this system has no /proc")?;
+        // The second field is the name in parentheses, which may hold spaces.
+        let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+        Ok((ticks(11) + ticks(12)) * TICK_MS)
+    }
+
+    fn rss_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    async fn end(self, bed: &Bed) {
+        let pid = i32::try_from(self.0).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let begun = Instant::now();
+        while lock::holder(&bed.home).is_some() && begun.elapsed() < READY {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+async fn turn(client: &mut Client, number: usize) -> Result<()> {
+    let params = json!({ "sessionKey": "bench", "message": "hello", "idempotencyKey": format!("bench-{number}") });
+    client.send("chat.send", params).await?;
+    loop {
+        let frame = timeout(TURN, client.frame()).await.context("a turn took too long")??;
+        if frame["event"] == "chat" && frame["payload"]["state"] != "delta" {
+            anyhow::ensure!(frame["payload"]["state"] == "final", "a turn failed: {frame}");
+            return Ok(());
+        }
+    }
+}
+
+async fn until_model(client: &mut Client) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < READY {
+        let model = timeout(TURN, client.call("agent.model", json!({}))).await??;
+        if model["model"].is_string() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("no model serves in the measured host")
+}
+
+pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
+    // The first start compiles and fills the cache; it is not measured.
+    let first = Process::start(bed).await?;
+    until_model(&mut Client::connect(&bed.home).await?).await?;
+    first.end(bed).await;
+
+    let mut starts = Vec::new();
+    for _ in 0..if quick { 2 } else { 7 } {
+        let process = Process::start(bed).await?;
+        starts.push(process.cpu_ms()?);
+        process.end(bed).await;
+    }
+    report.held("CPU from start to listening, plugins served from the cache", median(&mut starts), "ms", Bound::AtMost(100.0));
+
+    let process = Process::start(bed).await?;
+    // At rest: after the first look at the folder, before any call.
+    sleep(Duration::from_secs(2)).await;
+    report.held("resident memory at rest", process.rss_mib()?, "MiB", Bound::AtMost(30.0));
+
+    let connects = if quick { 50 } else { 500 };
+    let before = process.cpu_ms()?;
+    for _ in 0..connects {
+        drop(Client::connect(&bed.home).await?);
+    }
+    report.held("CPU of the host for a WebSocket connect", (process.cpu_ms()? - before) / f64::from(connects), "ms", Bound::AtMost(2.0));
+
+    let mut client = Client::connect(&bed.home).await?;
+    until_model(&mut client).await?;
+    let turns = if quick { 20 } else { 200 };
+    let before = process.cpu_ms()?;
+    for number in 0..turns {
+        turn(&mut client, number).await?;
+    }
+    report.held("CPU of the host for a turn, offline provider", (process.cpu_ms()? - before) / turns as f64, "ms", Bound::AtMost(10.0));
+    process.end(bed).await;
+    Ok(())
+}
