@@ -134,8 +134,13 @@ need_guest_target() {
 
 # A plugin is a folder with a plugin.toml; its crate has the folder's name.
 plugin_names() {
-  local manifest
-  for manifest in "$root"/builtin-plugins/*/plugin.toml; do basename "$(dirname "$manifest")"; done
+  local manifest name
+  for manifest in "$root"/builtin-plugins/*/plugin.toml; do
+    name=$(basename "$(dirname "$manifest")")
+    # It brings a whole inference engine, which takes minutes to build.
+    if [ "$name" = provider-local ] && ! ((local_model)); then continue; fi
+    echo "$name"
+  done
 }
 
 digest() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1; }
