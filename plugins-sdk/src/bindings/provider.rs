@@ -40,8 +40,9 @@ pub mod exports {
                     /// Tokens of input and output together.
                     pub context_window: ::core::option::Option<u64>,
                     pub max_output: ::core::option::Option<u64>,
-                    /// Some of: `tools`, `images`, `thinking`, `cache`, `json`. The host
-                    /// offers tools only to a model that says `tools`.
+                    /// Some of: `tools`, `images`, `thinking`, `cache`, `json`, `last-resort`.
+                    /// The host offers tools only to a model that says `tools`, and picks one
+                    /// that says `last-resort` only when no other is there.
                     pub abilities: _rt::Vec<_rt::String>,
                     pub extra: Extra,
                 }

@@ -136,7 +136,7 @@ async fn an_overflow_goes_to_a_larger_model_first() {
 }
 
 #[tokio::test]
-async fn the_sessions_model_comes_before_the_requests_and_that_before_the_default() {
+async fn the_requests_model_comes_before_the_sessions_and_that_before_the_default() {
     let stage = Stage::with("a/one b/two c/three", vec![], config("a/one", &[]));
     let mut asked = request("t1", "main", "hi");
     asked.model = Some("b/two".into());
@@ -145,8 +145,9 @@ async fn the_sessions_model_comes_before_the_requests_and_that_before_the_defaul
     stage.memory.patch_session(&key("main"), patch).await.unwrap();
     asked.turn = TurnId("t2".into());
     stage.play(asked).await;
-    stage.play(request("t3", "else", "hi")).await;
-    assert_eq!(stage.asked_names(), "b/two c/three a/one");
+    stage.play(request("t3", "main", "hi")).await;
+    stage.play(request("t4", "else", "hi")).await;
+    assert_eq!(stage.asked_names(), "b/two b/two c/three a/one");
 }
 
 #[tokio::test]
