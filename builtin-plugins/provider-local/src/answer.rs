@@ -40,12 +40,13 @@ impl Loaded {
         let window = self.model.blueprint().context;
         let room = window - wanted.min(RESERVED_OUTPUT).min(window / 2);
         let prompt = prompt::build(request, &self.vocabulary, room)?;
+        let most = wanted.min(window - prompt.tokens.len());
+        self.model.reserve(prompt.tokens.len() + most);
         hand_on(sink, prompt.notices.into_iter().map(Delta::Notice).collect())?;
         let began = Instant::now();
         let scores = self.prefill(&prompt.tokens, sink)?;
         let read = began.elapsed();
         let began = Instant::now();
-        let most = wanted.min(window - prompt.tokens.len());
         let (stop, said) = self.speak(scores, &mut sampler, &request.stop, most, sink)?;
         let usage = usage(prompt.tokens.len(), said);
         sink.emit(vec![Delta::Usage(usage.clone()), Delta::Stop(stop.clone())])?;

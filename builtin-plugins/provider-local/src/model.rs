@@ -63,6 +63,15 @@ impl Model {
         &self.blueprint
     }
 
+    /// Makes room for so many tokens, which is all that will be read: the room
+    /// for a whole window would be most of the memory of a short conversation.
+    pub fn reserve(&mut self, tokens: usize) {
+        for layer in &mut self.layers {
+            layer.cache = KvCache::new(2, tokens.clamp(1, self.blueprint.context));
+        }
+        self.read = 0;
+    }
+
     /// Reads on, and scores every token of the vocabulary as the next one.
     pub fn read(&mut self, tokens: &[u32]) -> std::result::Result<Vec<f32>, LocalError> {
         if tokens.is_empty() || self.read + tokens.len() > self.blueprint.context {

@@ -55,8 +55,8 @@ pub fn build(request: &CompletionRequest, vocabulary: &Vocabulary, room: usize) 
     let mut notices = Vec::new();
     let left_out = turns.len() - kept.len();
     if left_out > 0 {
-        let what = if left_out == 1 { "message does".to_owned() } else { format!("{left_out} messages do") };
-        notices.push(format!("The oldest {what} not fit into this model's window and was left out."));
+        let what = if left_out == 1 { "oldest message".to_owned() } else { format!("{left_out} oldest messages") };
+        notices.push(format!("The {what} did not fit into this model's window."));
     }
     let images = request.messages.iter().flat_map(|message| &message.parts).filter(|part| matches!(part, Part::Image(_))).count();
     if images > 0 {

@@ -26,7 +26,10 @@ impl Lifecycle for Offline {
 
 impl Provider for Offline {
     fn models() -> Result<Vec<ModelInfo>, ProviderError> {
-        Ok(vec![ModelInfo { abilities: vec!["tools".to_owned(), "last-resort".to_owned()], ..ModelInfo::new(MODEL, "Offline rules (no language model)") }])
+        Ok(vec![ModelInfo {
+            abilities: vec!["tools".to_owned(), "last-resort".to_owned()],
+            ..ModelInfo::new(MODEL, "Offline rules (no language model)")
+        }])
     }
 
     fn complete(request: CompletionRequest, sink: &Sink<'_>) -> Result<Completion, ProviderError> {
