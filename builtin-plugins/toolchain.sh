@@ -9,7 +9,7 @@
 #   "$WASM_CARGO" build --release --target wasm32-wasip2
 #
 # Ways, in this order; each must compile and link a real component before it counts:
-#   installed   the default toolchain already has the target
+#   installed   the default toolchain already has the target (not under WASM_TOOLCHAIN_NO_RUSTUP)
 #   cached      the compiler that an earlier run fetched
 #   rustup      `rustup target add`
 #   debian      Debian's rustc and its std for the target, unpacked into a folder of their own
@@ -17,7 +17,7 @@
 #
 # Environment:
 #   WASM_TOOLCHAIN_DIR          the cache folder (default: ${XDG_CACHE_HOME:-~/.cache}/wasm-toolchain)
-#   WASM_TOOLCHAIN_NO_RUSTUP=1  leave the default toolchain as it is
+#   WASM_TOOLCHAIN_NO_RUSTUP=1  leave the default toolchain out of it: use Debian's
 #   WASM_TOOLCHAIN_SUITES       Debian suites to try (default: "testing sid")
 set -euo pipefail
 
@@ -107,7 +107,9 @@ target_is_installed() {
   compgen -G "$libraries/libstd-*.rlib" >/dev/null
 }
 
-if target_is_installed && links_components rustc; then settle rustc "the default toolchain has $target"; fi
+# Under NO_RUSTUP the default toolchain is not even looked at: whether somebody once added the target to it
+# must not decide what a run proves.
+if [ -z "${WASM_TOOLCHAIN_NO_RUSTUP:-}" ] && target_is_installed && links_components rustc; then settle rustc "the default toolchain has $target"; fi
 
 if [ -x "$fetched/bin/rustc" ]; then
   ln -sfn "$linkers" "$fetched/lib/rustlib/$host/bin"
