@@ -11,6 +11,7 @@
 
 mod commands;
 mod fallback;
+mod invoke;
 mod life;
 mod memory;
 mod queue;
