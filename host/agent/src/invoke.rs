@@ -22,7 +22,8 @@ pub enum InvokeError {
 }
 
 impl Agent {
-    /// Calls the tool that the present snapshot offers under this name.
+    /// Calls the tool that the present snapshot offers under this name. Its audit row is
+    /// taken, not yet on disk: `Audit::settle` waits for that.
     pub async fn invoke(&self, exposed: &str, arguments: &Value, session: SessionKey, user: UserId) -> Result<ToolResult, InvokeError> {
         let shared = &self.shared;
         let snapshot = shared.ports.registry.snapshot();
@@ -39,7 +40,7 @@ impl Agent {
         };
         let took = shared.ports.clock.now_ms().saturating_sub(began);
         let (result, row) = account(&context, entry, &call, Ok(outcome), took);
-        shared.ports.audit.record(row).await?;
+        shared.ports.audit.enqueue(row).await?;
         Ok(result)
     }
 }

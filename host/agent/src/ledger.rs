@@ -53,7 +53,10 @@ impl Ledger {
         within(&*self.ports.clock, self.ports.memory.journal(&self.session, lease, &self.turn, step)).await
     }
 
+    /// With a lease the journal's next step, which is durable, takes the row along.
     pub(crate) async fn audit(&self, row: AuditRow) -> Result<(), StoreError> {
-        within(&*self.ports.clock, self.ports.audit.record(row)).await
+        let audit = &self.ports.audit;
+        let work = if self.lease.is_some() { audit.enqueue(row) } else { audit.record(row) };
+        within(&*self.ports.clock, work).await
     }
 }

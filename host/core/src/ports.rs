@@ -298,6 +298,16 @@ pub struct AuditRow {
 pub trait Audit: Send + Sync {
     /// Appends one row; returns when it is as durable as the database.
     async fn record(&self, row: AuditRow) -> Result<(), StoreError>;
+    /// Takes one row into the log's order and returns. It is durable before, or with, any
+    /// later write of this host. Fails while earlier rows could not be written; then the
+    /// row is not taken.
+    async fn enqueue(&self, row: AuditRow) -> Result<(), StoreError> {
+        self.record(row).await
+    }
+    /// Returns when every row taken so far is as durable as the database.
+    async fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// The newest rows, newest first, as (number, time in ms, row).
     async fn tail(&self, limit: usize) -> Result<Vec<(u64, u64, AuditRow)>, StoreError>;
 }

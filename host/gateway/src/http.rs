@@ -5,12 +5,14 @@
 
 mod answer;
 mod bearer;
+mod body;
 mod completions;
 mod home;
 mod intake;
 mod models;
 mod probes;
 mod stream;
+mod tools;
 
 use crate::auth::peer;
 use crate::server::Server;
@@ -38,6 +40,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/ready", any(probes::ready))
         .route("/readyz", any(probes::ready))
         .route("/v1/chat/completions", post(completions::complete))
+        .route("/tools/invoke", post(tools::invoke))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::one))
         .fallback(socket)

@@ -16,6 +16,7 @@ mod frame;
 mod health;
 mod http;
 mod hub;
+mod invoke;
 mod limits;
 mod mailbox;
 mod message_in;
@@ -85,7 +86,7 @@ pub fn token_hash(token: &str) -> skynet_core::access::TokenHash {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}. Stop what uses it, or choose another gateway.port")]
+    #[error("cannot listen on {address}; stop what uses it, or choose another gateway.port")]
     Bind {
         /// The address.
         address: SocketAddr,

@@ -89,6 +89,8 @@ pub(crate) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(60);
 /// Bytes of an HTTP request's body: a message with images, as one user message may be.
 pub(crate) const BODY_BYTES: usize = skynet_core::limits::MESSAGE_BYTES;
+/// The body of a tool call over HTTP: its arguments, not a conversation.
+pub(crate) const INVOKE_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// Comment lines in a quiet event stream, so that proxies keep it open.
 pub(crate) const SSE_KEEPALIVE: Duration = Duration::from_secs(15);
 /// For open requests to end after shutdown began.

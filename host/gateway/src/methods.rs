@@ -18,6 +18,7 @@ mod session_changes;
 mod session_watch;
 mod sessions;
 mod status;
+mod tools;
 
 use crate::auth::scope::Scope;
 use crate::client::{Client, Role};
@@ -77,6 +78,7 @@ const FAMILIES: &[&[Method]] = &[
     session_changes::METHODS,
     session_watch::METHODS,
     catalog::METHODS,
+    tools::METHODS,
     devices::METHODS,
     identity::METHODS,
     empty::METHODS,

@@ -98,6 +98,11 @@ impl Server {
         write_audit(&*self.audit, kind, actor, subject, verdict, detail).await.map_err(Refusal::from)
     }
 
+    /// Returns when all audit rows so far are on disk.
+    pub(crate) async fn audit_on_disk(&self) -> Result<(), StoreError> {
+        crate::auth::secret::within(self.audit.settle()).await
+    }
+
     /// The names that hello and the documentation of a client show.
     pub(crate) fn features(&self) -> Value {
         json!({"methods": self.methods.names(), "events": crate::events::NAMES})

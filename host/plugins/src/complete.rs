@@ -47,7 +47,17 @@ pub(crate) fn complete(
     Box::pin(stream::unfold(Some(reading), |reading| async move {
         let mut reading = reading?;
         match timeout(limits::STREAM_IDLE, reading.deltas.recv()).await {
-            Ok(Some(deltas)) => Some((Ok(CompletionItem::Deltas(deltas)), Some(reading))),
+            Ok(Some(mut deltas)) => {
+                // What else has come meanwhile goes along: a reader that is slower than
+                // the guest is woken less often.
+                while let Ok(more) = reading.deltas.try_recv() {
+                    deltas.extend(more);
+                    if deltas.len() >= limits::DELTA_QUEUE {
+                        break;
+                    }
+                }
+                Some((Ok(CompletionItem::Deltas(deltas)), Some(reading)))
+            }
             Ok(None) => Some((end(&mut reading).await, None)),
             Err(_) => {
                 let silent = fault::timed_out(reading.generation.plugin(), "provider.complete (silence)", limits::STREAM_IDLE);

@@ -35,7 +35,9 @@ fn base_config() -> Config {
         .memory_init_cow(true)
         .max_wasm_stack(limits::WASM_STACK)
         .async_stack_size(limits::ASYNC_STACK)
-        .async_stack_zeroing(true)
+        // Guests cannot read a native stack; wiping it would guard against a fault of the
+        // compiler alone, and gives pages back in each call, which stops all threads.
+        .async_stack_zeroing(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(20));
     config

@@ -7,6 +7,7 @@
 
 mod admission;
 mod channel_hook;
+mod crash;
 mod egress;
 mod limits;
 mod permissions;

@@ -2,7 +2,7 @@
 //! example where one helps.
 
 use crate::output::Color;
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -65,7 +65,11 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum Daemon {
     /// Write the service file (systemd user unit, launchd plist) and enable it.
-    Install,
+    Install {
+        /// Print the service file and change nothing.
+        #[arg(long)]
+        print: bool,
+    },
     /// Start it; done when it is ready.
     Start,
     /// Stop it; running turns are finished first.
@@ -239,8 +243,24 @@ pub(crate) enum Config {
     Path,
 }
 
+/// A part of `skynet bench`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchPart {
+    /// A tool call, beside a bare one and beside starting a program.
+    Calls,
+    /// Start, memory, connections and turns of a host process.
+    Host,
+    /// New versions under running calls.
+    Swaps,
+    /// The model in the sandbox, beside the same code built for this machine.
+    Model,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Bench {
+    /// What to measure; everything when absent.
+    #[arg(value_enum)]
+    pub(crate) parts: Vec<BenchPart>,
     /// Short rounds: to see that it runs, not to quote.
     #[arg(long)]
     pub(crate) quick: bool,
@@ -250,4 +270,8 @@ pub(crate) struct Bench {
     /// Folder of signed plugin files to measure with; the data folder's own when absent.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) plugins: Option<PathBuf>,
+    /// The local model's program as built for this machine, as a baseline
+    /// (`cargo build --release --example measure` in builtin-plugins/provider-local).
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) native_model: Option<PathBuf>,
 }

@@ -11,7 +11,7 @@ use skynet_agent::prompt::Workspace;
 use skynet_agent::{Agent, Ports, Settings};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
-use skynet_core::ports::Clock;
+use skynet_core::ports::{Audit, Clock};
 use skynet_gateway::{Gateway, GatewayParts, Readiness};
 use skynet_plugins::{Parts, PluginHost, Root, Runner, SystemResolver};
 use skynet_store::Store;
@@ -27,6 +27,7 @@ pub(crate) struct Wired {
     pub(crate) agent: Agent,
     pub(crate) gateway: Gateway,
     pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) audit: Arc<dyn Audit>,
 }
 
 /// The scopes of the owner's own token.
@@ -118,5 +119,5 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { host, runner, agent, gateway, stopping })
+    Ok(Wired { host, runner, agent, gateway, stopping, audit: store })
 }

@@ -36,11 +36,23 @@ pub enum AuditFault {
 #[async_trait]
 impl Audit for Store {
     async fn record(&self, row: AuditRow) -> std::result::Result<(), StoreError> {
-        let now = self.now();
-        self.write(move |db| append(db, &row, now)).await
+        self.write_row(text(&row)?).await
+    }
+
+    async fn enqueue(&self, row: AuditRow) -> std::result::Result<(), StoreError> {
+        match self.offer(text(&row)?) {
+            Ok(()) => Ok(()),
+            Err(text) => self.write_row(text).await,
+        }
+    }
+
+    async fn settle(&self) -> std::result::Result<(), StoreError> {
+        // Whatever was taken before goes ahead of this write, which is nothing itself.
+        self.write(|_| Ok(())).await
     }
 
     async fn tail(&self, limit: usize) -> std::result::Result<Vec<(u64, u64, AuditRow)>, StoreError> {
+        self.settle().await?;
         self.read(move |db| {
             let doing = "reading the audit log";
             let mut query = db.prepare_cached("SELECT number, at_ms, row FROM audit ORDER BY number DESC LIMIT ?1").doing(doing)?;
@@ -52,26 +64,46 @@ impl Audit for Store {
 }
 
 impl Store {
+    async fn write_row(&self, text: String) -> Result<()> {
+        let now = self.now();
+        self.write(move |db| append(db, [(now, text.as_str())])).await
+    }
+
     /// Walks the whole chain; gives the number of rows, or the first bad one.
     pub async fn verify_audit(&self) -> std::result::Result<u64, AuditFault> {
+        self.settle().await?;
         self.read(|db| Ok(verify(db))).await?
     }
 
     /// The number and hash of the last row, to be noted where no thief of this file can write.
     pub async fn audit_head(&self) -> std::result::Result<(u64, [u8; 32]), StoreError> {
+        self.settle().await?;
         self.read(head).await
     }
 }
 
-fn append(db: &Connection, row: &AuditRow, now: u64) -> Result<()> {
+/// What is stored of a row, and hashed.
+fn text(row: &AuditRow) -> Result<String> {
+    serde_json::to_string(row).map_err(|error| StoreError::Unavailable(format!("an audit row is not JSON: {error}")))
+}
+
+/// Puts rows at the end of the chain, each with the time at which it was made.
+pub(crate) fn append<'a>(db: &Connection, rows: impl IntoIterator<Item = (u64, &'a str)>) -> Result<()> {
     let doing = "writing the audit log";
-    let (last, previous) = head(db)?;
-    let number = last + 1;
-    let text = serde_json::to_string(row).map_err(|error| StoreError::Unavailable(format!("an audit row is not JSON: {error}")))?;
-    let hash = link(&previous, number, now, text.as_bytes());
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_none() {
+        return Ok(());
+    }
+    let (mut number, mut end) = head(db)?;
     let sql = "INSERT INTO audit (number, at_ms, row, previous, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
-    db.prepare_cached(sql).doing(doing)?.execute(params![number, now, text, previous, hash]).doing(doing)?;
-    db.prepare_cached("UPDATE audit_head SET number = ?1, hash = ?2").doing(doing)?.execute(params![number, hash]).doing(doing)?;
+    let mut insert = db.prepare_cached(sql).doing(doing)?;
+    for (at_ms, text) in rows {
+        number += 1;
+        let hash = link(&end, number, at_ms, text.as_bytes());
+        insert.execute(params![number, at_ms, text, end, hash]).doing(doing)?;
+        end = hash;
+    }
+    db.prepare_cached("UPDATE audit_head SET number = ?1, hash = ?2").doing(doing)?.execute(params![number, end]).doing(doing)?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod open;
 mod plugins;
 mod reader;
 mod receipts;
+mod rows;
 mod sessions;
 mod turns;
 mod writer;

@@ -21,3 +21,14 @@ pub const READERS: usize = 2;
 
 /// Prepared statements kept by each connection: all that this crate has.
 pub const STATEMENTS: usize = 64;
+
+/// Audit rows that may wait: what two cores full of the quickest calls make in several
+/// times `ROWS_WAIT`, in about 6 MB. One more is written at once, and its caller waits.
+pub const ROWS: usize = 8192;
+
+/// How long audit rows wait for a write that takes them along. What a power cut or
+/// kill -9 can take is what was recorded in this time and that no later write follows.
+pub const ROWS_WAIT: Duration = Duration::from_millis(10);
+
+/// How long before rows that the disk refused are tried again by themselves.
+pub const ROWS_RETRY: Duration = Duration::from_secs(1);

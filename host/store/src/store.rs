@@ -71,6 +71,11 @@ impl Store {
         self.writer.write(work).await
     }
 
+    /// Takes an audit row and returns, or gives it back: then it must be written now.
+    pub(crate) fn offer(&self, row: String) -> std::result::Result<(), String> {
+        self.writer.offer(row, self.now())
+    }
+
     /// Runs `work` on a reading thread.
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T>
     where

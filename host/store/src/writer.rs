@@ -4,13 +4,16 @@
 //! commits once and only then answers them all. A write that fails is undone alone.
 //! A caller that goes away does not undo its write. There is no deadline on the
 //! answer: the lock is bounded by `BUSY_TIMEOUT`, the rest is the local disk, and a
-//! caller told "failed" of a write that then succeeds would be worse off.
+//! caller told "failed" of a write that then succeeds would be worse off. Audit rows
+//! that wait (see `rows`) are written ahead of each write.
 
 use crate::error::{Doing, Result};
-use crate::limits::{WRITE_GROUP, WRITE_QUEUE};
+use crate::limits::{ROWS_RETRY, ROWS_WAIT, WRITE_GROUP, WRITE_QUEUE};
+use crate::rows::{Offer, Rows};
 use rusqlite::{Connection, TransactionBehavior};
 use skynet_core::StoreError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 /// A write that waits, runs, and is answered.
 trait Write: Send {
@@ -44,21 +47,32 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Write for Job<T, F> {
     }
 }
 
+/// What wakes the thread.
+enum Task {
+    Write(Box<dyn Write>),
+    /// The first of some audit rows waits.
+    Rows,
+}
+
 /// The way to the thread; it ends when all of these are gone and the queue is empty.
 #[derive(Clone)]
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Box<dyn Write>>,
+    queue: mpsc::Sender<Task>,
+    rows: Rows,
 }
 
 impl Writer {
     /// Starts the thread, which owns the connection.
     pub(crate) fn start(mut db: Connection) -> Result<Self> {
-        let (queue, mut waiting) = mpsc::channel::<Box<dyn Write>>(WRITE_QUEUE);
-        let thread = std::thread::Builder::new().name("store-writer".into());
+        let (queue, mut waiting) = mpsc::channel(WRITE_QUEUE);
+        let unavailable = |error| StoreError::Unavailable(format!("no thread for writing could be started ({error})"));
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(unavailable)?;
+        let rows = Rows::default();
+        let writer = Self { queue, rows: rows.clone() };
         let run = move || {
-            while let Some(first) = waiting.blocking_recv() {
-                let mut group = vec![first];
-                let outcome = commit_group(&mut db, &mut group, &mut waiting);
+            while let Some(first) = clock.block_on(next(&mut waiting, &rows)) {
+                let mut group = Vec::from_iter(first);
+                let outcome = commit_group(&mut db, &rows, &mut group, &mut waiting);
                 if let Err(error) = &outcome {
                     tracing::error!(%error, writes = group.len(), "a group of writes was lost; each caller was told");
                 }
@@ -67,8 +81,8 @@ impl Writer {
                 }
             }
         };
-        thread.spawn(run).map_err(|error| StoreError::Unavailable(format!("no thread for writing could be started ({error})")))?;
-        Ok(Self { queue })
+        std::thread::Builder::new().name("store-writer".into()).spawn(run).map_err(unavailable)?;
+        Ok(writer)
     }
 
     /// Queues a write and waits until the disk has it.
@@ -79,16 +93,66 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let job = Job { work: Some(work), result: None, reply };
-        self.queue.send(Box::new(job)).await.map_err(|_| gone())?;
+        self.queue.send(Task::Write(Box::new(job))).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Takes an audit row and returns, or gives it back: then it must be written now.
+    pub(crate) fn offer(&self, row: String, at_ms: u64) -> std::result::Result<(), String> {
+        match self.rows.offer(row, at_ms) {
+            Offer::Taken => Ok(()),
+            Offer::TakenFirst => {
+                // Full: then a write is in it, which takes the rows along.
+                drop(self.queue.try_send(Task::Rows));
+                Ok(())
+            }
+            Offer::Refused(row) => Err(row),
+        }
+    }
+}
+
+/// The first write of the next group, none when only rows wait; `None` at the end.
+async fn next(waiting: &mut mpsc::Receiver<Task>, rows: &Rows) -> Option<Option<Box<dyn Write>>> {
+    let mut due = None;
+    loop {
+        if due.is_none() && rows.are_waiting() {
+            let wait = if rows.behind().is_some() { ROWS_RETRY } else { ROWS_WAIT };
+            due = Some(Instant::now() + wait);
+        }
+        let task = match due {
+            Some(due) => timeout_at(due, waiting.recv()).await,
+            None => Ok(waiting.recv().await),
+        };
+        match task {
+            Ok(Some(Task::Write(write))) => return Some(Some(write)),
+            Ok(Some(Task::Rows)) => {}
+            Err(_due) => return Some(None),
+            // The last handle is gone. One more attempt for what waits, unless it was made.
+            Ok(None) if rows.are_waiting() && rows.behind().is_none() => return Some(None),
+            Ok(None) => return None,
+        }
     }
 }
 
 /// Runs `group` and what else waits in one transaction; adds the latter to `group`.
-fn commit_group(db: &mut Connection, group: &mut Vec<Box<dyn Write>>, waiting: &mut mpsc::Receiver<Box<dyn Write>>) -> Result<()> {
+fn commit_group(db: &mut Connection, rows: &Rows, group: &mut Vec<Box<dyn Write>>, waiting: &mut mpsc::Receiver<Task>) -> Result<()> {
+    let mut written = Vec::new();
+    let outcome = run_group(db, rows, &mut written, group, waiting);
+    rows.settle(written, &outcome);
+    outcome
+}
+
+fn run_group(
+    db: &mut Connection,
+    rows: &Rows,
+    written: &mut Vec<(u64, String)>,
+    group: &mut Vec<Box<dyn Write>>,
+    waiting: &mut mpsc::Receiver<Task>,
+) -> Result<()> {
     let doing = "writing";
     let mut all = db.transaction_with_behavior(TransactionBehavior::Immediate).doing(doing)?;
     let mut next = 0;
+    rows.write(&all, written)?;
     while let Some(write) = group.get_mut(next) {
         let mut one = all.savepoint().doing(doing)?;
         let keep = write.run(&one);
@@ -99,8 +163,16 @@ fn commit_group(db: &mut Connection, group: &mut Vec<Box<dyn Write>>, waiting: &
         }
         one.commit().doing(doing)?;
         next += 1;
-        if next == group.len() && next < WRITE_GROUP {
-            group.extend(waiting.try_recv());
+        while next == group.len() && next < WRITE_GROUP {
+            match waiting.try_recv() {
+                Ok(Task::Write(write)) => {
+                    // What was recorded before this write was asked for.
+                    rows.write(&all, written)?;
+                    group.push(write);
+                }
+                Ok(Task::Rows) => {}
+                Err(_none) => break,
+            }
         }
     }
     all.commit().doing("committing")
@@ -130,9 +202,9 @@ mod tests {
         let mut group = vec![writes.pop_front().unwrap()];
         let (queue, mut waiting) = mpsc::channel(WRITE_QUEUE);
         for write in writes {
-            queue.try_send(write).ok().unwrap();
+            queue.try_send(Task::Write(write)).ok().unwrap();
         }
-        let outcome = commit_group(&mut db, &mut group, &mut waiting);
+        let outcome = commit_group(&mut db, &Rows::default(), &mut group, &mut waiting);
         group.into_iter().for_each(|write| write.answer(&outcome));
         let letter = |answer: &mut Answer| match answer.try_recv() {
             Ok(Ok(())) => 'y',

@@ -6,15 +6,13 @@
 use crate::auth::scope::Scope;
 use crate::http::answer::{self, Fault};
 use crate::http::intake::{Body, DEFAULT_NAMES};
-use crate::http::{PeerAddress, bearer, stream};
-use crate::limits::{BODY_BYTES, BODY_DEADLINE, TURN_CEILING};
+use crate::http::{PeerAddress, bearer, body, stream};
+use crate::limits::{BODY_BYTES, TURN_CEILING};
 use crate::server::Server;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Value, json};
 use skynet_agent::{Agent, Submitted, TurnRequest};
 use skynet_core::event::{TurnEnd, TurnEvent, TurnEventKind};
@@ -95,7 +93,7 @@ pub(super) async fn complete(
 ) -> Result<Response, Fault> {
     let (head, body) = request.into_parts();
     bearer::need(&server, address.0, &head.headers, Scope::Write).await?;
-    let body = Body::parse(&read(body).await?)?;
+    let body = Body::parse(&body::read(body, BODY_BYTES).await?)?;
     let id = format!("chatcmpl_{}", Uuid::new_v4().simple());
     let asked = header(&head.headers, "x-openclaw-model").or(body.model.clone());
     let heading = Heading {
@@ -121,19 +119,6 @@ pub(super) async fn complete(
         return Ok(stream::response(heading, turn, wants_usage));
     }
     whole(heading, turn).await
-}
-
-async fn read(body: axum::body::Body) -> Result<Bytes, Fault> {
-    let whole = Limited::new(body, BODY_BYTES).collect();
-    match tokio::time::timeout(BODY_DEADLINE, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("the body is larger than {BODY_BYTES} bytes");
-            Err(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error", message))
-        }
-        Ok(Err(_)) => Err(Fault::invalid("the body could not be read")),
-        Err(_) => Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body did not come in time")),
-    }
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

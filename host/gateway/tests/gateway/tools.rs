@@ -1,8 +1,8 @@
 //! Tools in a turn: who sees what while they run.
 
 use crate::fakes::Say;
-use crate::wire::{Hello, Socket};
-use crate::world::World;
+use crate::wire::{Hello, Socket, http};
+use crate::world::{OWNER, READER, World};
 use serde_json::{Value, json};
 use skynet_core::StopReason;
 
@@ -79,4 +79,57 @@ async fn who_watches_the_session_sees_its_tools_and_its_messages() {
     let [_, asks, result, _] = &history["messages"].as_array().unwrap()[..] else { panic!("{history}") };
     assert_eq!(asks["content"][1], json!({"type": "toolCall", "id": "c1", "name": "look", "arguments": {"at": "it"}}));
     assert_eq!((&result["role"], &result["toolCallId"], &result["isError"]), (&json!("toolResult"), &json!("c1"), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_tool_is_called_by_name_without_a_model() {
+    let world = World::start().await;
+    let mut owner = world.owner().await;
+    let answer = owner.call("tools.invoke", json!({"name": "look", "args": {"at": "it"}})).await;
+    let content = json!([{"type": "text", "text": "seen {\"at\":\"it\"}"}]);
+    assert_eq!(answer, json!({"ok": true, "toolName": "look", "output": {"content": content}}));
+    let answer = owner.call("tools.invoke", json!({"name": "nothing"})).await;
+    assert_eq!((&answer["ok"], &answer["error"]["code"]), (&json!(false), &json!("not_found")));
+    let rows: Vec<_> = world.audit.0.lock().unwrap().iter().filter(|row| row.kind == "tool.call").cloned().collect();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!((rows[0].subject.as_str(), rows[0].verdict.as_str()), ("look", "ok"));
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_recorded_is_withheld() {
+    let world = World::start().await;
+    let mut owner = world.owner().await;
+    world.audit.1.store(true, std::sync::atomic::Ordering::Relaxed);
+    let answer = owner.call("tools.invoke", json!({"name": "look", "args": {"at": "it"}})).await;
+    assert_eq!((&answer["ok"], &answer["error"]["code"]), (&json!(false), &json!("unavailable")));
+    assert!(!answer.to_string().contains("seen"), "{answer}");
+}
+
+async fn post(world: &World, token: &str, body: &str) -> (u16, Value) {
+    let bearer = format!("Bearer {token}");
+    let reply = http(world.address, "POST", "/tools/invoke", &[("authorization", &bearer), ("content-type", "application/json")], body).await;
+    (reply.status, reply.json())
+}
+
+#[tokio::test]
+async fn a_tool_is_called_over_http_by_who_may_write() {
+    let world = World::start().await;
+    let (status, answer) = post(&world, OWNER, r#"{"tool": "look", "action": "up", "args": {"at": "it"}}"#).await;
+    assert_eq!(status, 200, "{answer}");
+    let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains(r#""at":"it""#) && text.contains(r#""action":"up""#), "{text}");
+    assert_eq!(post(&world, READER, r#"{"tool": "look"}"#).await.0, 403);
+    assert_eq!(post(&world, "wrong", r#"{"tool": "look"}"#).await.0, 401);
+    for (body, expected) in [
+        (r#"{"tool": "nothing"}"#, 404),
+        (r#"{"args": {}}"#, 400),
+        (r#"{"tool": "look", "args": []}"#, 400),
+        (r#"{"tool": "look", "dryRun": true}"#, 400),
+        (r#"{"tool": "look", "sessionKey": " "}"#, 400),
+        ("not json", 400),
+    ] {
+        assert_eq!(post(&world, OWNER, body).await.0, expected, "{body}");
+    }
+    let large = format!(r#"{{"tool": "look", "args": {{"at": "{}"}}}}"#, "x".repeat(2 * 1024 * 1024));
+    assert_eq!(post(&world, OWNER, &large).await.0, 413);
 }

@@ -181,7 +181,7 @@ impl Door {
     async fn record(&self, errand: &Errand, kind: &str, verdict: &str, subject: &str, detail: serde_json::Value) -> Result<(), Error> {
         let row =
             AuditRow { kind: kind.into(), actor: errand.plugin.to_string(), subject: subject.to_owned(), verdict: verdict.into(), detail };
-        self.audit.record(row).await.map_err(|error| {
+        self.audit.enqueue(row).await.map_err(|error| {
             tracing::error!(%error, "the audit log did not take a row; the request is not sent");
             Error::InternalError(Some("the host could not write its audit log".into()))
         })

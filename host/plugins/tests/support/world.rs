@@ -15,7 +15,7 @@ use skynet_policy::trust::TrustStore;
 use skynet_store::Store;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -77,11 +77,12 @@ impl World {
         Self::open(folder, clock, store, worldly, true).await
     }
 
-    async fn open(folder: tempfile::TempDir, clock: Arc<TestClock>, store: Store, worldly: Worldly, run: bool) -> Self {
+    /// A host's parts over this folder and database.
+    pub(crate) fn parts(folder: &Path, clock: Arc<TestClock>, store: &Store, worldly: &Worldly) -> Parts {
         let trust = Arc::clone(&worldly.trust);
-        let parts = Parts {
-            inbox: folder.path().join("plugins"),
-            private: folder.path().join("private"),
+        Parts {
+            inbox: folder.join("plugins"),
+            private: folder.join("private"),
             config: worldly.config.clone(),
             roots: worldly.roots.clone(),
             settings: worldly.settings.clone(),
@@ -89,10 +90,14 @@ impl World {
             state: Arc::new(store.clone()),
             audit: Arc::new(FailingAudit { inner: store.clone(), fails: Arc::clone(&worldly.audit_fails) }),
             secrets: worldly.secrets.clone(),
-            clock: clock.clone(),
+            clock,
             resolver: worldly.names.clone(),
             compiler: Arc::clone(&worldly.compiler),
-        };
+        }
+    }
+
+    async fn open(folder: tempfile::TempDir, clock: Arc<TestClock>, store: Store, worldly: Worldly, run: bool) -> Self {
+        let parts = Self::parts(folder.path(), clock.clone(), &store, &worldly);
         let (host, runner) = PluginHost::start(parts).await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let runner = tokio::spawn(async move {
@@ -112,6 +117,20 @@ impl World {
     /// serves before its first scan.
     pub(crate) async fn restart_without_scan(self, change: impl FnOnce(&mut Worldly)) -> Self {
         self.reopen(change, false).await
+    }
+
+    /// Ends this host, lets something else at its folder, and starts one that does not
+    /// look at the folder.
+    pub(crate) async fn restart_around(self, meanwhile: impl FnOnce(&Self)) -> Self {
+        // Its runner stands still from here on; the rest holds nothing that another needs.
+        self.runner.abort();
+        meanwhile(&self);
+        let Self { folder, clock, store, worldly, .. } = self;
+        Self::open(folder, clock, store, worldly, false).await
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     async fn reopen(self, change: impl FnOnce(&mut Worldly), run: bool) -> Self {

@@ -5,11 +5,13 @@
 //! a row and its baseline take turns, so that a slow moment of the machine hits both.
 
 mod calls;
+mod cores;
 mod host;
+mod model;
 mod report;
 mod swaps;
 
-use crate::args::Bench;
+use crate::args::{Bench, BenchPart};
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use crate::output::Out;
@@ -63,17 +65,45 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     ))
 }
 
+fn models_folder(real: &Home) -> Result<PathBuf> {
+    let config = crate::config_file::load(real)?;
+    let root = config.roots.get("models").context("no folder `models` in skynet.toml; ./setup.sh --local-model sets it up")?;
+    Ok(real.root().join(&root.path))
+}
+
+/// What was asked for; else everything, the model only where it is installed.
+fn parts(bench: &Bench, folder: &Path) -> Vec<BenchPart> {
+    if !bench.parts.is_empty() {
+        return bench.parts.clone();
+    }
+    let mut all = vec![BenchPart::Calls, BenchPart::Host, BenchPart::Swaps];
+    if find(folder, model::PLUGIN).is_ok() {
+        all.push(BenchPart::Model);
+    }
+    all
+}
+
 pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
     real.must_exist()?;
     let folder = bench.plugins.clone().unwrap_or_else(|| real.plugins());
-    let (tool, provider) = (find(&folder, TOOL)?, find(&folder, PROVIDER)?);
-    let mut report = Report::new(bench.quick, out);
-    let bed = Bed::make(real, &[tool.clone(), provider.clone()])?;
-    calls::run(&bed, bench.quick, &mut report).await?;
-    let bed = Bed::make(real, &[tool.clone(), provider])?;
-    host::run(&bed, bench.quick, &mut report).await?;
-    let bed = Bed::make(real, std::slice::from_ref(&tool))?;
-    swaps::run(&bed, &tool, bench.quick, &mut report).await?;
+    let mut report = Report::new(&bench, out);
+    for part in parts(&bench, &folder) {
+        let bed = |names: &[&str]| {
+            let files: Vec<_> = names.iter().map(|name| find(&folder, name)).collect::<Result<_>>()?;
+            Bed::make(real, &files)
+        };
+        match part {
+            BenchPart::Calls => calls::run(&bed(&[TOOL, PROVIDER])?, bench.quick, &mut report).await?,
+            BenchPart::Host => host::run(&bed(&[TOOL, PROVIDER])?, bench.quick, &mut report).await?,
+            BenchPart::Swaps => swaps::run(&bed(&[TOOL])?, &find(&folder, TOOL)?, bench.quick, &mut report).await?,
+            BenchPart::Model => {
+                let models = models_folder(real)?;
+                let bed = bed(&[model::PLUGIN])?;
+                crate::config_file::set(&bed.home, "roots.models", &format!("{{ path = {models:?} }}"))?;
+                model::run(&bed, &models, bench.native_model.as_deref(), bench.quick, &mut report).await?;
+            }
+        }
+    }
     let value = report.value();
     if let Some(path) = &bench.out {
         home::write_file(path, format!("{value:#}\n").as_bytes(), 0o644)?;

@@ -23,10 +23,13 @@ const STOPPED: Duration = Duration::from_secs(75);
 const STEP: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(home: &Home, verb: Daemon, out: &Out) -> Result<()> {
+    if let Daemon::Install { print: true } = verb {
+        return service::print(home, out);
+    }
     home.must_exist()?;
     let manager = Manager::find(home).await;
     match verb {
-        Daemon::Install => service::install(home, &manager, out).await,
+        Daemon::Install { .. } => service::install(home, &manager, out).await,
         Daemon::Start => start(home, &manager, out).await,
         Daemon::Stop => stop(home, &manager, out).await,
         Daemon::Restart => {

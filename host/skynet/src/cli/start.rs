@@ -70,6 +70,8 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     signals.abort();
     // The folder loop ends with the same word; what serves is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), plugins).await;
+    // Rows that no later write took along.
+    wired.audit.settle().await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Rows of a measurement: a figure, its baseline, the bound it is held against.
 
+use crate::args::Bench;
 use crate::output::Out;
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ pub(crate) enum Bound {
 /// All rows so far.
 pub(crate) struct Report<'a> {
     out: &'a Out,
-    quick: bool,
+    command: String,
     rows: Vec<Value>,
 }
 
@@ -36,11 +38,18 @@ pub(crate) fn micros_of(time: Duration) -> f64 {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(quick: bool, out: &'a Out) -> Self {
-        if quick {
+    pub(crate) fn new(bench: &Bench, out: &'a Out) -> Self {
+        if bench.quick {
             out.line("short rounds: figures to see that it runs, not to quote");
         }
-        Self { out, quick, rows: Vec::new() }
+        let mut command = "skynet bench".to_owned();
+        for part in bench.parts.iter().filter_map(|part| part.to_possible_value()) {
+            command.push_str(&format!(" {}", part.get_name()));
+        }
+        command.push_str(if bench.quick { " --quick" } else { "" });
+        // Whose the file was is no part of the result.
+        command.push_str(if bench.native_model.is_some() { " --native-model PROGRAM" } else { "" });
+        Self { out, command, rows: Vec::new() }
     }
 
     /// A figure for its own sake, such as a baseline.
@@ -65,8 +74,7 @@ impl<'a> Report<'a> {
         let missed = self.rows.iter().filter(|row| row["held"] == false).count();
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         json!({
-            "command": if self.quick { "skynet bench --quick" } else { "skynet bench" },
-            "version": env!("CARGO_PKG_VERSION"), "profile": if cfg!(debug_assertions) { "debug" } else { "release" },
+            "command": self.command, "version": env!("CARGO_PKG_VERSION"), "profile": if cfg!(debug_assertions) { "debug" } else { "release" },
             "system": std::env::consts::OS, "machine": std::env::consts::ARCH, "cores": cores, "rows": self.rows, "missed": missed,
         })
     }

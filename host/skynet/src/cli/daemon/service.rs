@@ -153,6 +153,18 @@ impl Manager {
     }
 }
 
+/// Prints what `install` would write on this system.
+pub(crate) fn print(home: &Home, out: &Out) -> Result<()> {
+    let program = std::env::current_exe().context("the path of this program")?;
+    let (name, text) = if cfg!(target_os = "macos") {
+        (format!("{LABEL}.plist"), plist(&program, home.root(), &home.log()))
+    } else {
+        (UNIT.to_owned(), unit(&program, home.root()))
+    };
+    out.both(text.trim_end(), &json!({ "name": name, "text": text }));
+    Ok(())
+}
+
 /// Writes the service file and enables it.
 pub(crate) async fn install(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
     let program = std::env::current_exe().context("the path of this program")?;

@@ -2,6 +2,7 @@
 //! ways to call and to look.
 
 pub(crate) mod clock;
+pub(crate) mod fuse;
 pub(crate) mod package;
 pub(crate) mod server;
 pub(crate) mod stubs;

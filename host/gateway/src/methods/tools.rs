@@ -1,0 +1,36 @@
+//! `tools.invoke`: one tool call, without a model.
+
+use super::{Answer, Call, Method, method};
+use crate::auth::scope::Scope;
+use crate::invoke::{self, Invoked};
+use crate::refusal::Refusal;
+use crate::schema::{Kind, WORD, may, must};
+use serde_json::{Map, Value, json};
+
+pub(super) const METHODS: &[Method] = &[method(
+    "tools.invoke",
+    Some(Scope::Write),
+    Some(&[
+        must("name", WORD),
+        may("args", Kind::Map(&Kind::Any)),
+        may("sessionKey", WORD),
+        may("agentId", WORD),
+        may("confirm", Kind::Bool),
+        may("idempotencyKey", WORD),
+    ]),
+    |call| Box::pin(tools_invoke(call)),
+)];
+
+async fn tools_invoke(mut call: Call) -> Answer {
+    let session = invoke::session(call.text("sessionKey")).map_err(Refusal::invalid)?;
+    let arguments = call.params.remove("args").unwrap_or_else(|| Map::new().into());
+    let name = call.text("name").unwrap_or("").to_owned();
+    let failed = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
+    let answer: Value = match invoke::run(&call.server, &name, arguments, session).await {
+        Invoked::Done(content) => json!({"ok": true, "toolName": name, "output": {"content": content}}),
+        Invoked::Failed(message) => failed("tool_error", message),
+        Invoked::Unknown(message) => failed("not_found", message),
+        Invoked::Withheld(message) => failed("unavailable", message),
+    };
+    Ok(answer.into())
+}
