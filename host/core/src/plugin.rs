@@ -99,6 +99,9 @@ pub struct PluginStatus {
     pub tools: Vec<String>,
     /// `registry`, `local` or `builtin`.
     pub trust: String,
+    /// What its owner should know although it serves, such as a provider's missing key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Something that happened to a plugin, for logs, events and the audit.

@@ -16,8 +16,10 @@ use support::{Package, World};
 use tokio::runtime::Runtime;
 use zoo::Guest;
 
+#[allow(unused_imports, reason = "of the tests, which use all of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
+#[allow(unused_imports, reason = "of the tests, which use all of it")]
 #[path = "../tests/zoo.rs"]
 mod zoo;
 

@@ -207,10 +207,11 @@ impl PluginAdmin for PluginHost {
     }
 
     async fn revoke(&self, id: &PluginId) -> Result<(), AdminError> {
-        self.record("revoke", "owner", id.as_str(), "ok", Value::Null).await?;
-        if !self.shared.state.revoke(id).await? {
+        if self.shared.state.grant(id).await?.is_none() {
             return Err(AdminError::Refused(format!("{id} has no grant")));
         }
+        self.record("revoke", "owner", id.as_str(), "ok", Value::Null).await?;
+        self.shared.state.revoke(id).await?;
         self.renew_terms(id).await?;
         self.read_again(id).await;
         self.settled().await;
@@ -221,13 +222,7 @@ impl PluginAdmin for PluginHost {
         let serving =
             self.serving(id).ok_or_else(|| AdminError::Refused(format!("{id} does not serve; there is nothing to go back from")))?;
         let back = self.step_back(&serving, "the owner rolled it back").await?;
-        match back {
-            Some(to) => Ok(to),
-            None => {
-                self.shared.state.unhold(id).await?;
-                Err(AdminError::Refused(format!("no former version of {id} is kept here that may serve")))
-            }
-        }
+        back.ok_or_else(|| AdminError::Refused(format!("no former version of {id} is kept here that may serve")))
     }
 
     async fn rescan(&self) -> Result<(), AdminError> {

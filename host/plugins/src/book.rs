@@ -45,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) kinds: Vec<PluginKind>,
     pub(crate) summary: String,
     pub(crate) trust: String,
+    /// Why a provider that serves has no model, or no new list of them.
+    pub(crate) note: Option<String>,
 }
 
 /// All of it.
@@ -82,6 +84,7 @@ impl Book {
                 summary: String::new(),
                 tools: Vec::new(),
                 trust: String::new(),
+                note: None,
             }),
             FileState::Plugin(_) => None,
         });
@@ -110,6 +113,7 @@ impl Entry {
             summary: self.summary.clone(),
             tools: tools.map(|tool| naming::exposed_name(id, &tool.name)).collect(),
             trust: self.trust.clone(),
+            note: self.note.clone().filter(|_| self.serving.is_some()),
         }
     }
 }

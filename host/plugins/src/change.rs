@@ -338,6 +338,9 @@ impl PluginHost {
             }
         };
         if to.is_none() {
+            if let Err(error) = self.put_away(&serving, &tripped.reason).await {
+                tracing::error!(%error, "it could not be recorded that this release was put away");
+            }
             self.withdraw(id, "it failed three times in a minute").await;
             let mut book = self.shared.book.lock().await;
             if let Some(entry) = book.plugins.get_mut(id) {
@@ -348,28 +351,37 @@ impl PluginHost {
     }
 
     /// Puts the newest former release that may still serve in the place of this one,
-    /// and remembers that this one was put away.
+    /// and remembers that this one was put away. `None`: there is none, and nothing changed.
     pub(crate) async fn step_back(&self, from: &Generation, why: &str) -> Result<Option<PluginRef>, StoreError> {
-        let id = from.plugin().id.clone();
-        self.record("rollback", "host", &from.plugin().to_string(), "ok", json!({ "why": why })).await?;
-        self.shared.state.hold(&id, &from.receipt.release, why).await?;
-        let held = self.shared.state.held(&id).await?;
-        for receipt in self.shared.state.receipts(&id).await? {
-            if held.iter().any(|(release, _)| *release == receipt.release) {
+        let Some((generation, receipt)) = self.former(from).await? else { return Ok(None) };
+        self.put_away(from, why).await?;
+        let to = generation.plugin().clone();
+        self.shared.state.publish(receipt).await?;
+        let mut book = self.shared.book.lock().await;
+        let entry = book.plugins.entry(to.id.clone()).or_default();
+        let file = entry.file.clone();
+        entry.take(generation, &file);
+        self.swap(&mut book);
+        tracing::warn!(from = %from.plugin(), %to, "rolled back");
+        Ok(Some(to))
+    }
+
+    /// Its release is not admitted again from the file that is still there.
+    async fn put_away(&self, generation: &Generation, why: &str) -> Result<(), StoreError> {
+        self.record("rollback", "host", &generation.plugin().to_string(), "ok", json!({ "why": why })).await?;
+        self.shared.state.hold(&generation.plugin().id, &generation.receipt.release, why).await
+    }
+
+    /// The newest release before this one that may still serve, ready to.
+    async fn former(&self, from: &Generation) -> Result<Option<(Generation, Receipt)>, StoreError> {
+        let id = &from.plugin().id;
+        let held = self.shared.state.held(id).await?;
+        for receipt in self.shared.state.receipts(id).await? {
+            if receipt.release == from.receipt.release || held.iter().any(|(release, _)| *release == receipt.release) {
                 continue;
             }
             match self.revive(&receipt).await {
-                Ok(generation) => {
-                    let to = generation.plugin().clone();
-                    self.shared.state.publish(receipt.clone()).await?;
-                    let mut book = self.shared.book.lock().await;
-                    let entry = book.plugins.entry(id).or_default();
-                    let file = entry.file.clone();
-                    entry.take(generation, &file);
-                    self.swap(&mut book);
-                    tracing::warn!(from = %from.plugin(), %to, "rolled back");
-                    return Ok(Some(to));
-                }
+                Ok(generation) => return Ok(Some((generation, receipt))),
                 Err(Unfit::Reason(reason)) => tracing::info!(plugin = %receipt.plugin, %reason, "a former version cannot serve"),
                 Err(Unfit::Store(error)) => return Err(error),
             }
@@ -390,6 +402,7 @@ impl Entry {
         self.file = file.to_owned();
         self.waiting = None;
         self.stopped = None;
+        self.note = None;
         self.serving = Some(Arc::new(generation));
     }
 

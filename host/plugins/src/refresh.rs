@@ -6,6 +6,7 @@ use crate::generation::Generation;
 use crate::host::PluginHost;
 use skynet_core::plugin::PluginKind;
 use skynet_core::{ModelError, PluginRef};
+use skynet_policy::naming;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -61,7 +62,16 @@ pub(crate) fn ask_behind(host: &PluginHost, plugin: PluginRef) {
 /// Asks a provider that serves, and publishes the answer if it is news.
 pub(crate) async fn ask_models(host: &PluginHost, plugin: &PluginRef) {
     let Some(generation) = host.serving(&plugin.id).filter(|serving| serving.plugin() == plugin) else { return };
-    let models = match complete::models(&host.shared.runtime, &generation).await {
+    let answer = complete::models(&host.shared.runtime, &generation).await;
+    let note = match &answer {
+        Ok(models) if models.is_empty() => Some("it offers no model".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(format!("it offers no model for now: {}", naming::plain_line(&error.to_string(), 400))),
+    };
+    if let Some(entry) = host.shared.book.lock().await.plugins.get_mut(&plugin.id) {
+        entry.note = note;
+    }
+    let models = match answer {
         Ok(models) => models,
         Err(ModelError::Unavailable { message, .. }) if !generation.receipt.models.is_empty() => {
             tracing::debug!(%plugin, %message, "models");

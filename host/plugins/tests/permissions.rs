@@ -296,3 +296,18 @@ async fn without_a_grant_there_is_no_folder_no_environment_no_input_and_no_socke
     world.drop_file("sockets.wasm", &Package::new("sockets", "1.0.0", &sockets).file()).await;
     assert_eq!(world.call("sockets").await.unwrap(), "no way out");
 }
+
+#[tokio::test]
+async fn the_owner_can_grant_look_and_switch_right_after_a_start_that_has_not_looked_yet() {
+    let world = World::start().await;
+    let world = world.restart_around(|world| world.put("tool.wasm", &kv("1.0.0", some_kv()).file())).await;
+    assert!(world.host.list().await.is_empty(), "nobody looked");
+    let world = world.restart(|_| {}).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    assert_eq!(world.state("acme/tool").await, PluginState::Serving);
+    let world = world.restart(|_| {}).await;
+    assert_eq!(world.host.info(&id("tool")).await.unwrap()["status"]["name"], "acme/tool");
+    let world = world.restart(|_| {}).await;
+    world.host.set_enabled(&id("tool"), false).await.unwrap();
+    assert!(matches!(world.host.grant(&id("nobody"), None, "owner").await, Err(AdminError::NotFound(_))));
+}

@@ -6,6 +6,7 @@ use crate::support::{Package, World};
 use crate::zoo::Guest;
 use futures_util::StreamExt as _;
 use serde_json::json;
+use skynet_core::admin::PluginAdmin as _;
 use skynet_core::error::FaultKind;
 use skynet_core::ports::CompletionStream;
 use skynet_core::{
@@ -203,4 +204,45 @@ async fn a_generation_that_is_not_in_the_snapshot_is_not_asked() {
     assert!(deltas.is_empty());
     assert!(end.unwrap_err().to_string().contains("not part of this turn"));
     assert_eq!(plugin.id, id("provider-zoo"));
+}
+
+/// The names of all models on offer now.
+fn models_now(world: &World) -> Vec<String> {
+    world.snapshot().models().iter().map(|model| model.info.id.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_new_version_offers_the_old_ones_models_until_it_was_asked_and_holds_up_nobody() {
+    let world = world().await;
+    assert_eq!(models_now(&world), ["parrot"]);
+    world.put("model.wasm", &Package::new("provider-zoo", "2.0.0", &Guest::mute_provider()).file());
+    let host = world.host.clone();
+    let settling = tokio::spawn(async move { host.settled().await });
+    while world.serving("provider-zoo").await.unwrap().version.major < 2 {
+        assert_eq!(models_now(&world), ["parrot"]);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(models_now(&world), ["parrot"], "of the version that has not answered yet");
+    assert_eq!(world.snapshot().models()[0].plugin.version.major, 2);
+
+    world.put("echo.wasm", &crate::support::package::saying("echo", "1.0.0", "hello"));
+    let host = world.host.clone();
+    let more = tokio::spawn(async move { host.settled().await });
+    while world.serving("echo").await.is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.call("echo").await.unwrap(), "hello");
+    let id = id("provider-zoo").to_string();
+    let notes = |list: Vec<skynet_core::plugin::PluginStatus>| list.into_iter().find(|status| status.name == id).unwrap().note;
+    assert_eq!(notes(world.host.list().await), None);
+    assert!(!settling.is_finished() && !more.is_finished(), "the provider is still being asked");
+}
+
+#[tokio::test]
+async fn a_provider_without_a_model_says_why_to_its_owner() {
+    let world = World::start().await;
+    let file = Package::new("provider-zoo", "1.0.0", &Guest::unauthorized()).file();
+    world.drop_file("model.wasm", &file).await;
+    let status = world.host.list().await.into_iter().find(|status| status.name == id("provider-zoo").to_string()).unwrap();
+    assert!(status.note.as_ref().is_some_and(|note| note.starts_with("it offers no model")), "{status:?}");
 }

@@ -49,6 +49,16 @@ impl Guest {
         Self { world: "provider-plugin", ..Self::bare(zoo!("provider")) }
     }
 
+    /// A provider that never says which models it has.
+    pub(crate) fn mute_provider() -> Self {
+        let asked = r#"(func (export "skynet:plugin/provider@0.1.0#models") (result i32)
+    (local $at i32)"#;
+        let silence = "(call $block (call $subscribe (i64.const 900000000000)))";
+        let body = zoo!("provider").replacen(asked, &format!("{asked}\n    {silence}"), 1);
+        assert!(body.contains(&format!("{asked}\n    {silence}")), "the provider of the zoo was written anew");
+        Self { world: "provider-plugin", ..Self::bare(&body) }
+    }
+
     /// A provider that asks its server and is not let in.
     pub(crate) fn unauthorized() -> Self {
         // Imports come before everything else in a module.

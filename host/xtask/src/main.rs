@@ -2,10 +2,12 @@
 //!
 //! `cargo xtask wit` regenerates the SDK's bindings and the snapshot of the
 //! contract from `wit/`; `cargo xtask wit --check` only says whether they are
-//! still what `wit/` gives. It refuses words that it does not know.
+//! still what `wit/` gives. `cargo xtask numbers` does the same for the figures in
+//! README.md. It refuses words that it does not know.
 
 mod bindings;
 mod contract;
+mod numbers;
 mod outputs;
 #[cfg(test)]
 mod tests;
@@ -13,10 +15,12 @@ mod tests;
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask wit [--check]
+const USAGE: &str = "usage: cargo xtask wit|numbers [--check]
 
   wit           write plugins-sdk/src/bindings/*.rs and wit/snapshot.txt from wit/
-  wit --check   write nothing; fail when one of them is out of date";
+  wit --check   write nothing; fail when one of them is out of date
+  numbers       write the table of numbers in README.md from bench/
+  numbers --check";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +38,8 @@ fn run(words: &[&str]) -> Result<()> {
     match words {
         ["wit"] => outputs::write(&root),
         ["wit", "--check"] => outputs::check(&root),
+        ["numbers"] => numbers::run(&root, false),
+        ["numbers", "--check"] => numbers::run(&root, true),
         _ => bail!("{USAGE}"),
     }
 }

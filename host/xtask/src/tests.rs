@@ -1,4 +1,4 @@
-//! What is committed is what `wit/` gives, and a difference is noticed.
+//! What is committed is what `wit/` and `bench/` give, and a difference is noticed.
 
 use crate::{contract, outputs};
 use std::fs;
@@ -11,6 +11,11 @@ fn the_committed_bindings_and_snapshot_are_what_the_contract_gives() {
 }
 
 /// A copy of `wit/` with its outputs, in which `change` was made to one file.
+#[test]
+fn the_numbers_in_the_readme_are_those_that_were_measured() {
+    crate::numbers::run(&outputs::workspace_root().unwrap(), true).unwrap();
+}
+
 fn changed(file: &str, change: impl Fn(&str) -> String) -> (tempfile::TempDir, anyhow::Result<()>) {
     let root = outputs::workspace_root().unwrap();
     let copy = tempfile::tempdir().unwrap();

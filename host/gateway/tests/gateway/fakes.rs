@@ -266,6 +266,7 @@ impl PluginAdmin for FakeAdmin {
             summary: "Says hello".into(),
             tools: vec!["hello".into()],
             trust: "local".into(),
+            note: None,
         }]
     }
 

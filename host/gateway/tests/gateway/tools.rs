@@ -107,7 +107,8 @@ async fn a_result_that_cannot_be_recorded_is_withheld() {
 
 async fn post(world: &World, token: &str, body: &str) -> (u16, Value) {
     let bearer = format!("Bearer {token}");
-    let reply = http(world.address, "POST", "/tools/invoke", &[("authorization", &bearer), ("content-type", "application/json")], body).await;
+    let reply =
+        http(world.address, "POST", "/tools/invoke", &[("authorization", &bearer), ("content-type", "application/json")], body).await;
     (reply.status, reply.json())
 }
 

@@ -65,6 +65,15 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     ))
 }
 
+/// All plugins of the folder but the local model, which is a part of its own.
+fn built_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    find(folder, PROVIDER)?;
+    let files = std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let is_plugin =
+        |path: &PathBuf| path.extension().is_some_and(|kind| kind == "wasm") && path.file_stem().is_some_and(|name| name != model::PLUGIN);
+    Ok(files.flatten().map(|file| file.path()).filter(is_plugin).collect())
+}
+
 fn models_folder(real: &Home) -> Result<PathBuf> {
     let config = crate::config_file::load(real)?;
     let root = config.roots.get("models").context("no folder `models` in skynet.toml; ./setup.sh --local-model sets it up")?;
@@ -94,7 +103,10 @@ pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
         };
         match part {
             BenchPart::Calls => calls::run(&bed(&[TOOL, PROVIDER])?, bench.quick, &mut report).await?,
-            BenchPart::Host => host::run(&bed(&[TOOL, PROVIDER])?, bench.quick, &mut report).await?,
+            BenchPart::Host => {
+                let files = built_in(&folder)?;
+                host::run(&Bed::make(real, &files)?, files.len(), bench.quick, &mut report).await?;
+            }
             BenchPart::Swaps => swaps::run(&bed(&[TOOL])?, &find(&folder, TOOL)?, bench.quick, &mut report).await?,
             BenchPart::Model => {
                 let models = models_folder(real)?;

@@ -80,8 +80,8 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
         if state == "pending" {
             out.line(&format!("           allow it with: skynet plugin grant {}", text(&plugin["name"])));
         }
-        if let Some(reason) = plugin["reason"].as_str() {
-            out.line(&format!("           {reason}"));
+        for why in [&plugin["reason"], &plugin["note"]].into_iter().filter_map(Value::as_str) {
+            out.line(&format!("           {why}"));
         }
     }
     Ok(())

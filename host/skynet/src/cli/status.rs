@@ -34,6 +34,14 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
         home.root().display()
     ));
     out.line(&format!("model    {}", model["model"].as_str().unwrap_or("none: no provider serves; see `skynet doctor`")));
+    // Who fell back to the provider that is always there should hear why.
+    if model["model"].as_str().is_none_or(|model| model.starts_with("offline/")) {
+        for plugin in plugins["plugins"].as_array().into_iter().flatten() {
+            if let (Some(name), Some(note)) = (plugin["name"].as_str(), plugin["note"].as_str()) {
+                out.line(&format!("         {name}: {note}"));
+            }
+        }
+    }
     let names: Vec<String> = models["models"].as_array().into_iter().flatten().map(name).collect();
     out.line(&format!("models   {}", if names.is_empty() { "-".to_owned() } else { names.join(", ") }));
     out.line(&format!(

@@ -1,10 +1,19 @@
-//! Binding all threads of this process to some cores, on systems that can.
+//! What threads use of the cores, and binding all of this process to some of them.
 
-#[cfg(not(target_os = "linux"))]
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// Some cores, by number.
 pub(crate) type Cores = Vec<usize>;
+
+/// CPU seconds of the threads of a process (`self`, or its number) that still run.
+pub(crate) fn cpu_seconds(process: &str) -> Result<f64> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).context("this system does not say what a process used (/proc)")?;
+    let nanoseconds = tasks.flatten().filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    });
+    Ok(nanoseconds.sum::<f64>() / 1e9)
+}
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -38,7 +47,8 @@ mod linux {
             let task = task?.file_name();
             let thread = task.to_str().and_then(|number| number.parse().ok()).and_then(Pid::from_raw);
             // A thread that has just ended needs no core.
-            if thread.is_some() && sched_setaffinity(thread, &set).is_err() && std::path::Path::new("/proc/self/task").join(&task).exists() {
+            if thread.is_some() && sched_setaffinity(thread, &set).is_err() && std::path::Path::new("/proc/self/task").join(&task).exists()
+            {
                 anyhow::bail!("a thread could not be bound to cores {cores:?}");
             }
         }

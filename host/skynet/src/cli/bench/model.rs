@@ -3,6 +3,7 @@
 //! thread and in turns.
 
 use super::Bed;
+use super::cores::cpu_seconds;
 use super::report::{Report, median};
 use crate::wire;
 use anyhow::{Context, Result};
@@ -24,16 +25,6 @@ const QUESTION: &str = "What is the capital of France?";
 const NATIVE: Duration = Duration::from_secs(300);
 /// Looking at the model waits for the plugin to be asked what it has.
 const LISTED: Duration = Duration::from_secs(60);
-
-/// CPU seconds of all threads of this process, to the nanosecond where the system says it.
-fn cpu_seconds() -> Result<f64> {
-    let tasks = std::fs::read_dir("/proc/self/task").context("this system has no /proc/self/task")?;
-    let nanoseconds = tasks.flatten().filter_map(|task| {
-        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse::<f64>().ok()
-    });
-    Ok(nanoseconds.sum::<f64>() / 1e9)
-}
 
 async fn served(host: &PluginHost) -> Result<(std::sync::Arc<dyn Snapshot>, ModelEntry)> {
     let id = PluginId::new(&format!("skynet/{PLUGIN}"))?;
@@ -67,11 +58,11 @@ async fn sandboxed(snapshot: &dyn Snapshot, model: &ModelEntry) -> Result<f64> {
         options: json!({}),
     };
     let context = CallContext { turn: TurnId("bench".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None };
-    let before = cpu_seconds()?;
+    let before = cpu_seconds("self")?;
     let mut stream = snapshot.complete(&model.plugin, request, context);
     while let Some(item) = stream.next().await {
         if let CompletionItem::End(end) = item? {
-            return Ok((end.usage.input + end.usage.output) as f64 / (cpu_seconds()? - before));
+            return Ok((end.usage.input + end.usage.output) as f64 / (cpu_seconds("self")? - before));
         }
     }
     anyhow::bail!("the local model gave no answer")

@@ -26,6 +26,11 @@ pub(crate) fn median(figures: &mut [f64]) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
+/// The highest of some figures.
+pub(crate) fn best(figures: &[f64]) -> f64 {
+    figures.iter().copied().fold(f64::NAN, f64::max)
+}
+
 /// How long a piece of work took, in microseconds.
 pub(crate) async fn micros<T>(work: impl Future<Output = T>) -> (f64, T) {
     let begun = Instant::now();

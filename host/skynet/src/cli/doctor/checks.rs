@@ -170,7 +170,13 @@ fn plugins(list: &Value) -> Vec<Finding> {
         let name = plugin["name"].as_str().unwrap_or_default();
         let reason = plugin["reason"].as_str().unwrap_or_default();
         match plugin["state"].as_str() {
-            Some("serving") => serving += 1,
+            Some("serving") => {
+                serving += 1;
+                if let Some(note) = plugin["note"].as_str() {
+                    let remedy = "if you want this provider, do as it says; else leave it, or switch it off with: skynet plugin disable";
+                    findings.push(Finding::note("plugins", format!("{name}: {note}"), format!("{remedy} {name}")));
+                }
+            }
             Some("pending") => {
                 findings.push(Finding::note("plugins", format!("{name} waits for your grant"), format!("skynet plugin grant {name}")))
             }
