@@ -40,10 +40,8 @@ impl Audit for Store {
     }
 
     async fn enqueue(&self, row: AuditRow) -> std::result::Result<(), StoreError> {
-        match self.offer(text(&row)?) {
-            Ok(()) => Ok(()),
-            Err(text) => self.write_row(text).await,
-        }
+        let text = text(&row)?;
+        if self.offer(&text) { Ok(()) } else { self.write_row(text).await }
     }
 
     async fn settle(&self) -> std::result::Result<(), StoreError> {

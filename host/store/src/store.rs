@@ -71,8 +71,8 @@ impl Store {
         self.writer.write(work).await
     }
 
-    /// Takes an audit row and returns, or gives it back: then it must be written now.
-    pub(crate) fn offer(&self, row: String) -> std::result::Result<(), String> {
+    /// Takes an audit row; `false` when it must be written now instead.
+    pub(crate) fn offer(&self, row: &str) -> bool {
         self.writer.offer(row, self.now())
     }
 

@@ -9,7 +9,7 @@
 
 use crate::error::{Doing, Result};
 use crate::limits::{ROWS_RETRY, ROWS_WAIT, WRITE_GROUP, WRITE_QUEUE};
-use crate::rows::{Offer, Rows};
+use crate::rows::{Batch, Offer, Rows};
 use rusqlite::{Connection, TransactionBehavior};
 use skynet_core::StoreError;
 use tokio::sync::{mpsc, oneshot};
@@ -97,16 +97,16 @@ impl Writer {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Takes an audit row and returns, or gives it back: then it must be written now.
-    pub(crate) fn offer(&self, row: String, at_ms: u64) -> std::result::Result<(), String> {
+    /// Takes an audit row; `false` when it must be written now instead.
+    pub(crate) fn offer(&self, row: &str, at_ms: u64) -> bool {
         match self.rows.offer(row, at_ms) {
-            Offer::Taken => Ok(()),
+            Offer::Taken => true,
             Offer::TakenFirst => {
                 // Full: then a write is in it, which takes the rows along.
                 drop(self.queue.try_send(Task::Rows));
-                Ok(())
+                true
             }
-            Offer::Refused(row) => Err(row),
+            Offer::Refused => false,
         }
     }
 }
@@ -136,7 +136,7 @@ async fn next(waiting: &mut mpsc::Receiver<Task>, rows: &Rows) -> Option<Option<
 
 /// Runs `group` and what else waits in one transaction; adds the latter to `group`.
 fn commit_group(db: &mut Connection, rows: &Rows, group: &mut Vec<Box<dyn Write>>, waiting: &mut mpsc::Receiver<Task>) -> Result<()> {
-    let mut written = Vec::new();
+    let mut written = Batch::default();
     let outcome = run_group(db, rows, &mut written, group, waiting);
     rows.settle(written, &outcome);
     outcome
@@ -145,7 +145,7 @@ fn commit_group(db: &mut Connection, rows: &Rows, group: &mut Vec<Box<dyn Write>
 fn run_group(
     db: &mut Connection,
     rows: &Rows,
-    written: &mut Vec<(u64, String)>,
+    written: &mut Batch,
     group: &mut Vec<Box<dyn Write>>,
     waiting: &mut mpsc::Receiver<Task>,
 ) -> Result<()> {
