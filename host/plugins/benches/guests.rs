@@ -17,11 +17,12 @@ use tokio::runtime::Runtime;
 use zoo::Guest;
 
 #[allow(unused_imports, reason = "of the tests, which use all of it")]
-#[path = "../tests/support/mod.rs"]
-mod support;
-#[allow(unused_imports, reason = "of the tests, which use all of it")]
-#[path = "../tests/zoo.rs"]
-mod zoo;
+#[path = "../tests"]
+mod tests {
+    pub(crate) mod support;
+    pub(crate) mod zoo;
+}
+use tests::{support, zoo};
 
 /// Deltas that are read before the clock starts.
 const WARM: u64 = 1_000;
