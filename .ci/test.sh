@@ -111,15 +111,21 @@ local_model_answers() {
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test local_model 2>&1 | tee -a "$test_log"
 }
 
-# The unit as systemd reads it: any word of it about ours is a fault.
+# The unit as systemd reads it: any word of it is a fault. That it would find one is tried first, on a unit with
+# a misspelt key: without a runtime folder, for one, it gives up before it reads anything.
 service_unit() {
-  local folder said
+  local folder
   folder=$(mktemp -d)
+  mkdir "$folder/run" "$folder/broken"
+  said_of() { XDG_RUNTIME_DIR=$folder/run systemd-analyze verify --user --man=no "$1" 2>&1; }
   "$(target_folder)/debug/skynet" --home "$folder/a home" daemon install --print >"$folder/skynet.service"
-  said=$(systemd-analyze verify --user --man=no "$folder/skynet.service" 2>&1 | grep -F skynet.service || true)
+  sed 's/^NoNewPrivileges=/NoNewPrivilege=/' "$folder/skynet.service" >"$folder/broken/skynet.service"
+  said_of "$folder/broken/skynet.service" | grep -q "Unknown key 'NoNewPrivilege'" || { echo "systemd-analyze finds no fault in a broken unit"; return 1; }
+  said_of "$folder/skynet.service" >"$folder/said"
+  cat "$folder/said"
+  [ ! -s "$folder/said" ]
   rm -rf "$folder"
-  printf '%s' "$said"
-  [ -z "$said" ]
+  echo "systemd has nothing to say of the unit, and finds a key that is misspelt"
 }
 
 # Every `skynet` line of the README names a command that the program has.

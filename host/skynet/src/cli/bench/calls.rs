@@ -44,15 +44,18 @@ async fn spawn(program: &str, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The same of bare calls.
-async fn bare_rate(baseline: &Arc<Bare>, tasks: usize, calls: usize) -> Result<f64> {
+/// Calls in a second from this many tasks, each of which makes `calls` of them.
+async fn rate<F>(tasks: usize, calls: usize, call: impl Fn() -> F + Clone + Send + 'static) -> Result<f64>
+where
+    F: Future<Output = Result<()>> + Send,
+{
     let begun = Instant::now();
     let mut running = Vec::new();
     for _ in 0..tasks {
-        let baseline = Arc::clone(baseline);
+        let call = call.clone();
         running.push(tokio::spawn(async move {
             for _ in 0..calls {
-                bare(&baseline).await?;
+                call().await?;
             }
             anyhow::Ok(())
         }));
@@ -63,23 +66,22 @@ async fn bare_rate(baseline: &Arc<Bare>, tasks: usize, calls: usize) -> Result<f
     Ok((tasks * calls) as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Calls in a second from this many tasks.
-async fn rate(agent: &Agent, tasks: usize, calls: usize) -> Result<f64> {
-    let begun = Instant::now();
-    let mut running = Vec::new();
-    for _ in 0..tasks {
+async fn full_rate(agent: &Agent, tasks: usize, calls: usize) -> Result<f64> {
+    let agent = agent.clone();
+    rate(tasks, calls, move || {
         let agent = agent.clone();
-        running.push(tokio::spawn(async move {
-            for _ in 0..calls {
-                full(&agent).await?;
-            }
-            anyhow::Ok(())
-        }));
-    }
-    for task in running {
-        task.await??;
-    }
-    Ok((tasks * calls) as f64 / begun.elapsed().as_secs_f64())
+        async move { full(&agent).await }
+    })
+    .await
+}
+
+async fn bare_rate(baseline: &Arc<Bare>, tasks: usize, calls: usize) -> Result<f64> {
+    let baseline = Arc::clone(baseline);
+    rate(tasks, calls, move || {
+        let baseline = Arc::clone(&baseline);
+        async move { bare(&baseline).await }
+    })
+    .await
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
@@ -142,7 +144,7 @@ pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Resu
 async fn scaling(agent: &Agent, baseline: &Arc<Bare>, rounds: usize, calls: usize, report: &mut Report<'_>) -> Result<()> {
     let mut free = Vec::new();
     for _ in 0..rounds {
-        free.push(rate(agent, 1, calls).await?);
+        free.push(full_rate(agent, 1, calls).await?);
     }
     report.figure("full-path calls a second, one task, best round", best(&free), "1/s");
     let Some((one_core, two_cores)) = cores::one_and_two() else {
@@ -153,11 +155,11 @@ async fn scaling(agent: &Agent, baseline: &Arc<Bare>, rounds: usize, calls: usiz
     for _ in 0..rounds {
         // After a change of cores the system takes a moment to spread the threads.
         cores::bind(&one_core)?;
-        rate(agent, 1, calls / 8).await?;
-        one.push(rate(agent, 1, calls).await?);
+        full_rate(agent, 1, calls / 8).await?;
+        one.push(full_rate(agent, 1, calls).await?);
         cores::bind(&two_cores)?;
-        rate(agent, 2, calls / 8).await?;
-        two.push(rate(agent, 2, calls).await?);
+        full_rate(agent, 2, calls / 8).await?;
+        two.push(full_rate(agent, 2, calls).await?);
         let alone = bare_rate(baseline, 1, calls).await?;
         bare.push(bare_rate(baseline, 2, calls).await? / alone);
     }
