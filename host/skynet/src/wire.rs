@@ -11,7 +11,7 @@ use skynet_agent::prompt::Workspace;
 use skynet_agent::{Agent, Ports, Settings};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
-use skynet_core::ports::{Audit, Clock};
+use skynet_core::ports::Clock;
 use skynet_gateway::{Gateway, GatewayParts, Readiness};
 use skynet_plugins::{Parts, PluginHost, Root, Runner, SystemResolver};
 use skynet_store::Store;
@@ -27,7 +27,7 @@ pub(crate) struct Wired {
     pub(crate) agent: Agent,
     pub(crate) gateway: Gateway,
     pub(crate) stopping: Arc<AtomicBool>,
-    pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) store: Arc<Store>,
 }
 
 /// The scopes of the owner's own token.
@@ -36,9 +36,20 @@ pub(crate) const OWNER_SCOPES: [&str; 1] = ["operator.admin"];
 /// The name of the owner's own token.
 pub(crate) const OWNER_TOKEN: &str = "owner";
 
-/// Opens the store of this folder.
-pub(crate) fn open_store(home: &Home) -> Result<Store> {
-    Ok(Store::open(&home.database(), Arc::new(SystemClock))?)
+/// Opens the store of this folder, with the key that signs its audit log. The key is made
+/// for a log that nobody has signed; one that is lost is not replaced in silence.
+pub(crate) async fn open_store(home: &Home) -> Result<Store> {
+    let store = Store::open(&home.database(), Arc::new(SystemClock))?;
+    let path = keys::path(home, keys::AUDIT)?;
+    let key = match path.exists() {
+        true => keys::read(&path)?,
+        false if store.has_checkpoints().await? => {
+            tracing::warn!("{} is gone: the audit log is no longer signed. Put it back from a backup", path.display());
+            return Ok(store);
+        }
+        false => keys::create(&path)?,
+    };
+    Ok(store.with_audit_key(key))
 }
 
 /// Makes sure that the token in `owner.token` is the one that the store knows.
@@ -77,7 +88,7 @@ fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
 pub(crate) async fn wire(home: &Home) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = open_store(home)?;
+    let store = open_store(home).await?;
     settle_owner_token(home, &store).await?;
     let store = Arc::new(store);
     let trust_home = home.clone();
@@ -119,5 +130,5 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { host, runner, agent, gateway, stopping, audit: store })
+    Ok(Wired { host, runner, agent, gateway, stopping, store })
 }

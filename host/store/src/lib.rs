@@ -27,5 +27,5 @@ mod sessions;
 mod turns;
 mod writer;
 
-pub use audit::AuditFault;
+pub use audit::{AuditFault, AuditReport, KeptRow};
 pub use store::Store;

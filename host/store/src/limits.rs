@@ -32,3 +32,7 @@ pub const ROWS_WAIT: Duration = Duration::from_millis(10);
 
 /// How long before rows that the disk refused are tried again by themselves.
 pub const ROWS_RETRY: Duration = Duration::from_secs(1);
+
+/// Audit rows after which the state of the log is signed, with the commit that makes them
+/// due. What nobody has signed can be cut off unseen; a signature costs some 20 us.
+pub const CHECKPOINT_ROWS: u64 = 256;

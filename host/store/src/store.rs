@@ -12,9 +12,10 @@ use crate::writer::Writer;
 use rusqlite::Connection;
 use skynet_core::StoreError;
 use skynet_core::ports::Clock;
+use skynet_policy::signature::SecretKey;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The database of one host.
 #[derive(Clone)]
@@ -36,7 +37,7 @@ impl Store {
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, StoreError> {
         let db = open_writer(path)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_>>()?;
-        Ok(Self { writer: Writer::start(db)?, readers: Readers::start(readers)?, clock })
+        Ok(Self { writer: Writer::start(db, Arc::clone(&clock))?, readers: Readers::start(readers)?, clock })
     }
 
     /// Reads the whole file and says what is damaged. Slow on a large one: for
@@ -55,6 +56,11 @@ impl Store {
             }
         };
         self.read(work).await
+    }
+
+    /// The key that signs checkpoints of the audit log, once it is known.
+    pub(crate) fn key(&self) -> &OnceLock<SecretKey> {
+        self.writer.key()
     }
 
     /// Milliseconds since the Unix epoch, by the host's clock.

@@ -70,7 +70,7 @@ async fn prepare(home: &Home) -> Result<(Vec<String>, String)> {
         keys::create(&dev)?
     };
     keys::trust(home, &key.public(), "dev", vec!["*".into()], Tier::Local)?;
-    let store = wire::open_store(home)?;
+    let store = wire::open_store(home).await?;
     wire::settle_owner_token(home, &store).await?;
     Ok((done, key.public().key_id().to_string()))
 }

@@ -8,6 +8,7 @@ use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_core::config::LogConfig;
+use skynet_core::ports::Audit as _;
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -71,7 +72,7 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     // The folder loop ends with the same word; what serves is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), plugins).await;
     // Rows that no later write took along.
-    wired.audit.settle().await?;
+    wired.store.settle().await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -13,7 +13,7 @@ const SCOPES: [&str; 5] = ["operator.read", "operator.write", "operator.approval
 
 pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
     home.must_exist()?;
-    let store = wire::open_store(home)?;
+    let store = wire::open_store(home).await?;
     match verb {
         Token::New { name, scopes } => {
             if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {

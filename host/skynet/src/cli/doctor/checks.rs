@@ -87,7 +87,7 @@ fn trust(home: &Home) -> Finding {
 async fn token(home: &Home) -> Finding {
     let look = async {
         let token = home::read_private(&home.token())?;
-        let store = wire::open_store(home)?;
+        let store = wire::open_store(home).await?;
         anyhow::Ok(store.find_token(&skynet_gateway::token_hash(token.trim())).await?.is_some())
     };
     match look.await {
@@ -99,23 +99,23 @@ async fn token(home: &Home) -> Finding {
 
 async fn database(home: &Home) -> Finding {
     let look = async {
-        let store = wire::open_store(home)?;
+        let store = wire::open_store(home).await?;
         Ok(store.check().await?)
     };
     from_result("database", look.await, |()| "it is whole".into(), "stop the host and restore skynet.db from a backup")
 }
 
 async fn audit(home: &Home) -> Finding {
-    let store = match wire::open_store(home) {
+    let store = match wire::open_store(home).await {
         Ok(store) => store,
         Err(error) => return Finding::wrong("audit", format!("{error:#}"), "see database"),
     };
-    match store.verify_audit().await {
-        Ok(rows) => Finding::good("audit", format!("{rows} rows, the chain holds")),
+    match store.verify_audit(Vec::new()).await {
+        Ok(report) => Finding::good("audit", format!("{} rows, {} signed checkpoints, all of them hold", report.rows, report.checkpoints)),
         Err(fault) => Finding::wrong(
             "audit",
             fault.to_string(),
-            "somebody changed the log outside of skynet; keep a copy of skynet.db before anything else",
+            "keep a copy of skynet.db before anything else, and look closer with: skynet audit verify",
         ),
     }
 }
