@@ -23,6 +23,8 @@ pub struct Config {
     pub settings: BTreeMap<PluginId, serde_json::Map<String, serde_json::Value>>,
     /// Log output.
     pub log: LogConfig,
+    /// The audit log.
+    pub audit: AuditConfig,
 }
 
 /// `[gateway]`
@@ -125,6 +127,26 @@ impl Default for LogConfig {
     }
 }
 
+/// `[audit]`: where signed states of the log are kept besides the log itself. What is kept
+/// out of this user's reach shows even what somebody did who holds the log's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Seconds between signed checkpoints, while there is something new to sign.
+    pub checkpoint_interval_s: u64,
+    /// A file to which each checkpoint is appended: on another disk, or one that can only
+    /// grow. Relative to the data folder.
+    pub anchor_file: Option<String>,
+    /// A program with its arguments that reads each checkpoint on its input.
+    pub anchor_command: Vec<String>,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { checkpoint_interval_s: 300, anchor_file: None, anchor_command: Vec::new() }
+    }
+}
+
 impl Config {
     /// What the types cannot say. Gives one sentence per fault, each naming its key.
     pub fn faults(&self) -> Vec<String> {
@@ -146,6 +168,7 @@ impl Config {
         within("plugins.scan_interval_ms", self.plugins.scan_interval_ms, 100, 600_000);
         within("plugins.max_component_bytes", self.plugins.max_component_bytes, 1024, 512 * 1024 * 1024);
         within("plugins.total_memory_bytes", self.plugins.total_memory_bytes, 64 * 1024 * 1024, 64 * 1024 * 1024 * 1024);
+        within("audit.checkpoint_interval_s", self.audit.checkpoint_interval_s, 1, 86_400);
         within("agent.turn_timeout_s", self.agent.turn_timeout_s, 1, 86_400);
         within("agent.max_output", u64::from(self.agent.max_output), 1, 1_000_000);
         for model in std::iter::once(&self.agent.model).chain(&self.agent.fallbacks) {

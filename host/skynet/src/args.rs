@@ -10,7 +10,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "skynet", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Data lives in $SKYNET_HOME, else ~/.skynet.\n\
-Exit codes: 0 done, 1 failed, 2 usage, 3 host does not run, 4 refused, 5 not found, 75 try later, 78 bad configuration.\n\
+Exit codes: 0 done, 1 failed, 2 usage, 3 host does not run, 4 refused, 5 not found,\n\
+6 audit log damaged, 7 its end cut off, 8 it was built anew, 75 try later, 78 bad configuration.\n\
 Start here: skynet init && skynet start")]
 pub(crate) struct Args {
     /// One JSON value in place of text.
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     /// Manage tokens that clients connect with.
     #[command(subcommand)]
     Token(Token),
+    /// Look into the audit log, check it, prove what is in it.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Read or change one key of skynet.toml.
     #[command(subcommand)]
     Config(Config),
@@ -241,6 +245,58 @@ pub(crate) enum Config {
     },
     /// Print the file's path.
     Path,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Show the newest rows, oldest of them first.
+    Tail {
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        rows: usize,
+        /// Only of this kind, such as tool.call, egress, grant, admission, auth, secret, host.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only rows whose actor or subject holds this text.
+        #[arg(long)]
+        about: Option<String>,
+        /// Go on with new rows until Ctrl-C.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Write rows as JSON lines, each with its number, time and hash.
+    Export {
+        /// First row.
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// Last row; the newest when absent.
+        #[arg(long)]
+        to: Option<u64>,
+        /// Write them there in place of the terminal.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Check the whole log: every row, the chain, the tree, every signed checkpoint.
+    ///
+    /// Exit codes: 6 a row is damaged, 7 the end was cut off, 8 the log was built anew.
+    Verify {
+        /// Also compare with checkpoints that were kept elsewhere: a file with one or more.
+        #[arg(long = "anchor", value_name = "FILE")]
+        anchors: Vec<PathBuf>,
+    },
+    /// Print a proof that one row is in the log, for somebody who sees nothing else of it.
+    Prove {
+        /// The row's number; with --check the file that holds a proof, - for standard input.
+        what: String,
+        /// Check a proof. Needs no data folder.
+        #[arg(long)]
+        check: bool,
+        /// Public key of the log that the proof must be of, as `audit checkpoint` shows it.
+        #[arg(long, requires = "check")]
+        key: Option<String>,
+    },
+    /// Print a signed checkpoint of the log as it is now, to be kept elsewhere.
+    Checkpoint,
 }
 
 /// A part of `skynet bench`.

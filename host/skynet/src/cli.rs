@@ -1,5 +1,6 @@
 //! Commands, one file each, named after the verb.
 
+mod audit;
 mod bench;
 mod chat;
 mod config;
@@ -38,6 +39,7 @@ pub(crate) async fn run(args: Args, out: &Out) -> Result<()> {
         Command::Plugin(verb) => plugin::run(&home, verb, out).await,
         Command::Key(verb) => key::run(&home, verb, out).await,
         Command::Token(verb) => token::run(&home, verb, out).await,
+        Command::Audit(verb) => audit::run(&home, verb, out).await,
         Command::Config(verb) => config::run(&home, verb, out),
         Command::Bench(bench) => bench::run(&home, bench, out).await,
         Command::Completions { .. } => Ok(()),

@@ -3,6 +3,7 @@
 // Reading a JSON value by a key that is not there gives `null`; it cannot panic.
 #![allow(clippy::indexing_slicing)]
 
+mod anchor;
 mod args;
 mod cli;
 mod client;
