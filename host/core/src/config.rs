@@ -25,6 +25,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The audit log.
     pub audit: AuditConfig,
+    /// How often one may ask.
+    pub rates: RatesConfig,
 }
 
 /// `[gateway]`
@@ -144,6 +146,24 @@ pub struct AuditConfig {
 impl Default for AuditConfig {
     fn default() -> Self {
         Self { checkpoint_interval_s: 300, anchor_file: None, anchor_command: Vec::new() }
+    }
+}
+
+/// `[rates]`: token buckets that hold a minute's worth. 0 means no limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RatesConfig {
+    /// Turns, and tool calls outside of one, of one user.
+    pub turns_per_minute: u32,
+    /// Turns that come over one channel, of all its users.
+    pub channel_turns_per_minute: u32,
+    /// Calls of one gateway method by one client.
+    pub calls_per_minute: u32,
+}
+
+impl Default for RatesConfig {
+    fn default() -> Self {
+        Self { turns_per_minute: 120, channel_turns_per_minute: 600, calls_per_minute: 1_200 }
     }
 }
 

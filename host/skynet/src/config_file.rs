@@ -99,6 +99,18 @@ scan_interval_ms = 2000
 [roots]
 workspace = { path = "workspace", writable = true }
 notes = { path = "notes" }
+
+# How often one may ask, each minute; 0 is no limit.
+[rates]
+turns_per_minute = 120
+channel_turns_per_minute = 600
+calls_per_minute = 1200
+
+[audit]
+checkpoint_interval_s = 300
+# Keep each signed checkpoint where no thief of this folder can write:
+# anchor_file = "/mnt/other-disk/skynet-anchors.txt"
+# anchor_command = ["mail", "-s", "audit checkpoint", "me@example.com"]
 "#;
 
 #[cfg(test)]
@@ -111,6 +123,7 @@ mod tests {
         assert_eq!(config.gateway, Config::default().gateway);
         assert_eq!(config.agent, Config::default().agent);
         assert_eq!(config.plugins, Config::default().plugins);
+        assert_eq!((config.rates, config.audit), (Config::default().rates, Config::default().audit));
     }
 
     #[test]

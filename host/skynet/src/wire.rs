@@ -122,6 +122,7 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         audit: store.clone(),
         clock,
         config: config.gateway.clone(),
+        rates: config.rates.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ready: Arc::new(move || Readiness {
             starting: false,
