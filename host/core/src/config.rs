@@ -27,6 +27,9 @@ pub struct Config {
     pub audit: AuditConfig,
     /// How often one may ask.
     pub rates: RatesConfig,
+    /// What no plugin may go beyond, whatever it is granted, in the form of a manifest's
+    /// `[permissions]`. Whatever is not named here nobody gets; without it there is no ceiling.
+    pub ceiling: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// `[gateway]`

@@ -48,6 +48,8 @@ impl Loaded {
 pub(crate) struct Terms {
     pub(crate) permissions: Arc<Permissions>,
     pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
+    /// When the grant ends, in milliseconds since the Unix epoch.
+    pub(crate) until_ms: Option<u64>,
 }
 
 /// One admitted release in service.

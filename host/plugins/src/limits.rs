@@ -133,3 +133,7 @@ pub(crate) const HTTP_IDLE: Duration = Duration::from_secs(120);
 pub(crate) const HTTP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Idle connections kept per destination and plugin.
 pub(crate) const HTTP_KEEP_PER_KEY: usize = 4;
+
+/// Rows of the audit log that `why-denied` looks through, newest first: what an owner asks
+/// about happened just now.
+pub const WHY_DENIED_ROWS: usize = 20_000;

@@ -10,6 +10,7 @@ mod channel_hook;
 mod crash;
 mod egress;
 mod limits;
+mod owner;
 mod permissions;
 mod provider;
 mod reload;

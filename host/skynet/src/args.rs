@@ -118,12 +118,30 @@ pub(crate) enum Plugin {
         /// namespace/name
         id: String,
     },
+    /// Show every grant in force, or that of one plugin: what it allows, by whom, until when.
+    Grants {
+        /// namespace/name
+        id: Option<String>,
+    },
     /// Grant a plugin what it asks for, after showing it.
     Grant(Grant),
-    /// Take a plugin's grant back; it stops at once.
+    /// Say no to what a waiting version asks for; the version that serves goes on.
+    Deny {
+        /// namespace/name
+        id: String,
+    },
+    /// Take a plugin's grant back; it stops at once, calls that run too.
     Revoke {
         /// namespace/name
         id: String,
+    },
+    /// Show what a plugin was refused lately, why, and what would allow it.
+    WhyDenied {
+        /// namespace/name
+        id: String,
+        /// At most so many refusals.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        rows: u64,
     },
     /// Put the version before the present one back.
     Rollback {
@@ -157,6 +175,9 @@ pub(crate) struct Grant {
     /// Let the servers that its settings name be on this machine or the private network.
     #[arg(long)]
     pub(crate) private: bool,
+    /// Grant it for so long: 30m, 12h or 7d. For good when absent.
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) lasts: Option<String>,
     /// Grant only this part, as JSON in the form that `plugin info --json` shows under `request`.
     #[arg(long, value_name = "JSON")]
     pub(crate) only: Option<String>,

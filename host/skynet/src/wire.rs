@@ -100,6 +100,7 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         config: config.plugins.clone(),
         roots: roots(home, &config),
         settings: config.settings.clone(),
+        ceiling: config_file::ceiling(&config)?,
         trust: Arc::new(move || keys::load_trust(&trust_home).map_err(|error| format!("{error:#}"))),
         state: store.clone(),
         audit: store.clone(),

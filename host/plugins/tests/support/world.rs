@@ -29,6 +29,7 @@ pub(crate) struct Worldly {
     pub(crate) config: PluginsConfig,
     pub(crate) roots: BTreeMap<String, Root>,
     pub(crate) settings: BTreeMap<PluginId, Settings>,
+    pub(crate) ceiling: Option<skynet_policy::permission::Permissions>,
     pub(crate) trust: Arc<Mutex<Result<TrustStore, String>>>,
     pub(crate) secrets: Arc<SetSecrets>,
     pub(crate) names: Arc<Names>,
@@ -42,6 +43,7 @@ impl Default for Worldly {
         Self {
             config: PluginsConfig { watch: false, ..PluginsConfig::default() },
             roots: BTreeMap::new(),
+            ceiling: None,
             settings: BTreeMap::new(),
             trust: Arc::new(Mutex::new(Ok(trust()))),
             secrets: Arc::default(),
@@ -86,6 +88,7 @@ impl World {
             config: worldly.config.clone(),
             roots: worldly.roots.clone(),
             settings: worldly.settings.clone(),
+            ceiling: worldly.ceiling.clone(),
             trust: Arc::new(move || trust.lock().unwrap().clone()),
             state: Arc::new(store.clone()),
             audit: Arc::new(FailingAudit { inner: store.clone(), fails: Arc::clone(&worldly.audit_fails) }),
