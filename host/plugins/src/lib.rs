@@ -33,6 +33,7 @@ mod probe;
 mod refresh;
 mod runtime;
 mod shelf;
+mod scrub;
 mod stdio;
 mod store;
 mod watch;

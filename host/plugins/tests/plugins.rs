@@ -13,5 +13,6 @@ mod limits;
 mod permissions;
 mod provider;
 mod reload;
+mod secrets;
 mod support;
 mod zoo;

@@ -4,10 +4,12 @@
 use crate::home::Home;
 use crate::lock;
 use crate::output::Out;
+use crate::scrubbed::ScrubbedLog;
 use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_core::config::LogConfig;
+use skynet_policy::scrub::Known;
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,10 +20,10 @@ use tracing_subscriber::EnvFilter;
 /// Running turns get so long to end after SIGTERM; service managers wait 90 s.
 const DRAIN: Duration = Duration::from_secs(60);
 
-fn start_log(config: &LogConfig) -> Result<()> {
+fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
     let filter = std::env::var("SKYNET_LOG").unwrap_or_else(|_| config.level.clone());
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("log.level = \"{filter}\" is no log filter; use info or debug"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(ScrubbedLog(known.clone())).with_ansi(std::io::stderr().is_terminal());
     if config.json {
         log.json().init()
     } else {
@@ -33,8 +35,9 @@ fn start_log(config: &LogConfig) -> Result<()> {
 pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     home.must_exist()?;
     let mut lock = lock::take(home)?;
-    start_log(&crate::config_file::load(home)?.log)?;
-    let wired = wire::wire(home).await?;
+    let known = Known::default();
+    start_log(&crate::config_file::load(home)?.log, &known)?;
+    let wired = wire::wire(home, known).await?;
     let address = wired.gateway.local_addr();
     lock.listens_on(address)?;
     out.both(
