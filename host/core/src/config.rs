@@ -21,6 +21,8 @@ pub struct Config {
     pub roots: BTreeMap<String, RootConfig>,
     /// Settings handed to plugins, by plugin id. No secrets belong here.
     pub settings: BTreeMap<PluginId, serde_json::Map<String, serde_json::Value>>,
+    /// Where secrets are unlocked from.
+    pub vault: VaultConfig,
     /// Log output.
     pub log: LogConfig,
     /// The audit log.
@@ -116,6 +118,21 @@ pub struct RootConfig {
     pub writable: bool,
 }
 
+/// `[vault]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VaultConfig {
+    /// The key file, absolute or relative to the data folder. Elsewhere is better: then a
+    /// copy of the data folder alone opens nothing.
+    pub keyfile: String,
+}
+
+impl Default for VaultConfig {
+    fn default() -> Self {
+        Self { keyfile: "vault.key".into() }
+    }
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -198,6 +215,9 @@ impl Config {
             if model != "auto" && !model.contains('/') {
                 faults.push(format!("agent model \"{model}\" is not of the form provider/model; `skynet status` lists what serves"));
             }
+        }
+        if self.vault.keyfile.is_empty() {
+            faults.push("vault.keyfile is empty: name a file, such as vault.key".into());
         }
         for name in self.roots.keys() {
             let legal = !name.is_empty()

@@ -9,6 +9,7 @@ use crate::generation::Generation;
 use crate::imports::delta_sink::Sink;
 use crate::limits;
 use crate::runtime::{Ended, Runtime};
+use crate::scrub::{Deltas, Scrub as _};
 use crate::store::CallLimits;
 use futures_util::stream;
 use skynet_core::ports::{CallContext, CompletionStream};
@@ -30,6 +31,7 @@ impl Drop for Running {
 
 struct Reading {
     deltas: mpsc::Receiver<Vec<Delta>>,
+    scrub: Deltas,
     running: Running,
     generation: Arc<Generation>,
 }
@@ -42,8 +44,9 @@ pub(crate) fn complete(
     context: CallContext,
 ) -> CompletionStream {
     let (sink, deltas) = Sink::channel();
+    let scrub = Deltas::new(&runtime.known);
     let task = tokio::spawn(run(runtime, Arc::clone(&generation), request, context, sink));
-    let reading = Reading { deltas, running: Running(task), generation };
+    let reading = Reading { deltas, scrub, running: Running(task), generation };
     Box::pin(stream::unfold(Some(reading), |reading| async move {
         let mut reading = reading?;
         match timeout(limits::STREAM_IDLE, reading.deltas.recv()).await {
@@ -56,9 +59,13 @@ pub(crate) fn complete(
                         break;
                     }
                 }
+                let deltas = reading.scrub.push(deltas);
                 Some((Ok(CompletionItem::Deltas(deltas)), Some(reading)))
             }
-            Ok(None) => Some((end(&mut reading).await, None)),
+            Ok(None) => match reading.scrub.end() {
+                rest if rest.is_empty() => Some((end(&mut reading).await, None)),
+                rest => Some((Ok(CompletionItem::Deltas(rest)), Some(reading))),
+            },
             Err(_) => {
                 let silent = fault::timed_out(reading.generation.plugin(), "provider.complete (silence)", limits::STREAM_IDLE);
                 Some((Err(ModelError::Plugin(silent.into())), None))
@@ -103,11 +110,11 @@ async fn run(
             }),
         )
         .await;
-    answer(&generation, ended)
+    answer(&runtime, ended)
 }
 
 fn answer(
-    generation: &Generation,
+    runtime: &Runtime,
     ended: Ended<
         Result<
             crate::bindings::v0::exports::skynet::plugin::provider::Completion,
@@ -116,22 +123,16 @@ fn answer(
     >,
 ) -> Result<Completion, ModelError> {
     match ended.result? {
-        Ok(completion) => Ok(from_guest::completion(completion)),
-        Err(error) => Err(remedied(generation, from_guest::provider_error(error), ended.notes)),
+        Ok(completion) => Ok(from_guest::completion(completion).scrubbed(&runtime.known)),
+        Err(error) => Err(remedied(runtime, from_guest::provider_error(error), ended.notes)),
     }
 }
 
-/// Adds what only the host knows: that a rule refused, or that a key is not set.
-fn remedied(generation: &Generation, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
-    if let Some(denial) = notes.denial {
-        return ModelError::Plugin(denial.into());
-    }
-    match (error, notes.missing_secret) {
-        (ModelError::Unauthorized(text), Some(secret)) => ModelError::Unauthorized(format!(
-            "{text}. The secret `{secret}` of {} is not set: put it into secrets.toml and restart, or run ./setup.sh with the key in the environment",
-            generation.plugin().id
-        )),
-        (error, _) => error,
+/// Adds what only the host knows: that a rule refused, or that a secret is not set.
+fn remedied(runtime: &Runtime, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
+    match notes.denial {
+        Some(denial) => ModelError::Plugin(denial.into()),
+        None => error.scrubbed(&runtime.known),
     }
 }
 
@@ -153,7 +154,9 @@ pub(crate) async fn models(runtime: &Runtime, generation: &Generation) -> Result
         )
         .await;
     match ended.result? {
-        Ok(models) => Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect()),
-        Err(error) => Err(remedied(generation, from_guest::provider_error(error), ended.notes)),
+        Ok(models) => {
+            Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect::<Vec<_>>().scrubbed(&runtime.known))
+        }
+        Err(error) => Err(remedied(runtime, from_guest::provider_error(error), ended.notes)),
     }
 }

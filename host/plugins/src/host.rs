@@ -24,6 +24,7 @@ use skynet_core::ports::{Audit, AuditRow, Clock, PluginStore, Registry, Snapshot
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginError, PluginId, StoreError, ToolError};
 use skynet_policy::permission::Permissions;
+use skynet_policy::scrub::Known;
 use skynet_policy::trust::TrustStore;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub audit: Arc<dyn Audit>,
     /// The owner's secrets.
     pub secrets: Arc<dyn Secrets>,
+    /// Their values as far as they are known, to be taken out of what guests say.
+    pub known: Known,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Name look-ups.
@@ -132,7 +135,7 @@ impl PluginHost {
         let (engine, allocator) = runtime::start_engine()?;
         let blobs = Blobs::open(&parts.private.join("components")).map_err(folder_error(&parts.private))?;
         let artifacts = ArtifactCache::open(&parts.private.join("artifacts"), &engine).map_err(folder_error(&parts.private))?;
-        let door = Door::new(parts.resolver, Arc::clone(&parts.secrets), Arc::clone(&parts.audit))
+        let door = Door::new(parts.resolver, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit))
             .map_err(|error| HostBug { place: "plugins/host", reason: format!("TLS: {error}") })?;
         let (tripped, trips) = mpsc::unbounded_channel();
         let runtime = Arc::new(Runtime {
@@ -142,6 +145,8 @@ impl PluginHost {
             roots: parts.roots,
             door: Arc::new(door),
             secrets: parts.secrets,
+            known: parts.known,
+            audit: Arc::clone(&parts.audit),
             state: Arc::clone(&parts.state),
             clock: Arc::clone(&parts.clock),
             blobs,

@@ -32,6 +32,7 @@ pub mod limits;
 mod probe;
 mod refresh;
 mod runtime;
+mod scrub;
 mod shelf;
 mod stdio;
 mod store;

@@ -15,14 +15,16 @@ use crate::http::door::Door;
 use crate::http::hooks::Hooks;
 use crate::limiter::ProcessMemory;
 use crate::limits;
+use crate::scrub::Scrub as _;
 use crate::stdio::Stdio;
 use crate::store::{self, CallLimits, CallState, Reach, Root};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use skynet_core::plugin::PluginKind;
-use skynet_core::ports::{Clock, PluginStore};
+use skynet_core::ports::{Audit, Clock, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{GuestFault, HostBug, PluginError, PluginRef};
+use skynet_policy::scrub::Known;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -46,6 +48,8 @@ pub(crate) struct Runtime {
     pub(crate) roots: BTreeMap<String, Root>,
     pub(crate) door: Arc<Door>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) known: Known,
+    pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) blobs: Blobs,
@@ -116,8 +120,11 @@ impl Runtime {
             permissions: Arc::clone(&terms.permissions),
             settings: Arc::clone(&terms.settings),
             secrets: Arc::clone(&self.secrets),
+            known: self.known.clone(),
+            audit: Arc::clone(&self.audit),
             state: Arc::clone(&self.state),
             log_lines: 0,
+            in_call: false,
         };
         let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, call, hooks, reach)?;
         Ok((store, stdio, budget))
@@ -174,7 +181,9 @@ impl Runtime {
         };
         drop(store);
         report_output(plugin, &stdio, result.is_err());
-        Ended { result, notes: budget.notes() }
+        let mut notes = budget.notes();
+        notes.denial = notes.denial.map(|denial| denial.scrubbed(&self.known));
+        Ended { result: result.map_err(|error: PluginError| error.scrubbed(&self.known)), notes }
     }
 
     pub(crate) fn count_fault(&self, generation: &Generation, fault: &GuestFault) {
@@ -199,6 +208,7 @@ async fn guest_call<R: Send + 'static>(
         Err(error) if is_full_pool(&error) => return Err(PluginError::Busy("no instance slot is free".into())),
         Err(error) => return Err(fault::not_started(plugin, &error, &stdio.take().0).into()),
     };
+    store.data_mut().reach.in_call = true;
     let call = Call { store, instance, loaded };
     body(call).await.map_err(|error| fault::explain(plugin, during, &error, &stdio.take().0).into())
 }

@@ -9,10 +9,11 @@ use crate::http::hooks::Hooks;
 use crate::limiter::{Limiter, ProcessMemory};
 use crate::limits;
 use crate::stdio::Stdio;
-use skynet_core::ports::PluginStore;
+use skynet_core::ports::{Audit, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
 use skynet_policy::permission::{Access, Permissions};
+use skynet_policy::scrub::Known;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,8 +76,12 @@ pub(crate) struct Reach {
     pub(crate) permissions: Arc<Permissions>,
     pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) known: Known,
+    pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) log_lines: u32,
+    /// Whether a call is under way, and not only the start of the component.
+    pub(crate) in_call: bool,
 }
 
 /// The data of a store.
@@ -131,7 +136,7 @@ pub(crate) fn open(
     hooks: Hooks,
     reach: Reach,
 ) -> Result<(Store<CallState>, Stdio), HostBug> {
-    let stdio = Stdio::default();
+    let stdio = Stdio::new(reach.known.clone());
     let wasi = wasi_context(&reach.permissions, roots, &stdio)?;
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(limits::HEADER_BYTES);
@@ -156,8 +161,11 @@ pub(crate) fn bare(runtime: &crate::runtime::Runtime, plugin: &PluginRef) -> Sto
         permissions,
         settings: Arc::default(),
         secrets: Arc::clone(&runtime.secrets),
+        known: runtime.known.clone(),
+        audit: Arc::clone(&runtime.audit),
         state: Arc::clone(&runtime.state),
         log_lines: 0,
+        in_call: true,
     };
     let wasi = WasiCtxBuilder::new().build();
     let limiter = Limiter::new(Arc::clone(&runtime.process), limits::MEMORY_CEILING);

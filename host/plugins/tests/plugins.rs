@@ -14,5 +14,6 @@ mod owner;
 mod permissions;
 mod provider;
 mod reload;
+mod secrets;
 mod support;
 mod zoo;

@@ -59,6 +59,13 @@ impl Guest {
         Self { world: "provider-plugin", ..Self::bare(&body) }
     }
 
+    /// Fetches like `zoo/fetch.wat`, and then gives its whole memory in letters.
+    pub(crate) fn dumping() -> Self {
+        let fetch = zoo!("fetch").replacen("(func $run ", "(func $fetch_all ", 1);
+        let streams = "import wasi:io/poll@0.2.12; import wasi:io/streams@0.2.12;";
+        Self::tool(&format!("{fetch}\n{}", zoo!("dump"))).importing(streams)
+    }
+
     /// A provider that asks its server and is not let in.
     pub(crate) fn unauthorized() -> Self {
         // Imports come before everything else in a module.

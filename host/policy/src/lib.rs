@@ -20,6 +20,8 @@ pub mod permission;
 pub mod release;
 #[cfg(test)]
 mod sampling;
+pub mod scrub;
+pub mod secret;
 pub mod signature;
 pub mod trust;
 mod unique_keys;

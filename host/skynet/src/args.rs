@@ -4,6 +4,7 @@
 use crate::output::Color;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
 /// A self-hosted AI agent whose every ability is a signed, sandboxed component.
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Manage secrets, such as API keys: only the host ever holds one.
+    #[command(subcommand)]
+    Secret(Secret),
     /// Manage signing keys and whom this machine trusts.
     #[command(subcommand)]
     Key(Key),
@@ -193,6 +197,81 @@ pub(crate) struct Pack {
     /// Where to write; beside the component when absent.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secret {
+    /// Set a secret: typed without echo, or from stdin; never an argument.
+    #[command(after_help = "Example: skynet secret set openrouter_key --for https://openrouter.ai < key.txt")]
+    Set(SetSecret),
+    /// List secrets by name, with who uses them; values are never shown.
+    List,
+    /// Remove a secret.
+    Rm {
+        /// Its name.
+        name: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Give a secret a new value, or, without a name, give the vault a new key.
+    Rotate {
+        /// The secret; its servers stay. The new value is typed, or read from stdin.
+        name: Option<String>,
+    },
+    /// Open a secret and say where it would go by the grants now in force.
+    Test {
+        /// Its name.
+        name: String,
+    },
+    /// Manage what unlocks the vault.
+    #[command(subcommand)]
+    Slot(Slot),
+    /// Remove the vault with all secrets in it and begin an empty one.
+    Reset {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SetSecret {
+    /// Its name, as the plugin that uses it asks for it.
+    pub(crate) name: String,
+    /// A server that it may go to, such as https://api.example.com or https://*.example.com;
+    /// may be given more than once. Without any: wherever a grant says.
+    #[arg(long = "for", value_name = "SERVER", conflicts_with = "anywhere")]
+    pub(crate) servers: Vec<String>,
+    /// Wherever a grant says, also where it was bound to servers before.
+    #[arg(long)]
+    pub(crate) anywhere: bool,
+    /// Keep the value and change only the servers.
+    #[arg(long, conflicts_with = "none")]
+    pub(crate) keep: bool,
+    /// There is none: requests go out without it. For servers of your own that take no key.
+    #[arg(long)]
+    pub(crate) none: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Slot {
+    /// List the ways to unlock the vault.
+    List,
+    /// Add a way to unlock the vault.
+    #[command(after_help = "keyfile: a file that only you can read (vault.keyfile in skynet.toml says where)\n\
+passphrase: typed at each start, or read from the file that SKYNET_PASSPHRASE_FILE names\n\
+systemd: a credential that systemd-creds seals for this machine; afterwards: skynet daemon install\n\
+keyring: the system's keyring; on Linux it forgets at a restart, so it needs another slot beside it")]
+    Add {
+        /// keyfile, passphrase, systemd or keyring.
+        kind: SlotKind,
+    },
+    /// Take a way to unlock the vault away; the last one stays.
+    Rm {
+        /// keyfile, passphrase, systemd or keyring.
+        kind: SlotKind,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@ mod doctor;
 mod init;
 mod key;
 mod plugin;
+mod secret;
 mod start;
 mod status;
 mod token;
@@ -37,6 +38,7 @@ pub(crate) async fn run(args: Args, out: &Out) -> Result<()> {
         Command::Doctor => doctor::run(&home, out).await,
         Command::Chat(chat) => chat::run(&home, chat, out).await,
         Command::Plugin(verb) => plugin::run(&home, verb, out).await,
+        Command::Secret(verb) => secret::run(&home, verb, out).await,
         Command::Key(verb) => key::run(&home, verb, out).await,
         Command::Token(verb) => token::run(&home, verb, out).await,
         Command::Audit(verb) => audit::run(&home, verb, out).await,

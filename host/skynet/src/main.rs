@@ -12,11 +12,16 @@ mod compiler;
 mod config_file;
 mod exit;
 mod home;
+mod host_secrets;
 mod keys;
 mod limits;
 mod lock;
 mod output;
+mod prompt;
+mod scrubbed;
+mod secret_uses;
 mod secrets_file;
+mod vault;
 mod wire;
 
 use clap::Parser;

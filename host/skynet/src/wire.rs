@@ -4,16 +4,20 @@ use crate::clock::SystemClock;
 use crate::compiler::ChildCompiler;
 use crate::config_file;
 use crate::home::Home;
+use crate::host_secrets::HostSecrets;
 use crate::keys;
-use crate::secrets_file::FileSecrets;
+use crate::scrubbed::ScrubbedAudit;
+use crate::secrets_file;
+use crate::vault::{self, Ask, Places};
 use anyhow::{Context, Result};
 use skynet_agent::prompt::Workspace;
 use skynet_agent::{Agent, Ports, Settings};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
-use skynet_core::ports::Clock;
+use skynet_core::ports::{Audit, Clock};
 use skynet_gateway::{Gateway, GatewayParts, Readiness};
 use skynet_plugins::{Parts, PluginHost, Root, Runner, SystemResolver};
+use skynet_policy::scrub::Known;
 use skynet_store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -84,12 +88,24 @@ fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
     config.roots.iter().map(|(name, root)| (name.clone(), Root { path: resolve(&root.path), writable: root.writable })).collect()
 }
 
+/// The secrets, from a vault that opens; what `secrets.toml` still holds goes into it first.
+async fn secrets(home: &Home, store: &Store, known: &Known) -> Result<Arc<HostSecrets>> {
+    let places = Places::of(home)?;
+    let (unlocked, _) = vault::ensure(store, &places, Ask::Terminal).await?;
+    if let Some(names) = secrets_file::import(home, store, &unlocked).await? {
+        tracing::info!("{}", secrets_file::told(&names));
+    }
+    HostSecrets::start(store.clone(), places, known.clone(), unlocked).await.map_err(vault::failed)
+}
+
 /// Builds everything. Nothing is served yet.
-pub(crate) async fn wire(home: &Home) -> Result<Wired> {
+pub(crate) async fn wire(home: &Home, known: Known) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(home).await?;
     settle_owner_token(home, &store).await?;
+    let secrets = secrets(home, &store, &known).await?;
+    let audit: Arc<dyn Audit> = Arc::new(ScrubbedAudit { inner: Arc::new(store.clone()), known: known.clone() });
     let store = Arc::new(store);
     let trust_home = home.clone();
     // Read once now, so that bad trust data keeps the host from starting.
@@ -103,14 +119,15 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         ceiling: config_file::ceiling(&config)?,
         trust: Arc::new(move || keys::load_trust(&trust_home).map_err(|error| format!("{error:#}"))),
         state: store.clone(),
-        audit: store.clone(),
-        secrets: Arc::new(FileSecrets::load(home)?),
+        audit: audit.clone(),
+        secrets,
+        known,
         clock: Arc::clone(&clock),
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
     })
     .await?;
-    let ports = Ports { registry: Arc::new(host.clone()), memory: store.clone(), audit: store.clone(), clock: Arc::clone(&clock) };
+    let ports = Ports { registry: Arc::new(host.clone()), memory: store.clone(), audit: audit.clone(), clock: Arc::clone(&clock) };
     let agent = Agent::new(ports, Settings { agent: config.agent.clone(), prompt: Arc::new(workspace(home)?) });
     agent.recover().await?;
     let stopping = Arc::new(AtomicBool::new(false));
@@ -120,7 +137,7 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         memory: store.clone(),
         access: store.clone(),
         admin: Arc::new(host.clone()),
-        audit: store.clone(),
+        audit: audit.clone(),
         clock,
         config: config.gateway.clone(),
         rates: config.rates.clone(),

@@ -8,6 +8,7 @@
 pub mod audit;
 pub mod limits;
 pub mod store;
+pub mod vault;
 
 mod access;
 mod error;
@@ -29,3 +30,4 @@ mod writer;
 
 pub use audit::{AuditFault, AuditReport, KeptRow};
 pub use store::Store;
+pub use vault::VaultFault;

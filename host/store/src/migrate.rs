@@ -24,6 +24,7 @@ const MIGRATIONS: &[Step] = &[
     Step::Sql(include_str!("../migrations/003.sql")),
     Step::Code(audit::convert),
     Step::Sql(include_str!("../migrations/005.sql")),
+    Step::Sql(include_str!("../migrations/006.sql")),
 ];
 
 /// `SkyN`, in the header: tells our file from any other SQLite file.

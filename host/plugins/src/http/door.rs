@@ -5,6 +5,7 @@
 //! Follows no redirect: a guest that does comes through here again.
 
 use super::budget::HttpBudget;
+use super::credential::{self, Missing};
 use super::dial::{self, Connection, Pool, Route};
 use super::meter::{Incoming, Outgoing};
 use super::resolve::Resolver;
@@ -19,7 +20,8 @@ use skynet_core::secret::Secrets;
 use skynet_core::{Denial, PluginRef};
 use skynet_policy::egress::{self, Destination};
 use skynet_policy::host_name::Host;
-use skynet_policy::permission::{NetRule, Permissions, Scheme};
+use skynet_policy::permission::{NetRule, Permissions, Scheme, SecretRule};
+use skynet_policy::scrub::Known;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,15 +44,21 @@ pub(crate) struct Door {
     pool: Arc<Pool>,
     connections: Arc<Semaphore>,
     secrets: Arc<dyn Secrets>,
+    known: Known,
     audit: Arc<dyn Audit>,
 }
 
 type Credentials = Vec<(HeaderName, HeaderValue)>;
 
 impl Door {
-    pub(crate) fn new(resolver: Arc<dyn Resolver>, secrets: Arc<dyn Secrets>, audit: Arc<dyn Audit>) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(
+        resolver: Arc<dyn Resolver>,
+        secrets: Arc<dyn Secrets>,
+        known: Known,
+        audit: Arc<dyn Audit>,
+    ) -> Result<Self, rustls::Error> {
         let connections = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
-        Ok(Self { resolver, tls: dial::tls_config()?, pool: Arc::default(), connections, secrets, audit })
+        Ok(Self { resolver, tls: dial::tls_config()?, pool: Arc::default(), connections, secrets, known, audit })
     }
 
     /// Sends one request.
@@ -89,8 +97,11 @@ impl Door {
                 return Err(Error::DestinationIpProhibited);
             }
         };
-        let credentials = self.credentials(errand, destination)?;
-        self.record(errand, "egress", "ok", &target(request), serde_json::json!({ "address": address.to_string() })).await?;
+        let (credentials, secrets) = self.credentials(errand, request, destination).await?;
+        let address_only = serde_json::json!({ "address": address.to_string() });
+        let detail =
+            if secrets.is_empty() { address_only } else { serde_json::json!({ "address": address.to_string(), "secrets": secrets }) };
+        self.record(errand, "egress", "ok", &target(request), detail).await?;
         let tls_name = (destination.scheme() == Scheme::Https).then(|| destination.host().to_string());
         let route = Route { plugin: errand.plugin.id.clone(), address: SocketAddr::new(address, destination.port()), tls_name };
         if let Some(connection) = self.pool.take(&route) {
@@ -112,23 +123,29 @@ impl Door {
         })
     }
 
-    fn credentials(&self, errand: &Errand, destination: &Destination) -> Result<Credentials, Error> {
-        let mut credentials = Vec::new();
-        for rule in egress::secret_for(&errand.permissions, destination) {
-            let Some(secret) = self.secrets.get(&errand.plugin.id, &rule.name) else {
-                tracing::warn!(plugin = %errand.plugin, secret = %rule.name, "a request should carry this secret, which is not set");
-                errand.budget.note_missing_secret(&rule.name);
-                continue;
-            };
-            let value = HeaderValue::try_from(rule.header_value(secret.expose()));
-            let header = HeaderName::try_from(rule.header.as_str());
-            let (Ok(header), Ok(value)) = (header, value) else {
-                tracing::error!(plugin = %errand.plugin, secret = %rule.name, "this secret has characters that no header may carry");
-                return Err(Error::ConfigurationError);
-            };
-            credentials.push((header, value));
+    /// The headers of all secrets that belong to this server, with the secrets' names. One
+    /// that cannot be put in stops the request: nothing else would say which it was.
+    async fn credentials(&self, errand: &Errand, request: &Parts, destination: &Destination) -> Result<(Credentials, Vec<String>), Error> {
+        let (mut credentials, mut names) = (Vec::new(), Vec::new());
+        let rules: Vec<&SecretRule> = egress::secret_for(&errand.permissions, destination).collect();
+        for rule in rules {
+            match credential::open(&*self.secrets, &errand.plugin.id, rule, destination).await {
+                Ok(Some(found)) => {
+                    credentials.push(found);
+                    names.push(rule.name.clone());
+                }
+                Ok(None) => {}
+                Err(Missing { why, remedy }) => {
+                    let what = target(request);
+                    tracing::warn!(plugin = %errand.plugin, secret = %rule.name, %what, %why, %remedy, "a request was not sent");
+                    let detail = serde_json::json!({ "server": destination.to_string(), "why": why });
+                    errand.budget.note_denial(Denial { who: errand.plugin.to_string(), what, why, remedy });
+                    self.record(errand, "secret", "denied", &rule.name, detail).await?;
+                    return Err(Error::HttpRequestDenied);
+                }
+            }
         }
-        Ok(credentials)
+        Ok((credentials, names))
     }
 
     async fn exchange(
@@ -157,6 +174,7 @@ impl Door {
         let budget = Arc::clone(&errand.budget);
         let (mut parts, body) = answer.into_parts();
         sanitize::clean_response(&mut parts.headers);
+        sanitize::scrub_response(&mut parts.headers, &self.known.now());
         let lease = move |whole: bool| {
             drop(open);
             if whole {

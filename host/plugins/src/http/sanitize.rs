@@ -5,6 +5,8 @@
 //! credentials; a credential's header from the guest is dropped.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use skynet_policy::scrub::Scrubber;
+use std::borrow::Cow;
 
 const HOP_BY_HOP: [HeaderName; 11] = [
     header::CONNECTION,
@@ -71,6 +73,19 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes known secrets out of a response's headers, which a server may have echoed.
+pub(crate) fn scrub_response(headers: &mut HeaderMap, scrubber: &Scrubber) {
+    if scrubber.is_empty() {
+        return;
+    }
+    for value in headers.values_mut() {
+        if let Cow::Owned(scrubbed) = scrubber.bytes(value.as_bytes()) {
+            // What it was made of was a header's value, and so is a secret's name.
+            *value = HeaderValue::from_maybe_shared(bytes::Bytes::from(scrubbed)).unwrap_or(HeaderValue::from_static("[secret]"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +126,16 @@ mod tests {
             ("trailer", "x"),
         ];
         check(&evil, &[], "host: api.example.com");
+    }
+
+    #[test]
+    fn a_secret_that_a_server_sends_back_in_a_header_is_taken_out() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-echo", HeaderValue::from_static("Bearer hunter2-hunter2; q=1"));
+        headers.append("x-other", HeaderValue::from_static("plain"));
+        scrub_response(&mut headers, &Scrubber::new([("key", "hunter2-hunter2")]));
+        assert_eq!(headers["x-echo"], "Bearer [secret key]; q=1");
+        assert_eq!(headers["x-other"], "plain");
     }
 
     #[test]

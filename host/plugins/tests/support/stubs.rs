@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use skynet_core::ports::{Audit, AuditRow};
-use skynet_core::secret::{SecretValue, Secrets};
+use skynet_core::secret::{OpenSecret, SecretFault, SecretValue, Secrets};
 use skynet_core::{PluginId, StoreError};
 use skynet_plugins::Resolver;
 use skynet_plugins::compile::{CompileError, Compiler, InProcess};
@@ -13,13 +13,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
-/// Secrets by `plugin/name`, all set.
+/// Secrets by `plugin/name`, with the servers that they are bound to.
 #[derive(Default)]
-pub(crate) struct SetSecrets(pub(crate) BTreeMap<(PluginId, String), String>);
+pub(crate) struct SetSecrets(pub(crate) BTreeMap<(PluginId, String), (String, Vec<String>)>);
 
+impl SetSecrets {
+    /// One secret that may go wherever a grant says.
+    pub(crate) fn one(plugin: &PluginId, name: &str, value: &str) -> Self {
+        Self(BTreeMap::from([((plugin.clone(), name.to_owned()), (value.to_owned(), Vec::new()))]))
+    }
+}
+
+#[async_trait]
 impl Secrets for SetSecrets {
-    fn get(&self, plugin: &PluginId, name: &str) -> Option<SecretValue> {
-        self.0.get(&(plugin.clone(), name.to_owned())).cloned().map(SecretValue::new)
+    async fn open(&self, plugin: &PluginId, name: &str) -> Result<OpenSecret, SecretFault> {
+        let (value, servers) = self.0.get(&(plugin.clone(), name.to_owned())).cloned().ok_or(SecretFault::NotSet)?;
+        Ok(OpenSecret { value: SecretValue::new(value), version: 1, servers })
     }
 }
 

@@ -11,6 +11,7 @@ use skynet_core::ports::{Audit as _, AuditRow, CallContext, Registry as _, Snaps
 use skynet_core::{PluginError, PluginId, PluginRef, ResultPart, SessionKey, TurnId, UserId};
 use skynet_plugins::compile::{Compiler, InProcess};
 use skynet_plugins::{Parts, PluginHost, Root, Settings};
+use skynet_policy::scrub::Known;
 use skynet_policy::trust::TrustStore;
 use skynet_store::Store;
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub(crate) struct Worldly {
     pub(crate) ceiling: Option<skynet_policy::permission::Permissions>,
     pub(crate) trust: Arc<Mutex<Result<TrustStore, String>>>,
     pub(crate) secrets: Arc<SetSecrets>,
+    /// What guests are scrubbed of.
+    pub(crate) known: Known,
     pub(crate) names: Arc<Names>,
     pub(crate) compiler: Arc<dyn Compiler>,
     /// Whether the audit log takes no more rows.
@@ -47,6 +50,7 @@ impl Default for Worldly {
             settings: BTreeMap::new(),
             trust: Arc::new(Mutex::new(Ok(trust()))),
             secrets: Arc::default(),
+            known: Known::default(),
             names: Arc::default(),
             compiler: Arc::new(InProcess),
             audit_fails: Arc::default(),
@@ -93,6 +97,7 @@ impl World {
             state: Arc::new(store.clone()),
             audit: Arc::new(FailingAudit { inner: store.clone(), fails: Arc::clone(&worldly.audit_fails) }),
             secrets: worldly.secrets.clone(),
+            known: worldly.known.clone(),
             clock,
             resolver: worldly.names.clone(),
             compiler: Arc::clone(&worldly.compiler),

@@ -5,11 +5,13 @@ use crate::anchor;
 use crate::home::Home;
 use crate::lock;
 use crate::output::Out;
+use crate::scrubbed::ScrubbedLog;
 use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_core::config::{AuditConfig, LogConfig};
 use skynet_core::ports::{Audit as _, AuditRow};
+use skynet_policy::scrub::Known;
 use skynet_store::Store;
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
@@ -21,10 +23,13 @@ use tracing_subscriber::EnvFilter;
 /// Running turns get so long to end after SIGTERM; service managers wait 90 s.
 const DRAIN: Duration = Duration::from_secs(60);
 
-fn start_log(config: &LogConfig) -> Result<()> {
+fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
     let filter = std::env::var("SKYNET_LOG").unwrap_or_else(|_| config.level.clone());
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("log.level = \"{filter}\" is no log filter; use info or debug"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(ScrubbedLog(known.clone()))
+        .with_ansi(std::io::stderr().is_terminal());
     if config.json {
         log.json().init()
     } else {
@@ -37,10 +42,11 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     home.must_exist()?;
     let mut lock = lock::take(home)?;
     let config = crate::config_file::load(home)?;
-    start_log(&config.log)?;
+    let known = Known::default();
+    start_log(&config.log, &known)?;
     // Before anybody can know that there is a host to end.
     let mut asked = Signals::take()?;
-    let wired = wire::wire(home).await?;
+    let wired = wire::wire(home, known).await?;
     let store = wired.store;
     begin_run(&store).await?;
     let address = wired.gateway.local_addr();

@@ -7,7 +7,6 @@ use crate::home::{self, Home};
 use crate::keys;
 use crate::limits::{ANSWER, LOW_DISK};
 use crate::lock;
-use crate::secrets_file::FileSecrets;
 use crate::wire;
 use serde_json::{Value, json};
 use skynet_core::access::AccessStore;
@@ -28,7 +27,8 @@ pub(crate) async fn all(home: &Home) -> Vec<Finding> {
             None
         }
     };
-    findings.extend([secrets(home), trust(home), token(home).await, database(home).await, audit(home).await]);
+    findings.extend([trust(home), token(home).await, database(home).await, audit(home).await]);
+    findings.extend(super::secrets::all(home).await);
     if let Some(config) = &config {
         findings.extend(roots(home, config));
         findings.extend(host(home, config).await);
@@ -61,19 +61,6 @@ fn disk(home: &Home) -> Finding {
         }
         Err(error) => Finding::note("disk", format!("free space is unknown: {error}"), "look with: df -h"),
     }
-}
-
-fn secrets(home: &Home) -> Finding {
-    let good = |secrets: FileSecrets| match secrets.names().as_slice() {
-        [] => "no secrets are set".to_owned(),
-        names => format!("set: {}", names.join(", ")),
-    };
-    from_result(
-        "secrets",
-        FileSecrets::load(home),
-        good,
-        &format!("chmod 600 {0}, and write lines like name = \"value\"", home.secrets().display()),
-    )
 }
 
 fn trust(home: &Home) -> Finding {
@@ -156,7 +143,7 @@ async fn host(home: &Home, config: &Config) -> Vec<Finding> {
         Ok(_) => findings.push(Finding::wrong(
             "model",
             "no model serves, so nobody can answer",
-            "put a key into secrets.toml and restart, or run ./setup.sh again; `skynet plugin list` shows which providers wait",
+            "set a key with `skynet secret set`, or run ./setup.sh again; `skynet plugin list` shows which providers wait",
         )),
         Err(_) => {}
     }
