@@ -70,7 +70,7 @@ impl PluginHost {
     /// Ends what serves under a grant whose time is over.
     pub(crate) async fn end_expired(&self) {
         let now = self.shared.clock.now_ms();
-        let over = |generation: &&Arc<Generation>| generation.terms.until_ms.is_some_and(|until| until <= now);
+        let over = |generation: &&Arc<Generation>| generation.terms.validity.until_ms().is_some_and(|until| until <= now);
         let expired: Vec<PluginId> =
             self.shared.shelf.load().generations.values().filter(over).map(|old| old.plugin().id.clone()).collect();
         for id in expired {
@@ -100,7 +100,7 @@ impl PluginHost {
         match crate::admit::standing(&request, &publisher, stored.as_ref(), now)? {
             crate::admit::Standing::Granted(permissions, until_ms) => {
                 let terms = self.terms(id, &permissions, until_ms);
-                if terms == serving.terms {
+                if terms.same_as(&serving.terms) {
                     return Ok(());
                 }
                 let renewed = Arc::new(Generation::new(serving.receipt.clone(), terms, None));
@@ -112,15 +112,20 @@ impl PluginHost {
                     self.read_again(id).await;
                     return Ok(());
                 }
+                let narrower = !grant::exceeds(&serving.terms.permissions, &renewed.terms.permissions).is_empty();
                 if let Some(entry) = book.plugins.get_mut(id) {
                     entry.serving = Some(renewed);
                 }
                 self.swap(&mut book);
                 drop(book);
+                if narrower {
+                    serving.terms.validity.end();
+                }
                 crate::refresh::ask_models(self, serving.plugin()).await;
             }
             crate::admit::Standing::Asks(_) => {
                 drop(book);
+                serving.terms.validity.end();
                 self.withdraw(id, "its grant was taken back or is over").await;
             }
         }

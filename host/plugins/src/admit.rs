@@ -9,6 +9,7 @@ use crate::generation::{Generation, Loaded, Terms};
 use crate::inspect::{self, Contents};
 use crate::probe;
 use crate::runtime::Runtime;
+use crate::validity::Validity;
 use skynet_core::plugin::Receipt;
 use skynet_core::ports::StoredGrant;
 use skynet_core::{PluginRef, StoreError};
@@ -142,7 +143,11 @@ pub(crate) fn terms(
     ceiling: Option<&Permissions>,
 ) -> Terms {
     let resolved = grant::resolve_settings(granted, settings);
-    Terms { permissions: Arc::new(grant::effective(&resolved, &resolved, ceiling)), settings: Arc::clone(settings), until_ms }
+    Terms {
+        permissions: Arc::new(grant::effective(&resolved, &resolved, ceiling)),
+        settings: Arc::clone(settings),
+        validity: Validity::until(until_ms),
+    }
 }
 
 /// The last steps: keep the bytes, compile, link, probe.

@@ -36,6 +36,7 @@ mod scrub;
 mod shelf;
 mod stdio;
 mod store;
+mod validity;
 mod watch;
 
 pub use bare::Bare;

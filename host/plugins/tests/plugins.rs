@@ -14,6 +14,7 @@ mod owner;
 mod permissions;
 mod provider;
 mod reload;
+mod revoked;
 mod secrets;
 mod support;
 mod zoo;

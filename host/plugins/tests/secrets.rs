@@ -30,7 +30,7 @@ impl Keyed {
         let known = Known::default();
         known.set(Scrubber::new([("key", value)]));
         let set = BTreeMap::from([((id("tool"), "key".to_owned()), (value.to_owned(), servers(&url)))]);
-        let world = World::with(Worldly { secrets: Arc::new(SetSecrets(set)), known, ..Worldly::default() }).await;
+        let world = World::with(Worldly { secrets: Arc::new(SetSecrets { set, gate: None }), known, ..Worldly::default() }).await;
         let secret = json!({"name": "key", "header": "authorization", "format": "Bearer {}", "url": url});
         let asking = json!({"net": [{"url": url}], "secrets": [secret]});
         world.drop_file("tool.wasm", &Package::new("tool", "1.0.0", &guest).asking(asking).file()).await;
@@ -163,7 +163,7 @@ async fn revealing() -> (World, Arc<std::sync::atomic::AtomicBool>) {
         ((id("tool"), name.to_owned()), (CANARY.to_owned(), servers.iter().map(ToString::to_string).collect()))
     };
     let set = BTreeMap::from([entry("shown", &[]), entry("bound", &["https://api.example.com"]), entry("other", &[])]);
-    let worldly = Worldly { secrets: Arc::new(SetSecrets(set)), ..Worldly::default() };
+    let worldly = Worldly { secrets: Arc::new(SetSecrets { set, gate: None }), ..Worldly::default() };
     let fails = Arc::clone(&worldly.audit_fails);
     let world = World::with(worldly).await;
     let package = Package::new("tool", "1.0.0", &Guest::tool(zoo!("reveal")));

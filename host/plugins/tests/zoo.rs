@@ -88,6 +88,19 @@ impl Guest {
         Self { body: body.into(), world: "", imports: "", tools: Vec::new(), says: "said".into(), padding: 0 }
     }
 
+    /// Asks first whether the secret `pause` is set, then does what it does: a test that
+    /// answers late holds the call in the middle.
+    pub(crate) fn pausing(self) -> Self {
+        let import = r#"(import "skynet:plugin/secrets@0.1.0" "exists" (func $paused (param i32 i32) (result i32)))"#;
+        let run = r#"(data (i32.const 59000) "pause")
+  (func $run (param $args i32) (param $len i32) (result i32)
+    (drop (call $paused (i32.const 59000) (i32.const 5)))
+    (call $act (local.get $args) (local.get $len)))"#;
+        let body = self.body.replacen("(func $run ", "(func $act ", 1);
+        assert_ne!(body, self.body, "a guest of the zoo without $run");
+        Self { body: format!("{import}\n{body}\n{run}"), ..self }
+    }
+
     /// Imports beyond those of its world, as WIT.
     pub(crate) fn importing(self, imports: &'static str) -> Self {
         Self { imports, ..self }

@@ -13,21 +13,56 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
-/// Secrets by `plugin/name`, with the servers that they are bound to.
+/// Secrets by `plugin/name`, with the servers that they are bound to. Whoever asks for the
+/// one named `pause` waits at the gate first.
 #[derive(Default)]
-pub(crate) struct SetSecrets(pub(crate) BTreeMap<(PluginId, String), (String, Vec<String>)>);
+pub(crate) struct SetSecrets {
+    pub(crate) set: BTreeMap<(PluginId, String), (String, Vec<String>)>,
+    pub(crate) gate: Option<Arc<Gate>>,
+}
+
+/// Where something waits until a test lets it go on.
+pub(crate) struct Gate {
+    arrived: Semaphore,
+    go: Semaphore,
+}
+
+impl Gate {
+    pub(crate) fn closed() -> Arc<Self> {
+        Arc::new(Self { arrived: Semaphore::new(0), go: Semaphore::new(0) })
+    }
+
+    async fn pass(&self) {
+        self.arrived.add_permits(1);
+        self.go.acquire().await.unwrap().forget();
+    }
+
+    /// Returns once somebody waits there.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    /// Lets one go on.
+    pub(crate) fn open(&self) {
+        self.go.add_permits(1);
+    }
+}
 
 impl SetSecrets {
     /// One secret that may go wherever a grant says.
     pub(crate) fn one(plugin: &PluginId, name: &str, value: &str) -> Self {
-        Self(BTreeMap::from([((plugin.clone(), name.to_owned()), (value.to_owned(), Vec::new()))]))
+        let set = BTreeMap::from([((plugin.clone(), name.to_owned()), (value.to_owned(), Vec::new()))]);
+        Self { set, gate: None }
     }
 }
 
 #[async_trait]
 impl Secrets for SetSecrets {
     async fn open(&self, plugin: &PluginId, name: &str) -> Result<OpenSecret, SecretFault> {
-        let (value, servers) = self.0.get(&(plugin.clone(), name.to_owned())).cloned().ok_or(SecretFault::NotSet)?;
+        if let (Some(gate), "pause") = (&self.gate, name) {
+            gate.pass().await;
+        }
+        let (value, servers) = self.set.get(&(plugin.clone(), name.to_owned())).cloned().ok_or(SecretFault::NotSet)?;
         Ok(OpenSecret { value: SecretValue::new(value), version: 1, servers })
     }
 }
