@@ -121,10 +121,15 @@ fn answer(
     }
 }
 
-/// Adds what only the host knows: that a rule refused, or that a key is not set.
+/// Adds what only the host knows: that a rule refused, that the plugin's share of the
+/// network is used up, or that a key is not set.
 fn remedied(generation: &Generation, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
     if let Some(denial) = notes.denial {
         return ModelError::Plugin(denial.into());
+    }
+    if let Some(overrun) = notes.overrun {
+        let message = format!("{}: {overrun}", generation.plugin());
+        return ModelError::Unavailable { message, retry_after_ms: u64::try_from(overrun.retry.as_millis()).ok() };
     }
     match (error, notes.missing_secret) {
         (ModelError::Unauthorized(text), Some(secret)) => ModelError::Unauthorized(format!(

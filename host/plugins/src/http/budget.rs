@@ -1,5 +1,9 @@
-//! How much of the network one call may use.
+//! How much of the network one call may use, and what its owner should hear of it.
+//!
+//! Owns counters only; `exchange` decides what a full one means. What all calls of a
+//! plugin share is in `share`.
 
+use super::rate::Overrun;
 use crate::limits;
 use skynet_core::Denial;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -23,6 +27,8 @@ pub(crate) struct Notes {
     pub(crate) denial: Option<Denial>,
     /// A credential that should have been added and is not set.
     pub(crate) missing_secret: Option<String>,
+    /// The plugin's share of the network was used up.
+    pub(crate) overrun: Option<Overrun>,
 }
 
 impl Default for HttpBudget {
@@ -43,12 +49,12 @@ impl HttpBudget {
         self.requests.fetch_add(1, Ordering::Relaxed) < limits::HTTP_REQUESTS
     }
 
-    /// Counts bytes of request bodies; `false` when there were too many.
+    /// Counts bytes of requests; `false` when there were too many.
     pub(crate) fn count_sent(&self, bytes: usize) -> bool {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64) <= limits::HTTP_REQUEST_BYTES
     }
 
-    /// Counts bytes of response bodies; `false` when there were too many.
+    /// Counts bytes of responses; `false` when there were too many.
     pub(crate) fn count_received(&self, bytes: usize) -> bool {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64) <= limits::HTTP_RESPONSE_BYTES
     }
@@ -61,6 +67,11 @@ impl HttpBudget {
     /// Remembers that a credential is not set.
     pub(crate) fn note_missing_secret(&self, name: &str) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing_secret.get_or_insert_with(|| name.to_owned());
+    }
+
+    /// Remembers that the plugin's share is used up, the first time.
+    pub(crate) fn note_overrun(&self, overrun: Overrun) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).overrun.get_or_insert(overrun);
     }
 
     /// What was remembered.
