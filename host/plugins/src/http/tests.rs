@@ -2,8 +2,8 @@
 
 mod addresses;
 mod bodies;
-// mod frames;
-// mod h2;
+mod frames;
+mod h2;
 mod ledger;
 mod redirects;
 mod requests;
@@ -12,4 +12,4 @@ mod server;
 mod shares;
 mod slow;
 mod stage;
-// mod tls;
+mod tls;

@@ -141,7 +141,7 @@ async fn a_body_without_end_stops_at_the_byte_limit_of_the_call() {
         let server = Server::doing(move |mut talk| async move {
             talk.head().await;
             talk.say(ok(head, "")).await;
-            talk.flood("5\r\nhello\r\n").await;
+            talk.flood(format!("4000\r\n{}\r\n", "x".repeat(0x4000))).await;
         })
         .await;
         let stage = Stage::open(server.address);

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 pub(super) const HI: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
 
@@ -39,10 +41,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         drop(self.stream.flush().await);
     }
 
-    /// Says this again and again until the client is gone.
+    /// Says this again and again, and hears nothing, until the client is gone.
     pub(super) async fn flood(&mut self, bytes: impl AsRef<[u8]>) {
         let many = bytes.as_ref().repeat(1 + 16 * 1024 / bytes.as_ref().len());
-        while self.stream.write_all(&many).await.is_ok() {}
+        let (mut from, mut to) = tokio::io::split(&mut self.stream);
+        let saying = async { while to.write_all(&many).await.is_ok() {} };
+        let mut ignored = vec![0; 64 * 1024];
+        let hearing = async { while matches!(from.read(&mut ignored).await, Ok(bytes) if bytes > 0) {} };
+        tokio::select! {
+            () = saying => {}
+            () = hearing => {}
+        }
     }
 
     /// Says no more, and keeps the connection open until the client is gone.
@@ -55,10 +64,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         let mut buffer = vec![0; 64 * 1024];
         while matches!(self.stream.read(&mut buffer).await, Ok(bytes) if bytes > 0) {}
     }
+}
 
-    /// The same connection under another protocol.
-    pub(super) fn over<T>(self, stream: T) -> (Talk<T>, S) {
-        (Talk { stream, heard: self.heard, number: self.number }, self.stream)
+impl Talk {
+    /// The same connection under TLS; nothing if the client does not like the server.
+    pub(super) async fn under(self, tls: &TlsAcceptor) -> Option<Talk<TlsStream<TcpStream>>> {
+        let stream = tls.accept(self.stream).await.ok()?;
+        Some(Talk { stream, heard: self.heard, number: self.number })
     }
 }
 
