@@ -35,6 +35,7 @@ mod runtime;
 mod shelf;
 mod stdio;
 mod store;
+mod visitor;
 mod watch;
 
 pub use bare::Bare;
@@ -43,3 +44,4 @@ pub use host::{Parts, PluginHost, Runner, Settings, StartError};
 pub use http::resolve::{Resolver, SystemResolver};
 pub use shelf::LAST_RESORT;
 pub use store::Root;
+pub use visitor::{PlainClient, Unanswered, Visitor};
