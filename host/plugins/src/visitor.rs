@@ -5,11 +5,11 @@
 //! it: rule, address, shares, audit rows, rebuilt request, counted body. It reaches
 //! servers on this machine's loopback alone, so it is no way around a grant.
 
+use crate::host::PluginHost;
 use crate::http::budget::HttpBudget;
 use crate::http::dial::Tcp;
 use crate::http::hooks::Hooks;
 use crate::http::wire::Wire;
-use crate::host::PluginHost;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
