@@ -110,11 +110,12 @@ async fn run(
             }),
         )
         .await;
-    answer(&runtime, ended)
+    answer(&runtime, &generation, ended)
 }
 
 fn answer(
     runtime: &Runtime,
+    generation: &Generation,
     ended: Ended<
         Result<
             crate::bindings::v0::exports::skynet::plugin::provider::Completion,
@@ -124,16 +125,21 @@ fn answer(
 ) -> Result<Completion, ModelError> {
     match ended.result? {
         Ok(completion) => Ok(from_guest::completion(completion).scrubbed(&runtime.known)),
-        Err(error) => Err(remedied(runtime, from_guest::provider_error(error), ended.notes)),
+        Err(error) => Err(remedied(runtime, generation, from_guest::provider_error(error), ended.notes)),
     }
 }
 
-/// Adds what only the host knows: that a rule refused, or that a secret is not set.
-fn remedied(runtime: &Runtime, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
-    match notes.denial {
-        Some(denial) => ModelError::Plugin(denial.into()),
-        None => error.scrubbed(&runtime.known),
+/// Adds what only the host knows: that a rule refused, that the plugin's share of the
+/// network is used up, or that a secret is not set.
+fn remedied(runtime: &Runtime, generation: &Generation, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
+    if let Some(denial) = notes.denial {
+        return ModelError::Plugin(denial.into());
     }
+    if let Some(overrun) = notes.overrun {
+        let message = format!("{}: {overrun}", generation.plugin());
+        return ModelError::Unavailable { message, retry_after_ms: u64::try_from(overrun.retry.as_millis()).ok() };
+    }
+    error.scrubbed(&runtime.known)
 }
 
 /// Asks a provider for its models, with all its grants. `Err` says why in words.
@@ -157,6 +163,6 @@ pub(crate) async fn models(runtime: &Runtime, generation: &Generation) -> Result
         Ok(models) => {
             Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect::<Vec<_>>().scrubbed(&runtime.known))
         }
-        Err(error) => Err(remedied(runtime, from_guest::provider_error(error), ended.notes)),
+        Err(error) => Err(remedied(runtime, generation, from_guest::provider_error(error), ended.notes)),
     }
 }

@@ -9,7 +9,8 @@ use crate::blobs::Blobs;
 use crate::book::Book;
 use crate::compile::Compiler;
 use crate::generation::{Generation, Terms};
-use crate::http::door::Door;
+use crate::http::dial::{self, Tcp};
+use crate::http::door::{Door, Outside};
 use crate::http::resolve::Resolver;
 use crate::inbox::folder::Folder;
 use crate::limiter::ProcessMemory;
@@ -135,7 +136,8 @@ impl PluginHost {
         let (engine, allocator) = runtime::start_engine()?;
         let blobs = Blobs::open(&parts.private.join("components")).map_err(folder_error(&parts.private))?;
         let artifacts = ArtifactCache::open(&parts.private.join("artifacts"), &engine).map_err(folder_error(&parts.private))?;
-        let door = Door::new(parts.resolver, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit))
+        let outside = Outside { resolver: parts.resolver, wire: Arc::new(Tcp), roots: dial::system_roots() };
+        let door = Door::new(outside, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit))
             .map_err(|error| HostBug { place: "plugins/host", reason: format!("TLS: {error}") })?;
         let (tripped, trips) = mpsc::unbounded_channel();
         let runtime = Arc::new(Runtime {

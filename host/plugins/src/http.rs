@@ -1,15 +1,25 @@
 //! The egress door: the only way out of this host for anything a plugin starts.
 //!
 //! One file per step: `hooks` takes the request from wasi:http, `door` decides and
-//! leads it through, `resolve` asks for addresses once, `dial` connects to the very
-//! address that was checked, `sanitize` builds the request anew, `meter` bounds the
-//! bodies. Whether an address may be dialled is `policy::egress`'s word alone.
+//! leads it through, `resolve` asks for addresses once, `pool` and `dial` connect to
+//! the very address that was checked, `wire` cuts off who sends nothing of use,
+//! `sanitize` builds the request anew, `meter` bounds the bodies, `exchange` counts and
+//! audits. `budget` is one call's, `share` and `rate` are one plugin's. Whether an
+//! address may be dialled is `policy::egress`'s word alone.
 
 pub(crate) mod budget;
 pub(crate) mod credential;
 pub(crate) mod dial;
 pub(crate) mod door;
+pub(crate) mod exchange;
 pub(crate) mod hooks;
 pub(crate) mod meter;
+pub(crate) mod pool;
+pub(crate) mod rate;
 pub(crate) mod resolve;
 pub(crate) mod sanitize;
+pub(crate) mod share;
+pub(crate) mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -40,8 +40,10 @@ pub(crate) async fn call(
         Err(error) => {
             let error = from_guest::tool_error(error).scrubbed(&runtime.known);
             // The guest saw an error of its HTTP library; the owner should see the rule.
-            match (ended.notes.denial, &error) {
-                (Some(denial), ToolError::Denied(_) | ToolError::Failed(_) | ToolError::Unavailable(_)) => Err(denial.into()),
+            let is_plain = matches!(error, ToolError::Denied(_) | ToolError::Failed(_) | ToolError::Unavailable(_));
+            match (ended.notes.denial, ended.notes.overrun) {
+                (Some(denial), _) if is_plain => Err(denial.into()),
+                (None, Some(overrun)) if is_plain => Err(PluginError::Busy(format!("{}: {overrun}", generation.plugin()))),
                 _ => Err(error.into()),
             }
         }

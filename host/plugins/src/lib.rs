@@ -37,6 +37,7 @@ mod shelf;
 mod stdio;
 mod store;
 mod validity;
+mod visitor;
 mod watch;
 
 pub use bare::Bare;
@@ -45,3 +46,4 @@ pub use host::{Parts, PluginHost, Runner, Settings, StartError};
 pub use http::resolve::{Resolver, SystemResolver};
 pub use shelf::LAST_RESORT;
 pub use store::Root;
+pub use visitor::{PlainClient, Unanswered, Visitor};

@@ -113,22 +113,36 @@ pub(crate) const ITEMS: u64 = 100_000;
 /// Components and modules inside one another.
 pub(crate) const NESTING: u32 = 8;
 
-/// Requests of one call that are open at once.
+/// Requests of one call that are open at once. A guest has one thread; four hide the
+/// waiting of a page and what it names.
 pub(crate) const HTTP_CONCURRENT: usize = 4;
-/// Requests of one call.
+/// Requests of one call: a page, its parts and some redirects. More is a crawler.
 pub(crate) const HTTP_REQUESTS: u32 = 32;
-/// Bytes of all request bodies of a call.
+/// Bytes of all requests of a call, heads included: a conversation with images.
 pub(crate) const HTTP_REQUEST_BYTES: u64 = 32 * 1024 * 1024;
-/// Bytes of all response bodies of a call.
+/// Bytes of all responses of a call, heads included: half of what a guest can hold.
 pub(crate) const HTTP_RESPONSE_BYTES: u64 = 32 * 1024 * 1024;
-/// Connections of the whole host.
+/// Requests of one plugin in a minute, over all its calls: ten a second for as long as
+/// it likes, or all at once. An owner's busiest model provider stays below a tenth.
+pub(crate) const HTTP_PLUGIN_REQUESTS: u64 = 600;
+/// Bytes of one plugin in a minute, both ways, over all its calls: eight calls that
+/// use all of their own, or a line of 34 Mbit/s without a pause.
+pub(crate) const HTTP_PLUGIN_BYTES: u64 = 256 * 1024 * 1024;
+/// Connections of the whole host: a quarter of the files that a process may open.
 pub(crate) const HTTP_CONNECTIONS: usize = 256;
-/// Resolving, connecting and TLS together.
+/// Connections of one plugin, so that eight of them are needed to use up the host's.
+pub(crate) const HTTP_PLUGIN_CONNECTIONS: usize = 32;
+/// Resolving, waiting for a connection, connecting and TLS together.
 pub(crate) const HTTP_CONNECT: Duration = Duration::from_secs(10);
 /// From the request to the first byte. A model server loads its model here.
 pub(crate) const HTTP_FIRST_BYTE: Duration = Duration::from_secs(300);
 /// Between two pieces of a body.
 pub(crate) const HTTP_IDLE: Duration = Duration::from_secs(120);
+/// What a time-out of zero means: as soon as may be, and never "at once and for all".
+pub(crate) const HTTP_LEAST_WAIT: Duration = Duration::from_millis(1);
+/// How long a connection whose answer was just read may take to be ready for the next
+/// request: its task must run once. Longer, and a new connection is the sooner one.
+pub(crate) const HTTP_READY: Duration = Duration::from_millis(10);
 /// Idle connections are closed after this.
 pub(crate) const HTTP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Idle connections kept per destination and plugin.
@@ -137,3 +151,21 @@ pub(crate) const HTTP_KEEP_PER_KEY: usize = 4;
 /// Rows of the audit log that `why-denied` looks through, newest first: what an owner asks
 /// about happened just now.
 pub const WHY_DENIED_ROWS: usize = 20_000;
+/// Bytes of a response's head, and of its trailers. Cookies take 4 KiB each.
+pub(crate) const HTTP_HEAD_BYTES: usize = 64 * 1024;
+/// Bytes read ahead of the guest on an HTTP/1.1 connection.
+pub(crate) const HTTP_BUFFER: usize = 128 * 1024;
+/// Bytes read ahead of the guest for one request on an HTTP/2 connection: what a line
+/// of 20 Mbit/s brings in 100 ms.
+pub(crate) const HTTP2_STREAM_WINDOW: u32 = 256 * 1024;
+/// The same for all requests of an HTTP/2 connection.
+pub(crate) const HTTP2_WINDOW: u32 = 512 * 1024;
+/// Bytes of one HTTP/2 frame: the protocol's own default and least.
+pub(crate) const HTTP2_FRAME: u32 = 16 * 1024;
+/// Bytes of a request that wait for an HTTP/2 server.
+pub(crate) const HTTP2_SEND_BUFFER: usize = 64 * 1024;
+/// Bytes that a server may send with no head and no piece of a body coming of it:
+/// interim responses, pings, settings, empty frames. Twice what may be read ahead.
+pub(crate) const HTTP_IDLE_BYTES: usize = 1024 * 1024;
+/// Pieces of a body without a byte, one after the other. Some servers send one.
+pub(crate) const HTTP_EMPTY_FRAMES: u32 = 64;

@@ -9,6 +9,7 @@ use crate::support::{Package, World, Worldly};
 use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
+use skynet_core::error::FaultKind;
 use skynet_core::{Denial, ModelError, PluginError, ToolError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -93,6 +94,10 @@ async fn a_granted_server_is_reached_and_the_way_is_audited() {
     assert!(row.actor.starts_with("acme/tool@1.0.0#"), "{row:?}");
     assert_eq!(row.subject, format!("GET {}", net.url()), "neither path nor query");
     assert_eq!(row.detail["address"], "127.0.0.1");
+    let end = &net.world.audited("egress.end", "ok").await[0];
+    assert_eq!((&end.actor, &end.subject, &end.detail["exchange"]), (&row.actor, &row.subject, &row.detail["exchange"]));
+    assert_eq!(end.detail["status"], 200);
+    assert!(["out", "in", "ms"].iter().all(|number| end.detail[number].is_u64()), "{end:?}");
 }
 
 #[tokio::test]
@@ -302,4 +307,79 @@ async fn a_request_that_cannot_be_audited_is_not_sent() {
     fails.unwrap().store(true, Ordering::SeqCst);
     assert_eq!(failure(net.fetch("1h").await), "38", "internal-error");
     assert_eq!(net.server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_guest_that_follows_a_redirect_comes_through_the_door_again() {
+    for (place, denied_at) in [
+        ("http://169.254.169.254/latest/", "http://169.254.169.254"),
+        ("http://127.0.0.1:1/", "http://127.0.0.1:1"),
+        ("http://evil.example.com/", "http://evil.example.com"),
+        ("http://api.example.com:1/x", "http://api.example.com:1"),
+    ] {
+        let net = Net::of(&[&["127.0.0.1"]], Answer::Redirects(place), |_| {}).await;
+        net.grant_private("tool").await;
+        let denied = denial(net.fetch("1F").await);
+        assert_eq!(denied.what, format!("GET {denied_at}"));
+        assert_eq!((net.server.requests().len(), net.names.asked().len()), (1, 1), "{place}");
+        assert_eq!(net.world.audited("egress", "ok").await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_is_told_when_it_may_send_again_after_so_many_requests_in_a_minute() {
+    let net = Net::with(&[&["127.0.0.1"]]).await;
+    net.install("other", json!({"net": [{"url": net.url()}]})).await;
+    net.grant_private("tool").await;
+    net.grant_private("other").await;
+    let mut refused = None;
+    // `P` is 32 requests, as many as one call has; some come back meanwhile.
+    for _ in 0..1000 {
+        refused = net.fetch("Ph").await.err();
+        if refused.is_some() {
+            break;
+        }
+    }
+    let Some(PluginError::Busy(text)) = refused else { panic!("{refused:?}") };
+    assert!(text.starts_with("acme/tool@1.0.0#") && text.contains("600 requests in a minute; there are more in"), "{text}");
+    assert!(net.server.requests().len() >= 600);
+    assert_eq!(net.fetch_as("other", "1h").await.unwrap(), "hi", "another plugin has its own");
+}
+
+#[tokio::test]
+async fn a_provider_that_used_up_its_requests_says_when_it_may_be_asked_again() {
+    let net = Net::with(&[&["127.0.0.1"]]).await;
+    let server = format!("127.0.0.1:{}", net.server.port());
+    let url = format!("http://{server}");
+    let file = Package::new("keyed", "1.0.0", &Guest::unauthorized()).asking(json!({"net": [{"url": url}]})).file();
+    net.world.drop_file("keyed.wasm", &file).await;
+    net.world.host.grant(&id("keyed"), Some(json!({"net": [{"url": url, "private": true}]})), "owner").await.unwrap();
+    let plugin = net.world.serving("keyed").await.unwrap();
+    for _ in 0..5000 {
+        let request = crate::provider::request(&format!("{server}/x"));
+        let (_, end) = crate::provider::read(net.world.snapshot().complete(&plugin, request, context())).await;
+        match end.unwrap_err() {
+            ModelError::Unauthorized(_) => {}
+            ModelError::Unavailable { retry_after_ms: Some(wait), message } => {
+                assert!(wait <= 101 && message.contains("600 requests in a minute"), "{wait} {message}");
+                return;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    panic!("it was never told to wait");
+}
+
+#[tokio::test]
+async fn a_body_that_drips_for_ever_ends_with_the_call() {
+    let net = Net::of(&[&["127.0.0.1"]], Answer::Drips, |_| {}).await;
+    net.grant_private("tool").await;
+    // From here on time passes as soon as everybody waits.
+    tokio::time::pause();
+    let Err(PluginError::Fault(fault)) = net.fetch("1h").await else { panic!("the body came to an end") };
+    assert_eq!(fault.kind, FaultKind::Timeout, "{fault}");
+    assert_eq!(net.world.host.memory_in_use(), 0);
+    tokio::time::resume();
+    let ended = &net.world.audited("egress.end", "error").await[0];
+    assert!(ended.detail["in"].as_u64().unwrap() >= 20, "{ended:?}");
 }

@@ -11,7 +11,7 @@ mod refusal;
 pub use class::{AddressClass, classify};
 pub use refusal::EgressRefusal;
 
-use crate::host_name::{Host, HostPattern};
+use crate::host_name::{Host, HostFault, HostPattern};
 use crate::permission::faults::is_forbidden_method;
 use crate::permission::{NetRule, NetTarget, Permissions, Scheme, SecretRule};
 use std::fmt;
@@ -34,6 +34,24 @@ impl Destination {
             0 => Err(EgressRefusal::Port { host: authority_host.into() }),
             port => Ok(Self { scheme, host, port }),
         }
+    }
+
+    /// From a URL's scheme and all that stands between `//` and the path. Refuses user
+    /// information and a port that is not written in digits: what is read past here
+    /// would be checked as one server and may be dialled as another.
+    pub fn from_authority(scheme: &str, authority: &str) -> Result<Self, EgressRefusal> {
+        let refused = |fault| EgressRefusal::Host { host: authority.into(), fault };
+        if authority.contains('@') {
+            return Err(refused(HostFault::UserInfo));
+        }
+        let (host, port) = split_port(authority).ok_or_else(|| refused(HostFault::BadIpv6))?;
+        let port = match port {
+            // RFC 3986 lets a URL end in `:`.
+            None | Some("") => None,
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().unwrap_or(0)),
+            Some(_) => Some(0),
+        };
+        Self::from_parts(scheme, host, port)
     }
 
     /// Under TLS or not.
@@ -60,6 +78,24 @@ impl Destination {
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.authority())
+    }
+}
+
+/// Host and port of an authority; `None` when brackets are not closed or a bare host
+/// has more than one colon.
+fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    if authority.starts_with('[') {
+        let (inner, rest) = authority.split_once(']')?;
+        let host = authority.get(..inner.len() + 1)?;
+        return match rest.strip_prefix(':') {
+            Some(port) => Some((host, Some(port))),
+            None => rest.is_empty().then_some((host, None)),
+        };
+    }
+    match authority.split_once(':') {
+        None => Some((authority, None)),
+        Some((_, port)) if port.contains(':') => None,
+        Some((host, port)) => Some((host, Some(port))),
     }
 }
 

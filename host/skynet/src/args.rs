@@ -404,6 +404,8 @@ pub(crate) enum Audit {
 pub(crate) enum BenchPart {
     /// A tool call, beside a bare one and beside starting a program.
     Calls,
+    /// A request through the egress door, beside a plain client's.
+    Door,
     /// Start, memory, connections and turns of a host process.
     Host,
     /// New versions under running calls.

@@ -1,5 +1,9 @@
-//! How much of the network one call may use.
+//! How much of the network one call may use, and what its owner should hear of it.
+//!
+//! Owns counters only; `exchange` decides what a full one means. What all calls of a
+//! plugin share is in `share`.
 
+use super::rate::Overrun;
 use crate::limits;
 use skynet_core::Denial;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -21,6 +25,8 @@ pub(crate) struct HttpBudget {
 pub(crate) struct Notes {
     /// The first refusal.
     pub(crate) denial: Option<Denial>,
+    /// The plugin's share of the network was used up.
+    pub(crate) overrun: Option<Overrun>,
 }
 
 impl Default for HttpBudget {
@@ -41,12 +47,12 @@ impl HttpBudget {
         self.requests.fetch_add(1, Ordering::Relaxed) < limits::HTTP_REQUESTS
     }
 
-    /// Counts bytes of request bodies; `false` when there were too many.
+    /// Counts bytes of requests; `false` when there were too many.
     pub(crate) fn count_sent(&self, bytes: usize) -> bool {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64) <= limits::HTTP_REQUEST_BYTES
     }
 
-    /// Counts bytes of response bodies; `false` when there were too many.
+    /// Counts bytes of responses; `false` when there were too many.
     pub(crate) fn count_received(&self, bytes: usize) -> bool {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64) <= limits::HTTP_RESPONSE_BYTES
     }
@@ -54,6 +60,11 @@ impl HttpBudget {
     /// Remembers a refusal, the first one.
     pub(crate) fn note_denial(&self, denial: Denial) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).denial.get_or_insert(denial);
+    }
+
+    /// Remembers that the plugin's share is used up, the first time.
+    pub(crate) fn note_overrun(&self, overrun: Overrun) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).overrun.get_or_insert(overrun);
     }
 
     /// What was remembered.

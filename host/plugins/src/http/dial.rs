@@ -1,124 +1,152 @@
-//! Connections to checked addresses: TCP to the very address, TLS for the very
-//! name, HTTP/1.1 over it, and a few idle ones kept for the same plugin.
+//! Connections to checked addresses: TCP to the very address, TLS for the very name,
+//! HTTP/2 where the server chooses it under TLS, else HTTP/1.1.
+//!
+//! Refuses a certificate for another name, heads and frames over their bounds, and
+//! pushes. A lease lives as long as the connection, not as long as who asked for it.
 
 use super::meter::Outgoing;
+use super::pool::Route;
+use super::share::Lease;
+use super::wire::{Idling, Watched, Wire};
 use crate::limits;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use skynet_core::PluginId;
-use std::collections::HashMap;
+use async_trait::async_trait;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 
-/// Where a connection leads, and for whom: never shared between plugins, since a
-/// connection may carry state of the one that opened it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Route {
-    pub(crate) plugin: PluginId,
-    pub(crate) address: SocketAddr,
-    /// The name that TLS must prove; `None` for plain HTTP.
-    pub(crate) tls_name: Option<String>,
+/// The system's TCP.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tcp;
+
+#[async_trait]
+impl Wire for Tcp {
+    async fn open(&self, address: SocketAddr) -> std::io::Result<TcpStream> {
+        // The caller bounds the wait; see `door`.
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
 }
 
-/// An open connection and its share of the host's connections.
+/// Where requests are handed in.
+pub(crate) enum Sender {
+    /// HTTP/1.1: one after the other.
+    One(http1::SendRequest<Outgoing>),
+    /// HTTP/2: side by side.
+    Many(http2::SendRequest<Outgoing>),
+}
+
+impl Sender {
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Self::One(sender) => sender.is_closed(),
+            Self::Many(sender) => sender.is_closed(),
+        }
+    }
+
+    /// The caller bounds the wait.
+    pub(crate) async fn send(&mut self, request: http::Request<Outgoing>) -> hyper::Result<http::Response<hyper::body::Incoming>> {
+        match self {
+            Self::One(sender) => sender.send_request(request).await,
+            Self::Many(sender) => sender.send_request(request).await,
+        }
+    }
+}
+
+/// An open connection.
 pub(crate) struct Connection {
-    pub(crate) sender: SendRequest<Outgoing>,
-    _lease: OwnedSemaphorePermit,
-    idle_since: Instant,
+    pub(crate) sender: Sender,
+    pub(crate) idling: Arc<Idling>,
 }
 
-/// Idle connections.
-#[derive(Default)]
-pub(crate) struct Pool {
-    idle: Mutex<HashMap<Route, Vec<Connection>>>,
-}
-
-impl Pool {
-    /// An idle connection that still works.
-    pub(crate) fn take(&self, route: &Route) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle.get_mut(route)?;
-        while let Some(connection) = kept.pop() {
-            let fresh = connection.idle_since.elapsed() < limits::HTTP_KEEP_ALIVE;
-            if fresh && connection.sender.is_ready() {
-                return Some(connection);
-            }
-        }
-        idle.remove(route);
-        None
-    }
-
-    /// Keeps a connection whose answer was read to its end.
-    pub(crate) fn put(&self, route: Route, mut connection: Connection) {
-        if connection.sender.is_closed() {
-            return;
-        }
-        connection.idle_since = Instant::now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|_, kept| {
-            kept.retain(|connection| connection.idle_since.elapsed() < limits::HTTP_KEEP_ALIVE && !connection.sender.is_closed());
-            !kept.is_empty()
-        });
-        let kept = idle.entry(route).or_default();
-        if kept.len() < limits::HTTP_KEEP_PER_KEY {
-            kept.push(connection);
+impl Connection {
+    /// The same connection for another request, if it takes several at one time.
+    pub(crate) fn share(&self) -> Option<Self> {
+        match &self.sender {
+            Sender::One(_) => None,
+            Sender::Many(sender) => Some(Self { sender: Sender::Many(sender.clone()), idling: Arc::clone(&self.idling) }),
         }
     }
 }
 
-/// TLS settings: the system's roots, or the bundled ones where there are none.
-pub(crate) fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
-    let mut roots = rustls::RootCertStore::empty();
+/// The system's roots, or the bundled ones where there are none.
+pub(crate) fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if added == 0 {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    roots
+}
+
+/// TLS settings that trust these roots.
+pub(crate) fn tls_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
 /// Connects. The caller bounds the time.
-pub(crate) async fn dial(route: &Route, tls: &Arc<ClientConfig>, lease: OwnedSemaphorePermit) -> Result<Connection, Error> {
-    let tcp = TcpStream::connect(route.address).await.map_err(|error| match error.kind() {
+pub(crate) async fn dial(wire: &dyn Wire, route: &Route, tls: &Arc<ClientConfig>, lease: Lease) -> Result<Connection, Error> {
+    let stream = wire.open(route.address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
         std::io::ErrorKind::TimedOut => Error::ConnectionTimeout,
         _ => Error::Connect(error),
     })?;
-    tcp.set_nodelay(true).map_err(Error::Connect)?;
-    let sender = match &route.tls_name {
-        None => handshake(TokioIo::new(tcp)).await?,
+    let idling = Arc::<Idling>::default();
+    let watched = Watched { stream, idling: Arc::clone(&idling) };
+    let sender = match route.tls_name.clone() {
+        None => one(watched, lease).await?,
         Some(name) => {
-            let name = ServerName::try_from(name.clone()).map_err(|_| Error::TlsCertificateError)?;
-            let stream = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await.map_err(|error| {
-                tracing::debug!(%error, "TLS");
-                Error::TlsCertificateError
-            })?;
-            handshake(TokioIo::new(stream)).await?
+            let stream = TlsConnector::from(Arc::clone(tls)).connect(name, watched).await.map_err(tls_error)?;
+            let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            if is_h2 { many(stream, lease).await? } else { one(stream, lease).await? }
         }
     };
-    Ok(Connection { sender, _lease: lease, idle_since: Instant::now() })
+    Ok(Connection { sender, idling })
 }
 
-async fn handshake<T>(io: T) -> Result<SendRequest<Outgoing>, Error>
-where
-    T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let (sender, connection) = hyper::client::conn::http1::handshake(io).await?;
-    // Ends when both the sender and the response body are gone.
+fn tls_error(error: std::io::Error) -> Error {
+    tracing::debug!(%error, "TLS");
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => Error::TlsCertificateError,
+        _ => Error::TlsProtocolError,
+    }
+}
+
+async fn one(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, lease: Lease) -> Result<Sender, Error> {
+    let mut builder = http1::Builder::new();
+    builder.max_header_size(limits::HTTP_HEAD_BYTES).max_buf_size(limits::HTTP_BUFFER);
+    let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
+    run(connection, lease);
+    Ok(Sender::One(sender))
+}
+
+async fn many(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, lease: Lease) -> Result<Sender, Error> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.max_header_list_size(u32::try_from(limits::HTTP_HEAD_BYTES).unwrap_or(u32::MAX)).max_frame_size(limits::HTTP2_FRAME);
+    builder.initial_stream_window_size(limits::HTTP2_STREAM_WINDOW).initial_connection_window_size(limits::HTTP2_WINDOW);
+    builder.max_send_buf_size(limits::HTTP2_SEND_BUFFER);
+    let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
+    run(connection, lease);
+    Ok(Sender::Many(sender))
+}
+
+/// Ends when the senders and the response bodies are gone, and gives the lease back.
+fn run(connection: impl Future<Output = hyper::Result<()>> + Send + 'static, lease: Lease) {
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
+        let ended = connection.await;
+        drop(lease);
+        if let Err(error) = ended {
             tracing::debug!(%error, "connection ended");
         }
     });
-    Ok(sender)
 }

@@ -6,16 +6,23 @@
 
 use super::budget::HttpBudget;
 use super::credential::{self, Missing};
-use super::dial::{self, Connection, Pool, Route};
+use super::dial::{self, Connection, Sender};
+use super::exchange::{self, Exchange, head_bytes};
 use super::meter::{Incoming, Outgoing};
+use super::pool::{Pool, Route};
+use super::rate::Overrun;
 use super::resolve::Resolver;
 use super::sanitize;
+use super::share::{Share, Shares};
+use super::wire::Wire;
 use crate::limits;
+use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http_body_util::BodyExt;
-use rustls::ClientConfig;
-use skynet_core::ports::{Audit, AuditRow};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use skynet_core::ports::Audit;
 use skynet_core::secret::Secrets;
 use skynet_core::{Denial, PluginRef};
 use skynet_policy::egress::{self, Destination};
@@ -25,8 +32,8 @@ use skynet_policy::scrub::Known;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 /// Who asks, and within what.
@@ -37,12 +44,21 @@ pub(crate) struct Errand {
     pub(crate) options: RequestOptions,
 }
 
+/// What is outside, as the door sees it.
+pub(crate) struct Outside {
+    pub(crate) resolver: Arc<dyn Resolver>,
+    pub(crate) wire: Arc<dyn Wire>,
+    /// Who may say that a server is who it says.
+    pub(crate) roots: RootCertStore,
+}
+
 /// The door itself, one per host.
 pub(crate) struct Door {
     resolver: Arc<dyn Resolver>,
+    wire: Arc<dyn Wire>,
     tls: Arc<ClientConfig>,
-    pool: Arc<Pool>,
-    connections: Arc<Semaphore>,
+    pool: Pool,
+    pub(super) shares: Shares,
     secrets: Arc<dyn Secrets>,
     known: Known,
     audit: Arc<dyn Audit>,
@@ -50,73 +66,109 @@ pub(crate) struct Door {
 
 type Credentials = Vec<(HeaderName, HeaderValue)>;
 
+/// Why a request goes nowhere.
+enum No {
+    Rule(String),
+    Overrun(Overrun),
+}
+
+/// A request that may go, with all that it needs.
+struct Way {
+    destination: Destination,
+    exchange: Arc<Exchange>,
+    route: Route,
+    connection: Connection,
+    credentials: Credentials,
+    /// Its place among the open requests of its call.
+    place: OwnedSemaphorePermit,
+}
+
 impl Door {
-    pub(crate) fn new(
-        resolver: Arc<dyn Resolver>,
-        secrets: Arc<dyn Secrets>,
-        known: Known,
-        audit: Arc<dyn Audit>,
-    ) -> Result<Self, rustls::Error> {
-        let connections = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
-        Ok(Self { resolver, tls: dial::tls_config()?, pool: Arc::default(), connections, secrets, known, audit })
+    pub(crate) fn new(outside: Outside, secrets: Arc<dyn Secrets>, known: Known, audit: Arc<dyn Audit>) -> Result<Self, rustls::Error> {
+        let Outside { resolver, wire, roots } = outside;
+        let tls = dial::tls_config(roots)?;
+        Ok(Self { resolver, wire, tls, pool: Pool::default(), shares: Shares::default(), secrets, known, audit })
     }
 
     /// Sends one request.
     pub(crate) async fn send(&self, errand: Errand, request: http::Request<WasiBody>) -> Result<http::Response<WasiBody>, Error> {
         // The body is not `Sync`; what is looked at over an await is the head alone.
         let (request, body) = request.into_parts();
-        if !errand.budget.count_request() {
-            return Err(self.refuse(&errand, &request, format!("more than {} requests in one call", limits::HTTP_REQUESTS)).await);
-        }
-        let destination = match destination(&request.uri) {
-            Ok(destination) => destination,
-            Err(why) => return Err(self.refuse(&errand, &request, why).await),
+        let share = self.shares.of(&errand.plugin.id);
+        let (destination, rule) = match may_go(&errand, &share, &request) {
+            Ok(found) => found,
+            Err(no) => return Err(self.refuse(&errand, &request, no).await),
         };
-        let rule = match egress::match_rule(&errand.permissions, &destination, request.method.as_str()) {
-            Ok(rule) => rule.clone(),
-            Err(refusal) => return Err(self.refuse(&errand, &request, refusal.to_string()).await),
-        };
-        let connect = errand.options.connect_timeout.unwrap_or(limits::HTTP_CONNECT).clamp(Duration::from_millis(1), limits::HTTP_CONNECT);
-        let connecting = timeout(connect, self.connect(&errand, &request, &destination, &rule)).await;
-        let (route, connection, credentials) = connecting.map_err(|_| Error::ConnectionTimeout)??;
-        self.exchange(errand, (request, body), &destination, route, connection, credentials).await
+        let way = self.find_way(&errand, &share, &request, destination, &rule).await?;
+        let exchange = Arc::clone(&way.exchange);
+        let answer = exchange_over(way, &errand.options, (&self.pool, &self.known), (request, body)).await;
+        answer.inspect_err(|error| exchange.failed(error))
     }
 
-    async fn connect(
+    /// All up to an open connection, within the connect time-out.
+    async fn find_way(
         &self,
         errand: &Errand,
+        share: &Arc<Share>,
         request: &Parts,
-        destination: &Destination,
+        destination: Destination,
         rule: &NetRule,
-    ) -> Result<(Route, Connection, Credentials), Error> {
-        let addresses = self.addresses(destination).await?;
-        let address = match egress::check_addresses(rule, destination, &addresses) {
+    ) -> Result<Way, Error> {
+        let deadline = Instant::now() + wait(errand.options.connect_timeout, limits::HTTP_CONNECT);
+        let addresses = timeout_at(deadline, self.addresses(&destination)).await.map_err(|_| Error::DnsTimeout)??;
+        let address = match egress::check_addresses(rule, &destination, &addresses) {
             Ok(address) => address,
             Err(refusal) => {
-                self.refuse(errand, request, refusal.to_string()).await;
+                self.refuse(errand, request, No::Rule(refusal.to_string())).await;
                 return Err(Error::DestinationIpProhibited);
             }
         };
-        let (credentials, secrets) = self.credentials(errand, request, destination).await?;
-        let address_only = serde_json::json!({ "address": address.to_string() });
-        let detail =
-            if secrets.is_empty() { address_only } else { serde_json::json!({ "address": address.to_string(), "secrets": secrets }) };
-        self.record(errand, "egress", "ok", &target(request), detail).await?;
-        let tls_name = (destination.scheme() == Scheme::Https).then(|| destination.host().to_string());
+        let (credentials, secrets) = self.credentials(errand, request, &destination).await?;
+        let exchange = Exchange::begin(&self.audit, (&errand.budget, share), &errand.plugin, target(request), (address, secrets)).await?;
+        let tls_name = match destination.scheme() {
+            Scheme::Https => Some(tls_name(&destination)?),
+            Scheme::Http => None,
+        };
         let route = Route { plugin: errand.plugin.id.clone(), address: SocketAddr::new(address, destination.port()), tls_name };
-        if let Some(connection) = self.pool.take(&route) {
-            return Ok((route, connection, credentials));
+        let connecting = async {
+            let place = Arc::clone(&errand.budget.open).acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
+            Ok((place, self.connection(&route, share).await?))
+        };
+        let connected = timeout_at(deadline, connecting).await.unwrap_or(Err(Error::ConnectionTimeout));
+        let (place, connection) = connected.inspect_err(|error| exchange.failed(error))?;
+        Ok(Way { destination, exchange, route, connection, credentials, place })
+    }
+
+    /// A connection that is open, else a new one. The caller bounds the wait.
+    async fn connection(&self, route: &Route, share: &Share) -> Result<Connection, Error> {
+        if let Some(connection) = self.pool.ready(route).await {
+            return Ok(connection);
         }
-        let lease = Arc::clone(&self.connections).acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
-        let connection = dial::dial(&route, &self.tls, lease).await?;
-        Ok((route, connection, credentials))
+        let turn = route.tls_name.as_ref().map(|_| self.pool.turn(route));
+        let _turn = match &turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
+        // Whoever had the turn before may have left one to share.
+        if turn.is_some()
+            && let Some(connection) = self.pool.ready(route).await
+        {
+            return Ok(connection);
+        }
+        let make_room = |own: bool| self.pool.make_room(own.then_some(&route.plugin));
+        let lease = self.shares.lease(share, make_room).await.ok_or(Error::ConnectionLimitReached)?;
+        let connection = dial::dial(&*self.wire, route, &self.tls, lease).await?;
+        if let Some(shared) = connection.share() {
+            self.pool.put(route.clone(), shared);
+        }
+        Ok(connection)
     }
 
     async fn addresses(&self, destination: &Destination) -> Result<Vec<IpAddr>, Error> {
         if let Host::Ip(literal) = destination.host() {
             return Ok(vec![*literal]);
         }
-        // Bounded by the connect time-out around `connect`.
+        // Bounded by the connect time-out in `find_way`.
         self.resolver.resolve(&destination.host().to_string()).await.map_err(|error| {
             tracing::debug!(%error, "name look-up");
             Error::DnsError { rcode: None, info_code: None }
@@ -140,7 +192,7 @@ impl Door {
                     tracing::warn!(plugin = %errand.plugin, secret = %rule.name, %what, %why, %remedy, "a request was not sent");
                     let detail = serde_json::json!({ "server": destination.to_string(), "why": why });
                     errand.budget.note_denial(Denial { who: errand.plugin.to_string(), what, why, remedy });
-                    self.record(errand, "secret", "denied", &rule.name, detail).await?;
+                    exchange::record(&*self.audit, "secret", "denied", &errand.plugin.to_string(), &rule.name, detail).await?;
                     return Err(Error::HttpRequestDenied);
                 }
             }
@@ -148,81 +200,111 @@ impl Door {
         Ok((credentials, names))
     }
 
-    async fn exchange(
-        &self,
-        errand: Errand,
-        (parts, body): (Parts, WasiBody),
-        destination: &Destination,
-        route: Route,
-        mut connection: Connection,
-        credentials: Credentials,
-    ) -> Result<http::Response<WasiBody>, Error> {
-        let open = Arc::clone(&errand.budget.open).acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut outgoing = http::Request::builder()
-            .method(parts.method)
-            .uri(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
-            .body(Outgoing::new(body, Arc::clone(&errand.budget)))
-            .map_err(|_| Error::HttpRequestUriInvalid)?;
-        let host = HeaderValue::try_from(destination.authority()).map_err(|_| Error::HttpRequestUriInvalid)?;
-        *outgoing.headers_mut() = sanitize::request_headers(&parts.headers, host, &credentials);
-        let wait = errand.options.first_byte_timeout.unwrap_or(limits::HTTP_FIRST_BYTE);
-        let wait = wait.clamp(Duration::from_millis(1), limits::HTTP_FIRST_BYTE);
-        let answer = timeout(wait, connection.sender.send_request(outgoing)).await.map_err(|_| Error::HttpResponseTimeout)??;
-        let idle = errand.options.between_bytes_timeout.unwrap_or(limits::HTTP_IDLE).clamp(Duration::from_millis(1), limits::HTTP_IDLE);
-        let pool = Arc::clone(&self.pool);
-        let budget = Arc::clone(&errand.budget);
-        let (mut parts, body) = answer.into_parts();
-        sanitize::clean_response(&mut parts.headers);
-        sanitize::scrub_response(&mut parts.headers, &self.known.now());
-        let lease = move |whole: bool| {
-            drop(open);
-            if whole {
-                keep(pool, route, connection);
+    async fn refuse(&self, errand: &Errand, request: &Parts, no: No) -> Error {
+        let what = target(request);
+        let (why, answer) = match no {
+            No::Overrun(overrun) => {
+                errand.budget.note_overrun(overrun);
+                (overrun.to_string(), Error::ConnectionLimitReached)
+            }
+            No::Rule(why) => {
+                let remedy =
+                    format!("The owner can look with `skynet plugin info {0}` and allow with `skynet plugin grant {0}`", errand.plugin.id);
+                let denial = Denial { who: errand.plugin.to_string(), what: what.clone(), why: why.clone(), remedy };
+                errand.budget.note_denial(denial);
+                (why, Error::HttpRequestDenied)
             }
         };
-        let body = Incoming::new(body, budget, idle, Box::new(lease) as Box<dyn FnOnce(bool) + Send>);
-        Ok(http::Response::from_parts(parts, body.boxed_unsync()))
-    }
-
-    async fn refuse(&self, errand: &Errand, request: &Parts, why: String) -> Error {
-        let what = target(request);
-        let remedy = format!("The owner can look with `skynet plugin info {0}` and allow with `skynet plugin grant {0}`", errand.plugin.id);
-        errand.budget.note_denial(Denial { who: errand.plugin.to_string(), what: what.clone(), why: why.clone(), remedy });
         tracing::info!(plugin = %errand.plugin, %what, %why, "egress denied");
-        match self.record(errand, "egress", "denied", &what, serde_json::json!({ "why": why })).await {
-            Ok(()) => Error::HttpRequestDenied,
+        let detail = serde_json::json!({ "why": why });
+        match exchange::record(&*self.audit, exchange::BEGUN, "denied", &errand.plugin.to_string(), &what, detail).await {
+            Ok(()) => answer,
             Err(error) => error,
         }
     }
+}
 
-    async fn record(&self, errand: &Errand, kind: &str, verdict: &str, subject: &str, detail: serde_json::Value) -> Result<(), Error> {
-        let row =
-            AuditRow { kind: kind.into(), actor: errand.plugin.to_string(), subject: subject.to_owned(), verdict: verdict.into(), detail };
-        self.audit.enqueue(row).await.map_err(|error| {
-            tracing::error!(%error, "the audit log did not take a row; the request is not sent");
-            Error::InternalError(Some("the host could not write its audit log".into()))
-        })
+/// What can be said before anything is looked up: how many requests there were, where
+/// this one goes, and under which rule.
+fn may_go(errand: &Errand, share: &Share, request: &Parts) -> Result<(Destination, NetRule), No> {
+    if !errand.budget.count_request() {
+        return Err(No::Rule(format!("more than {} requests in one call", limits::HTTP_REQUESTS)));
+    }
+    share.request().map_err(No::Overrun)?;
+    let uri = &request.uri;
+    let scheme = uri.scheme_str().ok_or_else(|| No::Rule("a request without a scheme".into()))?;
+    let authority = uri.authority().ok_or_else(|| No::Rule("a request without a host".into()))?;
+    let refused = |refusal: egress::EgressRefusal| No::Rule(refusal.to_string());
+    let destination = Destination::from_authority(scheme, authority.as_str()).map_err(refused)?;
+    let rule = egress::match_rule(&errand.permissions, &destination, request.method.as_str()).map_err(refused)?.clone();
+    Ok((destination, rule))
+}
+
+/// The name that the server's certificate must have: the host that was checked.
+fn tls_name(destination: &Destination) -> Result<ServerName<'static>, Error> {
+    match destination.host() {
+        Host::Ip(address) => Ok(ServerName::from(*address)),
+        Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| Error::TlsCertificateError),
     }
 }
 
-/// Gives a connection back once hyper is ready for the next request on it.
-fn keep(pool: Arc<Pool>, route: Route, mut connection: Connection) {
-    tokio::spawn(async move {
-        let ready = timeout(limits::HTTP_CONNECT, connection.sender.ready()).await;
-        if matches!(ready, Ok(Ok(()))) {
+/// A guest's time-out within the host's own; zero is the shortest wait.
+fn wait(asked: Option<Duration>, limit: Duration) -> Duration {
+    asked.unwrap_or(limit).clamp(limits::HTTP_LEAST_WAIT, limit)
+}
+
+/// Sends the rebuilt request and gives the answer with its body bounded.
+async fn exchange_over(
+    way: Way,
+    options: &RequestOptions,
+    (pool, known): (&Pool, &Known),
+    (parts, body): (Parts, WasiBody),
+) -> Result<http::Response<WasiBody>, Error> {
+    let Way { destination, exchange, route, mut connection, credentials, place } = way;
+    let is_h2 = matches!(connection.sender, Sender::Many(_));
+    let length = sanitize::declared_length(&parts.headers);
+    let host = HeaderValue::try_from(destination.authority()).map_err(|_| Error::HttpRequestUriInvalid)?;
+    let mut outgoing = http::Request::builder()
+        .method(parts.method)
+        .uri(sanitize::target(&parts.uri, &destination, is_h2).map_err(|_| Error::HttpRequestUriInvalid)?)
+        .body(Outgoing::new(body, Arc::clone(&exchange), length))
+        .map_err(|_| Error::HttpRequestUriInvalid)?;
+    *outgoing.headers_mut() = sanitize::request_headers(&parts.headers, (!is_h2).then_some(host), &credentials);
+    let path = outgoing.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    exchange.sent(path + head_bytes(outgoing.headers()))?;
+    let first_byte = wait(options.first_byte_timeout, limits::HTTP_FIRST_BYTE);
+    let sending = timeout(first_byte, connection.sender.send(outgoing)).await;
+    let answer = sending.map_err(|_| Error::HttpResponseTimeout)?.map_err(own_fault)?;
+    connection.idling.was_of_use();
+    let (mut parts, body) = answer.into_parts();
+    exchange.answered(parts.status.as_u16());
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::HttpUpgradeFailed);
+    }
+    exchange.received(head_bytes(&parts.headers))?;
+    sanitize::clean_response(&mut parts.headers);
+    sanitize::scrub_response(&mut parts.headers, &known.now());
+    let idling = Arc::clone(&connection.idling);
+    let pool = pool.clone();
+    let done = move |whole: bool| {
+        drop(place);
+        if whole && !is_h2 {
             pool.put(route, connection);
         }
-    });
+    };
+    let idle = wait(options.between_bytes_timeout, limits::HTTP_IDLE);
+    let body = Incoming::new(body, exchange, idling, idle, Box::new(done));
+    Ok(http::Response::from_parts(parts, body.boxed_unsync()))
 }
 
-fn destination(uri: &http::Uri) -> Result<Destination, String> {
-    let scheme = uri.scheme_str().ok_or("a request without a scheme")?;
-    let authority = uri.authority().ok_or("a request without a host")?;
-    if authority.as_str().contains('@') {
-        return Err("a user name in the address; credentials are the host's business".into());
+/// What went wrong with the request's own body, where that was it.
+fn own_fault(error: hyper::Error) -> Error {
+    use std::error::Error as _;
+    match error.source().and_then(|source| source.downcast_ref()) {
+        Some(Error::HttpRequestBodySize(limit)) => Error::HttpRequestBodySize(*limit),
+        Some(Error::ConnectionLimitReached) => Error::ConnectionLimitReached,
+        _ => Error::Hyper(error),
     }
-    Destination::from_parts(scheme, uri.host().unwrap_or_default(), uri.port_u16()).map_err(|refusal| refusal.to_string())
 }
 
 /// `METHOD scheme://host:port`, without path or query: those may hold secrets.

@@ -1,7 +1,8 @@
-//! Bodies with bounds: bytes counted against the call, silence limited, trailers
-//! stripped, leases held until the last byte.
+//! Bodies with bounds: bytes counted, silence limited, trailers stripped, the declared
+//! length kept, leases held until the last byte.
 
-use super::budget::HttpBudget;
+use super::exchange::Exchange;
+use super::wire::Idling;
 use crate::limits;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -12,19 +13,28 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Most frames without a byte in a row: more is an attack on memory or time.
-const EMPTY_FRAMES: u32 = 64;
-
-/// A request body on its way out.
+/// A request body on its way out. What it says of its length is what the connection
+/// makes the framing of, so a body of another length is an error and not another request.
 pub(crate) struct Outgoing {
     inner: WasiBody,
-    budget: Arc<HttpBudget>,
+    exchange: Arc<Exchange>,
     empty: u32,
+    /// Of the declared length, what has yet to come.
+    left: Option<u64>,
 }
 
 impl Outgoing {
-    pub(crate) fn new(inner: WasiBody, budget: Arc<HttpBudget>) -> Self {
-        Self { inner, budget, empty: 0 }
+    /// `length` is what the guest declared.
+    pub(crate) fn new(inner: WasiBody, exchange: Arc<Exchange>, length: Option<u64>) -> Self {
+        let left = length.or(inner.size_hint().exact());
+        Self { inner, exchange, empty: 0, left }
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(bytes as u64).ok_or(Error::HttpRequestBodySize(None))?;
+        }
+        self.exchange.sent(bytes)
     }
 }
 
@@ -32,7 +42,7 @@ fn data_only(frame: Frame<Bytes>, empty: &mut u32) -> Result<Option<Bytes>, Erro
     match frame.into_data() {
         Ok(data) if data.is_empty() => {
             *empty += 1;
-            if *empty > EMPTY_FRAMES { Err(Error::HttpProtocolError) } else { Ok(None) }
+            if *empty > limits::HTTP_EMPTY_FRAMES { Err(Error::HttpProtocolError) } else { Ok(None) }
         }
         Ok(data) => {
             *empty = 0;
@@ -48,44 +58,53 @@ impl Body for Outgoing {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
         loop {
-            let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(cx)) else { return Poll::Ready(None) };
-            let data = frame.and_then(|frame| data_only(frame, &mut self.empty));
-            match data {
+            let sent = match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+                // Some of it never came.
+                None if this.left.is_some_and(|left| left > 0) => Err(Error::HttpRequestBodySize(None)),
+                None => return Poll::Ready(None),
+                Some(frame) => frame.and_then(|frame| data_only(frame, &mut this.empty)),
+            };
+            let sent = sent.and_then(|data| data.map(|data| this.count(data.len()).map(|()| data)).transpose());
+            match sent {
                 Ok(None) => {}
-                Ok(Some(data)) if !self.budget.count_sent(data.len()) => {
-                    return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(limits::HTTP_REQUEST_BYTES)))));
-                }
                 Ok(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Err(error) => {
+                    this.exchange.failed(&error);
+                    return Poll::Ready(Some(Err(error)));
+                }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.left.is_none_or(|left| left == 0) && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
-/// A response body on its way in. `lease` is whatever must live as long; it is
-/// given back with `true` when the body was read to its end.
-pub(crate) struct Incoming<L: FnOnce(bool) + Send + Unpin> {
+/// Called once with whether the body was read to its end.
+pub(crate) type Done = Box<dyn FnOnce(bool) + Send>;
+
+/// A response body on its way in.
+pub(crate) struct Incoming {
     inner: hyper::body::Incoming,
-    budget: Arc<HttpBudget>,
+    exchange: Arc<Exchange>,
+    idling: Arc<Idling>,
     idle: Duration,
     silence: Pin<Box<Sleep>>,
     empty: u32,
-    lease: Option<L>,
+    done: Option<Done>,
 }
 
-impl<L: FnOnce(bool) + Send + Unpin> Incoming<L> {
-    pub(crate) fn new(inner: hyper::body::Incoming, budget: Arc<HttpBudget>, idle: Duration, lease: L) -> Self {
+impl Incoming {
+    pub(crate) fn new(inner: hyper::body::Incoming, exchange: Arc<Exchange>, idling: Arc<Idling>, idle: Duration, done: Done) -> Self {
         let silence = Box::pin(tokio::time::sleep(idle));
-        let mut body = Self { inner, budget, idle, silence, empty: 0, lease: Some(lease) };
+        let mut body = Self { inner, exchange, idling, idle, silence, empty: 0, done: Some(done) };
         if body.inner.is_end_stream() {
             body.finish(true);
         }
@@ -93,31 +112,43 @@ impl<L: FnOnce(bool) + Send + Unpin> Incoming<L> {
     }
 
     fn finish(&mut self, whole: bool) {
-        if let Some(lease) = self.lease.take() {
-            lease(whole);
+        if let Some(done) = self.done.take() {
+            if whole {
+                self.exchange.complete();
+            }
+            done(whole);
         }
+    }
+
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.exchange.failed(&error);
+        self.finish(false);
+        Poll::Ready(Some(Err(error)))
     }
 }
 
-impl<L: FnOnce(bool) + Send + Unpin> Drop for Incoming<L> {
+impl Drop for Incoming {
     fn drop(&mut self) {
         self.finish(false);
     }
 }
 
-impl<L: FnOnce(bool) + Send + Unpin> Body for Incoming<L> {
+impl Body for Incoming {
     type Data = Bytes;
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
+        // Over, well or not: nothing more is read.
+        if this.done.is_none() {
+            return Poll::Ready(None);
+        }
         loop {
             let frame = match Pin::new(&mut this.inner).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     ready!(this.silence.as_mut().poll(cx));
-                    this.finish(false);
-                    return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
+                    return this.fail(Error::ConnectionReadTimeout);
                 }
             };
             let data = match frame {
@@ -128,29 +159,23 @@ impl<L: FnOnce(bool) + Send + Unpin> Body for Incoming<L> {
                 Some(Err(error)) => Err(Error::Hyper(error)),
                 Some(Ok(frame)) => data_only(frame, &mut this.empty),
             };
-            match data {
+            match data.and_then(|data| data.map(|data| this.exchange.received(data.len()).map(|()| data)).transpose()) {
                 Ok(None) => {}
-                Ok(Some(data)) if this.budget.count_received(data.len()) => {
+                Ok(Some(data)) => {
+                    this.idling.was_of_use();
                     this.silence.as_mut().reset(Instant::now() + this.idle);
                     if this.inner.is_end_stream() {
                         this.finish(true);
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                Ok(Some(_)) => {
-                    this.finish(false);
-                    return Poll::Ready(Some(Err(Error::HttpResponseBodySize(Some(limits::HTTP_RESPONSE_BYTES)))));
-                }
-                Err(error) => {
-                    this.finish(false);
-                    return Poll::Ready(Some(Err(error)));
-                }
+                Err(error) => return this.fail(error),
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.done.is_none() || self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -4,7 +4,10 @@
 //! hop-by-hop and proxy headers. The host writes its own `host`, framing and
 //! credentials; a credential's header from the guest is dropped.
 
+use http::Uri;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use skynet_policy::egress::Destination;
 use skynet_policy::scrub::Scrubber;
 use std::borrow::Cow;
 
@@ -39,13 +42,34 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     if digits { text.parse().ok() } else { None }
 }
 
-/// Headers of the request that leaves. `host` is the checked authority.
-pub(crate) fn request_headers(guest: &HeaderMap, host: HeaderValue, credentials: &[(HeaderName, HeaderValue)]) -> HeaderMap {
+/// Headers that a `connection` header names: they are hop-by-hop too (RFC 9110 §7.6.1).
+fn listed(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
+}
+
+/// Where a request goes and by what path, in the form that the connection needs: the
+/// path alone over HTTP/1.1, so that no proxy and no server finds another host in it;
+/// scheme and checked host with it over HTTP/2, which has no other place for them.
+pub(crate) fn target(guest: &Uri, destination: &Destination, is_h2: bool) -> Result<Uri, http::Error> {
+    let path = guest.path_and_query().map_or("/", PathAndQuery::as_str);
+    let path = if path.starts_with('/') { PathAndQuery::try_from(path)? } else { PathAndQuery::try_from(format!("/{path}"))? };
+    let builder = Uri::builder().path_and_query(path);
+    if is_h2 {
+        builder.scheme(destination.scheme().to_string().as_str()).authority(destination.authority()).build()
+    } else {
+        builder.build()
+    }
+}
+
+/// Headers of the request that leaves, without its framing: that is made from the body.
+/// `host` is the checked authority where the connection wants it as a header.
+pub(crate) fn request_headers(guest: &HeaderMap, host: Option<HeaderValue>, credentials: &[(HeaderName, HeaderValue)]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(guest.len() + 4);
-    headers.insert(header::HOST, host);
-    // Headers that a `connection` header names are hop-by-hop too (RFC 9110 §7.6.1).
-    let listed = guest.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let listed: Vec<String> = listed.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
+    if let Some(host) = host {
+        headers.insert(header::HOST, host);
+    }
+    let listed = listed(guest);
     for (name, value) in guest {
         let is_credential = credentials.iter().any(|(credential, _)| credential == name);
         if !is_ours(name) && !is_credential && !listed.iter().any(|hop| hop == name.as_str()) {
@@ -60,14 +84,14 @@ pub(crate) fn request_headers(guest: &HeaderMap, host: HeaderValue, credentials:
     if !headers.contains_key(header::USER_AGENT) {
         headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("skynet/", env!("CARGO_PKG_VERSION"))));
     }
-    if let Some(length) = declared_length(guest) {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
     headers
 }
 
 /// Takes out of a response what speaks to the connection.
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
+    for name in listed(headers) {
+        headers.remove(name);
+    }
     for name in &HOP_BY_HOP {
         headers.remove(name);
     }
@@ -97,7 +121,7 @@ mod tests {
         }
         let credentials: Vec<_> =
             credentials.iter().map(|(n, v)| (HeaderName::try_from(*n).unwrap(), HeaderValue::try_from(*v).unwrap())).collect();
-        let out = request_headers(&headers, HeaderValue::from_static("api.example.com"), &credentials);
+        let out = request_headers(&headers, Some(HeaderValue::from_static("api.example.com")), &credentials);
         let mut lines: Vec<String> =
             out.iter().filter(|(n, _)| *n != header::USER_AGENT).map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
         lines.sort();
@@ -140,9 +164,31 @@ mod tests {
 
     #[test]
     fn two_lengths_or_an_odd_one_are_no_length() {
-        check(&[("content-length", "5")], &[], "content-length: 5\nhost: api.example.com");
-        check(&[("content-length", "5"), ("content-length", "6")], &[], "host: api.example.com");
-        check(&[("content-length", "+5")], &[], "host: api.example.com");
+        let declared = |lengths: &[&str]| {
+            let values = lengths.iter().map(|length| (header::CONTENT_LENGTH, HeaderValue::try_from(*length).unwrap()));
+            declared_length(&values.collect())
+        };
+        assert_eq!(declared(&["5"]), Some(5));
+        for odd in [&["5", "6"][..], &["5", "5"], &["+5"], &["5, 5"], &["0x5"], &[""], &[" 5"], &["99999999999999999999"], &[]] {
+            assert_eq!(declared(odd), None, "{odd:?}");
+        }
+        check(&[("content-length", "5")], &[], "host: api.example.com");
+    }
+
+    #[test]
+    fn a_path_never_names_another_host() {
+        let destination = Destination::from_authority("https", "api.example.com").unwrap();
+        let leaves = |guest: &str, is_h2| target(&guest.parse().unwrap(), &destination, is_h2).unwrap().to_string();
+        for (guest, path) in [
+            ("https://x.y", "/"),
+            ("https://x.y?a=b", "/?a=b"),
+            ("https://x.y//evil.com/a", "//evil.com/a"),
+            ("https://x.y/http://evil.com/", "/http://evil.com/"),
+            ("*", "/*"),
+        ] {
+            assert_eq!(leaves(guest, false), path);
+            assert_eq!(leaves(guest, true), format!("https://api.example.com{path}"));
+        }
     }
 
     #[test]

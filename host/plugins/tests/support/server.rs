@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -21,6 +22,10 @@ pub(crate) enum Answer {
     EndlessHead,
     /// The request's credential, in a header and in the body: as it is and encoded.
     Echo,
+    /// Another place to go to.
+    Redirects(&'static str),
+    /// A body without end, a byte a second.
+    Drips,
 }
 
 pub(crate) struct Server {
@@ -94,6 +99,16 @@ async fn serve(mut stream: TcpStream, answer: Answer, requests: Arc<Mutex<Vec<St
                 stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
                 loop {
                     stream.write_all(&[b'x'; 65536]).await?;
+                }
+            }
+            Answer::Redirects(place) => {
+                stream.write_all(format!("HTTP/1.1 302 Found\r\nlocation: {place}\r\ncontent-length: 0\r\n\r\n").as_bytes()).await?;
+            }
+            Answer::Drips => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+                loop {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    stream.write_all(b"x").await?;
                 }
             }
             Answer::EndlessHead => {

@@ -112,6 +112,13 @@ impl Audit for FailingAudit {
         self.inner.record(row).await
     }
 
+    async fn enqueue(&self, row: AuditRow) -> Result<(), StoreError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the disk is full".into()));
+        }
+        self.inner.enqueue(row).await
+    }
+
     async fn tail(&self, limit: usize) -> Result<Vec<(u64, u64, AuditRow)>, StoreError> {
         self.inner.tail(limit).await
     }

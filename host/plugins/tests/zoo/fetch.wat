@@ -2,7 +2,8 @@
   ;; with N requests one after the other (`0` stands for 40) and K the scheme, `h` for
   ;; http, `s` for https; `H` is http with an authorization header of the guest's own,
   ;; `I` http with a time-out of 50 ms between two pieces of the body, `B` http with a
-  ;; header of 100 KiB. Errors are refused as `failed`, with the number of the code.
+  ;; header of 100 KiB, `F` http that goes where a `location` header sends it. Errors are
+  ;; refused as `failed`, with the number of the code.
   (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
   (import "wasi:http/types@0.2.12" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
   (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
@@ -23,6 +24,10 @@
   (import "wasi:http/types@0.2.12" "[resource-drop]incoming-body" (func $drop_body (param i32)))
   (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $read (param i32 i64 i32)))
   (import "wasi:io/streams@0.2.12" "[resource-drop]input-stream" (func $drop_stream (param i32)))
+  (import "wasi:http/types@0.2.12" "[method]incoming-response.headers" (func $headers_of (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]fields.get" (func $values (param i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]fields" (func $drop_fields (param i32)))
+  (data (i32.const 60060) "location")
   (data (i32.const 60000) "authorization")
   (data (i32.const 60016) "Bearer of-the-guest")
   (data (i32.const 60040) "body broke off")
@@ -82,7 +87,19 @@
     (if (i32.load8_u offset=8 (global.get $ret)) (then unreachable))
     (if (i32.load8_u offset=16 (global.get $ret)) (then (return (call $code (i32.load8_u offset=24 (global.get $ret))))))
     (call $drop_future (local.get $future))
-    (call $take (i32.load offset=24 (global.get $ret))))
+    (local.set $request (i32.load offset=24 (global.get $ret)))
+    (if (i32.eq (local.get $kind) (i32.const 70))
+      (then
+        (local.set $headers (call $headers_of (local.get $request)))
+        (call $values (local.get $headers) (i32.const 60060) (i32.const 8) (global.get $ret))
+        (call $drop_fields (local.get $headers))
+        ;; the first of a list of texts, without its `http://`
+        (if (i32.load offset=4 (global.get $ret))
+          (then
+            (local.set $url (i32.load (global.get $ret)))
+            (return (call $fetch (local.get $kind)
+              (i32.add (i32.load (local.get $url)) (i32.const 7)) (i32.sub (i32.load offset=4 (local.get $url)) (i32.const 7))))))))
+    (call $take (local.get $request)))
 
   ;; Reads the whole body of a response into memory.
   (func $take (param $response i32) (result i32)

@@ -25,7 +25,7 @@ pub enum EgressRefusal {
         /// What is wrong with it.
         fault: HostFault,
     },
-    /// Port 0.
+    /// Port 0, or one that is no number of a port.
     Port {
         /// As asked.
         host: String,
@@ -116,7 +116,7 @@ impl EgressRefusal {
         match self {
             Self::Scheme { .. } => "only http and https are carried".into(),
             Self::Host { fault, .. } => fault.to_string(),
-            Self::Port { .. } => "port 0 is not a port".into(),
+            Self::Port { .. } => "its port is not a number from 1 to 65535".into(),
             Self::Method { .. } => "this method is never carried: it would tunnel past the checks or echo secrets".into(),
             Self::NotGranted { .. } => "no granted rule names this scheme, host and port".into(),
             Self::MethodNotGranted { granted, .. } => format!("only {} is granted for this server", granted.join(", ")),

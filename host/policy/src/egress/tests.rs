@@ -1,3 +1,5 @@
+mod authority;
+
 use super::*;
 use crate::sampling::{self, HOSTS, METHODS};
 use expect_test::expect;
@@ -133,7 +135,7 @@ fn a_destination_has_one_spelling() {
     expect!["a connection by `gopher` was refused: only http and https are carried. Use a plain http or https URL"]
         .assert_eq(&refused("gopher", "x.com", None));
     assert!(refused("http", "u:p@x.com", None).contains("user information"));
-    assert!(refused("http", "x.com", Some(0)).contains("port 0"));
+    assert!(refused("http", "x.com", Some(0)).contains("its port is not a number"));
     assert!(!refused("http", "x\n\u{202e}y", None).contains(['\n', '\u{202e}']));
 }
 

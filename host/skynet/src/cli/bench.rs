@@ -6,6 +6,7 @@
 
 mod calls;
 mod cores;
+mod door;
 mod host;
 mod model;
 mod report;
@@ -96,7 +97,7 @@ fn parts(bench: &Bench, folder: &Path) -> Vec<BenchPart> {
     if !bench.parts.is_empty() {
         return bench.parts.clone();
     }
-    let mut all = vec![BenchPart::Calls, BenchPart::Host, BenchPart::Swaps];
+    let mut all = vec![BenchPart::Calls, BenchPart::Door, BenchPart::Host, BenchPart::Swaps];
     if find(folder, model::PLUGIN).is_ok() {
         all.push(BenchPart::Model);
     }
@@ -114,6 +115,7 @@ pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
         };
         match part {
             BenchPart::Calls => calls::run(&bed(&[TOOL, PROVIDER])?, bench.quick, &mut report).await?,
+            BenchPart::Door => door::run(&bed(&[])?, bench.quick, &mut report).await?,
             BenchPart::Host => {
                 let files = built_in(&folder)?;
                 host::run(&Bed::make(real, &files)?, files.len(), bench.quick, &mut report).await?;
