@@ -2,13 +2,15 @@
 //!
 //! `worker` runs our own binary on untrusted input, `confine` is the worker's first
 //! act, `system` runs a tool of the system for the CLI, `detach` starts the daemon
-//! where no service manager does. Every child has a process group of its own and,
-//! but for the daemon, a deadline; nothing of a group outlives the call that made it.
+//! where no service manager does, `wall` confines the host itself. Every child has a
+//! process group of its own and, but for the daemon, a deadline; nothing of a group
+//! outlives the call that made it.
 
 pub mod confine;
 pub mod detach;
 pub mod limits;
 pub mod system;
+pub mod wall;
 pub mod worker;
 
 mod child;
