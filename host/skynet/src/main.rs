@@ -16,6 +16,7 @@ mod limits;
 mod lock;
 mod output;
 mod secrets_file;
+mod wall;
 mod wire;
 
 use clap::Parser;
@@ -28,14 +29,7 @@ fn main() -> ExitCode {
     }
     let args = args::Args::parse();
     let out = output::Out::new(args.json, args.color);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return exit::report(&out, &anyhow::anyhow!("no threads for the host: {error}")),
-    };
-    let ended = runtime.block_on(cli::run(args, &out));
-    // A thread that waits for the keyboard must not keep the process.
-    runtime.shutdown_background();
-    match ended {
+    match cli::run(args, &out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&out, &error),
     }

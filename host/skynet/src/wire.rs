@@ -68,7 +68,7 @@ pub(crate) fn workspace(home: &Home) -> Result<Workspace> {
     Ok(Workspace::from_files(files))
 }
 
-fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
+pub(crate) fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
     let resolve = |path: &str| home.root().join(Path::new(path));
     config.roots.iter().map(|(name, root)| (name.clone(), Root { path: resolve(&root.path), writable: root.writable })).collect()
 }

@@ -1,9 +1,13 @@
 //! `skynet start`: the host in the foreground. SIGTERM and Ctrl-C drain: no new
 //! turns, running ones end, then the sockets close; a second signal ends at once.
+//!
+//! `begin` is its first part, on one thread: the lock, the log, the wall. What must
+//! be read with more rights than a host has belongs there, ahead of the wall.
 
 use crate::home::Home;
-use crate::lock;
+use crate::lock::{self, HostLock};
 use crate::output::Out;
+use crate::wall::{self, Told};
 use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -30,11 +34,25 @@ fn start_log(config: &LogConfig) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
+/// What stands before the host has a second thread.
+pub(crate) struct Begun {
+    lock: HostLock,
+    wall: Told,
+}
+
+/// Takes the lock, opens the log and raises the wall.
+pub(crate) fn begin(home: &Home) -> Result<Begun> {
     home.must_exist()?;
-    let mut lock = lock::take(home)?;
-    start_log(&crate::config_file::load(home)?.log)?;
+    let lock = lock::take(home)?;
+    let config = crate::config_file::load(home)?;
+    start_log(&config.log)?;
+    Ok(Begun { lock, wall: wall::raise(home, &config)? })
+}
+
+pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
+    let Begun { mut lock, wall } = begun;
     let wired = wire::wire(home).await?;
+    wall::close(wall, home)?;
     let address = wired.gateway.local_addr();
     lock.listens_on(address)?;
     out.both(
