@@ -67,7 +67,7 @@ guests_as_components() {
 
 shell_scripts() {
   cd "$root"
-  shellcheck -x setup.sh .ci/run .ci/*.sh .githooks/* builtin-plugins/toolchain.sh
+  shellcheck -x setup.sh .ci/run .ci/*.sh .githooks/* builtin-plugins/toolchain.sh bench/*.sh
 }
 
 dependencies() {
@@ -112,7 +112,7 @@ local_model_answers() {
 }
 
 # The unit as systemd reads it: any word of it is a fault. That it would find one is tried first, on a unit with
-# a misspelt key: without a runtime folder, for one, it gives up before it reads anything.
+# a misspelt key: without a runtime folder, for one, it gives up before it reads anything. Then how exposed it is.
 service_unit() {
   local folder
   folder=$(mktemp -d)
@@ -126,6 +126,7 @@ service_unit() {
   [ ! -s "$folder/said" ]
   rm -rf "$folder"
   echo "systemd has nothing to say of the unit, and finds a key that is misspelt"
+  bash "$root/bench/unit.sh" "$(target_folder)/debug/skynet"
 }
 
 # Every `skynet` line of the README names a command that the program has.

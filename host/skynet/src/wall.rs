@@ -26,11 +26,7 @@ pub(crate) struct Told {
 /// Raises the wall for this process. Before any other thread, after the configuration.
 pub(crate) fn raise(home: &Home, config: &Config) -> Result<Told> {
     let on = |switch| switch == Switch::On;
-    let (mut write, mut read) = (vec![home.root().to_owned()], Vec::new());
-    for root in crate::wire::roots(home, config).into_values() {
-        if root.writable { write.push(root.path) } else { read.push(root.path) }
-    }
-    linked(home.root(), &mut write, &mut read);
+    let (write, read) = paths(home, config);
     let spec = WallSpec { write, read, listen: config.gateway.port, landlock: on(config.wall.landlock), seccomp: on(config.wall.seccomp) };
     let layers = wall::raise(&spec)?;
     for (name, wanted, layer) in [("landlock", spec.landlock, &layers.landlock), ("seccomp", spec.seccomp, &layers.seccomp)] {
@@ -44,6 +40,20 @@ pub(crate) fn raise(home: &Home, config: &Config) -> Result<Told> {
         }
     }
     Ok(Told { pid: std::process::id(), layers, roots: standing_roots(home, config) })
+}
+
+/// What the host changes, and what it reads beside that and the system.
+pub(crate) fn paths(home: &Home, config: &Config) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut write, mut read) = (vec![home.root().to_owned()], Vec::new());
+    for root in crate::wire::roots(home, config).into_values() {
+        // One in the data folder is in reach already.
+        if root.path.starts_with(home.root()) && !root.path.is_symlink() {
+            continue;
+        }
+        if root.writable { write.push(root.path) } else { read.push(root.path) }
+    }
+    linked(home.root(), &mut write, &mut read);
+    (write, read)
 }
 
 /// Why the host must not go on without this layer, if it must not.
@@ -66,10 +76,15 @@ fn standing_roots(home: &Home, config: &Config) -> BTreeMap<String, PathBuf> {
     roots.filter(|(_, path)| path.is_dir()).collect()
 }
 
-/// What the owner linked from the data folder to elsewhere: a folder stays as if it were here, a file can be read.
+/// What the owner linked from the data folder to elsewhere: a folder stays as if it were here, a file
+/// can be read. This opens no more than the settings do, which lie there too.
 fn linked(root: &Path, write: &mut Vec<PathBuf>, read: &mut Vec<PathBuf>) {
     let links = std::fs::read_dir(root).into_iter().flatten().flatten();
     for link in links.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink())).map(|entry| entry.path()) {
+        // A named root has its say above.
+        if write.contains(&link) || read.contains(&link) {
+            continue;
+        }
         if link.is_dir() { write.push(link) } else { read.push(link) }
     }
 }
@@ -136,9 +151,10 @@ mod tests {
             std::os::unix::fs::symlink(target, at(name)).unwrap();
         }
         std::fs::write(at("file"), "").unwrap();
-        let (mut write, mut read) = (Vec::new(), Vec::new());
+        std::os::unix::fs::symlink(".", at("home/notes")).unwrap();
+        let (mut write, mut read) = (Vec::new(), vec![at("home/notes")]);
         linked(&at("home"), &mut write, &mut read);
-        assert_eq!((write, read), (vec![at("home/a-folder")], vec![at("home/a-file")]));
+        assert_eq!((write, read), (vec![at("home/a-folder")], vec![at("home/notes"), at("home/a-file")]));
     }
 
     #[cfg(target_os = "linux")]

@@ -53,8 +53,9 @@ const MACHINE: [&str; 11] = [
     "/sys/fs/cgroup",
 ];
 
-/// Variables by which an owner moves certificates or zones elsewhere; several paths may stand in one.
-const MOVED: [&str; 3] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TZDIR"];
+/// Variables by which an owner moves certificates or zones elsewhere, and the service
+/// manager hands credentials in; several paths may stand in one.
+const MOVED: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TZDIR", "CREDENTIALS_DIRECTORY"];
 
 /// What may be read.
 pub(super) fn readable() -> Vec<PathBuf> {

@@ -32,6 +32,10 @@ pub(crate) async fn all(home: &Home) -> Vec<Finding> {
     if let Some(config) = &config {
         findings.extend(roots(home, config));
         findings.extend(host(home, config).await);
+        if let Some(file) = crate::cli::daemon::service::outdated(home).await {
+            let text = format!("{} is not what this version writes for these settings", file.display());
+            findings.push(Finding::note("service", text, "skynet daemon install && skynet daemon restart"));
+        }
     }
     findings
 }
