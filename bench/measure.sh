@@ -37,4 +37,5 @@ for path in sorted(glob.glob(os.path.join(glob.escape(folder), "**", "new", "est
 json.dump({"command": "cargo bench -p skynet-plugins -p skynet-store", "rows": rows}, sys.stdout, indent=2)
 print()
 PYTHON
+if command -v systemd-analyze >/dev/null; then bash bench/unit.sh "$skynet" --write; fi
 cargo xtask numbers

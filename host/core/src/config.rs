@@ -23,6 +23,8 @@ pub struct Config {
     pub settings: BTreeMap<PluginId, serde_json::Map<String, serde_json::Value>>,
     /// Where secrets are unlocked from.
     pub vault: VaultConfig,
+    /// How the host confines itself.
+    pub wall: WallConfig,
     /// Log output.
     pub log: LogConfig,
     /// The audit log.
@@ -131,6 +133,34 @@ impl Default for VaultConfig {
     fn default() -> Self {
         Self { keyfile: "vault.key".into() }
     }
+}
+
+/// `[wall]`: layers that the host raises around itself at start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WallConfig {
+    /// Files and ports beyond those that the host needs.
+    pub landlock: Switch,
+    /// System calls that no host makes.
+    pub seccomp: Switch,
+    /// Refuse to start where the kernel lacks a layer that is on.
+    pub required: bool,
+}
+
+impl Default for WallConfig {
+    fn default() -> Self {
+        Self { landlock: Switch::On, seccomp: Switch::On, required: false }
+    }
+}
+
+/// `"on"` or `"off"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// Wanted.
+    On,
+    /// Not wanted.
+    Off,
 }
 
 /// `[log]`

@@ -194,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn a_number_goes_through_as_it_came() {
+        let text = r#"{"type":"req","id":"1","method":"x","params":[1.7976931348623077e+308,0.1,-9.223372680354775e18]}"#;
+        let Inbound::Request(request) = Inbound::parse(text) else { panic!("not a request") };
+        let params = request.params.unwrap_or_default();
+        assert_eq!(serde_json::from_str::<Value>(&json(&params)).unwrap(), params);
+    }
+
+    #[test]
     fn what_is_no_request_is_told_why() {
         assert_eq!(why("[]"), "invalid: must be object");
         assert_eq!(why(r#"{"type":"req","id":"7"}"#), "7: must have required property 'method'");

@@ -2,13 +2,16 @@
 //!
 //! `worker` runs our own binary on untrusted input, `confine` is the worker's first
 //! act, `system` runs a tool of the system for the CLI, `detach` starts the daemon
-//! where no service manager does. Every child has a process group of its own and,
+//! where no service manager does, `wall` confines the host itself, `early` starts what
+//! must stand outside of that. Every other child has a process group of its own and,
 //! but for the daemon, a deadline; nothing of a group outlives the call that made it.
 
 pub mod confine;
 pub mod detach;
+pub mod early;
 pub mod limits;
 pub mod system;
+pub mod wall;
 pub mod worker;
 
 mod child;

@@ -7,11 +7,17 @@
 use crate::child::{Bounds, Broken, run};
 use crate::limits::TOOL_OUTPUT_BYTES;
 use crate::worker::End;
+use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 use tokio::process::Command;
 
 const INHERITED: [&str; 5] = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "LANG"];
+
+/// What such a tool inherits of this process's environment.
+pub(crate) fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
+    INHERITED.iter().filter_map(|name| std::env::var_os(name).map(|value| (*name, value)))
+}
 
 /// What a tool gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +84,7 @@ pub async fn run_tool(program: &str, args: &[&str], deadline: Duration) -> Resul
 /// Runs a tool to its end; it reads `input`.
 pub async fn feed_tool(program: &str, args: &[&str], input: &[u8], deadline: Duration) -> Result<ToolOutput, ToolError> {
     let mut command = Command::new(program);
-    let kept = INHERITED.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
-    command.args(args).env_clear().envs(kept).current_dir("/");
+    command.args(args).env_clear().envs(inherited()).current_dir("/");
     let bounds = Bounds { deadline, max_output: TOOL_OUTPUT_BYTES };
     let name = || program.to_owned();
     let finished = run(&mut command, input, bounds).await.map_err(|broken| match broken {

@@ -77,6 +77,9 @@ pub(crate) enum Daemon {
         /// Print the service file and change nothing.
         #[arg(long)]
         print: bool,
+        /// Leave out what needs a user namespace, even where one can be made.
+        #[arg(long)]
+        plain: bool,
     },
     /// Start it; done when it is ready.
     Start,

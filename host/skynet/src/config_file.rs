@@ -107,7 +107,14 @@ model = "auto"
 [plugins]
 scan_interval_ms = 2000
 
-# Folders that plugins can be granted by name.
+[wall]
+# What the host gives up for itself at start, "on" or "off"; `skynet doctor` shows each layer.
+landlock = "on"
+seccomp = "on"
+# true: do not start where the kernel lacks one of them.
+required = false
+
+# Folders that plugins can be granted by name. A new one counts after a restart.
 [roots]
 workspace = { path = "workspace", writable = true }
 notes = { path = "notes" }
@@ -136,6 +143,7 @@ mod tests {
         assert_eq!(config.agent, Config::default().agent);
         assert_eq!(config.plugins, Config::default().plugins);
         assert_eq!((config.rates, config.audit), (Config::default().rates, Config::default().audit));
+        assert_eq!(config.wall, Config::default().wall);
     }
 
     #[test]

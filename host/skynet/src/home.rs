@@ -61,6 +61,8 @@ impl Home {
         lock = "skynet.lock";
         /// The log of a host that runs in the background.
         log = "skynet.log";
+        /// What the running host says of its wall.
+        wall = "wall.json";
         /// Chat history of the terminal.
         history = "chat.history";
         /// Files that the file tools may change.

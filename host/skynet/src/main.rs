@@ -22,6 +22,7 @@ mod scrubbed;
 mod secret_uses;
 mod secrets_file;
 mod vault;
+mod wall;
 mod wire;
 
 use clap::Parser;
@@ -32,16 +33,12 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == compiler::WORKER) {
         return compiler::worker_main();
     }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == anchor::KEEPER) {
+        return anchor::keeper_main();
+    }
     let args = args::Args::parse();
     let out = output::Out::new(args.json, args.color);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return exit::report(&out, &anyhow::anyhow!("no threads for the host: {error}")),
-    };
-    let ended = runtime.block_on(cli::run(args, &out));
-    // A thread that waits for the keyboard must not keep the process.
-    runtime.shutdown_background();
-    match ended {
+    match cli::run(args, &out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&out, &error),
     }

@@ -12,6 +12,7 @@ use anyhow::Result;
 use skynet_store::vault::{Material, SlotKind, Unlocked};
 use skynet_store::{Store, VaultFault};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Whether a person may be asked for a passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) struct Places {
     pub(crate) credential: PathBuf,
     /// Names this data folder in the keyring.
     pub(crate) folder: String,
+    /// What the keyring had for it, read ahead of the wall, behind which nobody asks a keyring.
+    pub(crate) keyring: Option<Arc<Material>>,
 }
 
 impl Places {
@@ -38,7 +41,14 @@ impl Places {
             keyfile: home.root().join(&config.vault.keyfile),
             credential: home.credential(),
             folder: home.root().display().to_string(),
+            keyring: None,
         })
+    }
+
+    /// Reads what cannot be read behind the host's wall.
+    pub(crate) fn ahead_of_the_wall(self) -> Self {
+        let keyring = keyring::get(&self.folder).ok().map(Arc::new);
+        Self { keyring, ..self }
     }
 }
 

@@ -83,14 +83,13 @@ pub(crate) fn workspace(home: &Home) -> Result<Workspace> {
     Ok(Workspace::from_files(files))
 }
 
-fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
+pub(crate) fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
     let resolve = |path: &str| home.root().join(Path::new(path));
     config.roots.iter().map(|(name, root)| (name.clone(), Root { path: resolve(&root.path), writable: root.writable })).collect()
 }
 
 /// The secrets, from a vault that opens; what `secrets.toml` still holds goes into it first.
-async fn secrets(home: &Home, store: &Store, known: &Known) -> Result<Arc<HostSecrets>> {
-    let places = Places::of(home)?;
+async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> Result<Arc<HostSecrets>> {
     let (unlocked, _) = vault::ensure(store, &places, Ask::Terminal).await?;
     if let Some(names) = secrets_file::import(home, store, &unlocked).await? {
         tracing::info!("{}", secrets_file::told(&names));
@@ -99,12 +98,12 @@ async fn secrets(home: &Home, store: &Store, known: &Known) -> Result<Arc<HostSe
 }
 
 /// Builds everything. Nothing is served yet.
-pub(crate) async fn wire(home: &Home, known: Known) -> Result<Wired> {
+pub(crate) async fn wire(home: &Home, known: Known, places: Places) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(home).await?;
     settle_owner_token(home, &store).await?;
-    let secrets = secrets(home, &store, &known).await?;
+    let secrets = secrets(home, &store, &known, places).await?;
     let audit: Arc<dyn Audit> = Arc::new(ScrubbedAudit { inner: Arc::new(store.clone()), known: known.clone() });
     let store = Arc::new(store);
     let trust_home = home.clone();

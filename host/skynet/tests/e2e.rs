@@ -19,3 +19,6 @@ mod daemon;
 mod household;
 #[path = "e2e/swap.rs"]
 mod swap;
+#[cfg(target_os = "linux")]
+#[path = "e2e/wall.rs"]
+mod wall;

@@ -63,6 +63,8 @@ fn connect(path: &Path) -> Result<Connection> {
     // What a person deletes is overwritten, not only forgotten.
     db.pragma_update(None, "secure_delete", true).doing(&doing)?;
     db.pragma_update(None, "journal_size_limit", WAL_KEEPS_BYTES).doing(&doing)?;
+    // A large sort would go to a file in /tmp, which is outside the host's wall.
+    db.pragma_update(None, "temp_store", "MEMORY").doing(&doing)?;
     Ok(db)
 }
 
@@ -159,6 +161,7 @@ mod tests {
             check("foreign_keys", "(1)");
             check("busy_timeout", "(5000)");
             check("secure_delete", "(1)");
+            check("temp_store", "(2)");
         }
         let reader = open_reader(&path).unwrap();
         assert!(reader.execute_batch("UPDATE counters SET value = 0").is_err());

@@ -35,15 +35,18 @@ fn figure(value: f64) -> String {
     }
 }
 
-fn table(results: &Value, criterion: &Value) -> Result<String> {
+fn table(results: &Value, criterion: &Value, unit: &Value) -> Result<String> {
     let mut table = format!(
-        "Measured with `{}` ({} build, {} cores) and `{}`; `bench/measure.sh` does both.\n\n| what | figure | bound |\n|---|---|---|\n",
+        "Measured with `{}` ({} build, {} cores) and `{}`; `bench/measure.sh` does both. The systemd unit, from 0 (shut) to 10 (open): \
+         `{}` of systemd {}, by `bench/unit.sh`.\n\n| what | figure | bound |\n|---|---|---|\n",
         text(&results["command"]),
         text(&results["profile"]),
         results["cores"],
-        text(&criterion["command"])
+        text(&criterion["command"]),
+        text(&unit["command"]),
+        unit["systemd"]
     );
-    for row in rows(results) {
+    for row in rows(results).chain(rows(unit)) {
         let bound = match (&row["bound"], row["held"].as_bool()) {
             (bound, Some(held)) => {
                 format!("{} {}{}", text(&bound["is"]), bound["limit"], if held { "" } else { ", **missed**" })
@@ -62,7 +65,7 @@ fn table(results: &Value, criterion: &Value) -> Result<String> {
 
 /// README.md as it should be.
 fn expected(root: &Path, readme: &str) -> Result<String> {
-    let table = table(&read(root, "results.json")?, &read(root, "criterion.json")?)?;
+    let table = table(&read(root, "results.json")?, &read(root, "criterion.json")?, &read(root, "unit.json")?)?;
     let marks = readme.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let (before, after) = marks.context("README.md has lost the marks around its numbers")?;
     Ok(format!("{before}{BEGIN}{table}{END}{after}"))

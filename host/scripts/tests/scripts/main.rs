@@ -5,4 +5,6 @@ mod confine;
 mod detach;
 mod lifeline;
 mod system;
+#[cfg(target_os = "linux")]
+mod wall;
 mod worker;

@@ -1,7 +1,8 @@
 //! `skynet daemon`: the host in the background, by the system's service manager
 //! where there is one, else as a detached process of this binary.
 
-mod service;
+pub(crate) mod service;
+mod unit;
 
 use crate::args::Daemon;
 use crate::client;
@@ -24,13 +25,13 @@ const STOPPED: Duration = Duration::from_secs(75);
 const STEP: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(home: &Home, verb: Daemon, out: &Out) -> Result<()> {
-    if let Daemon::Install { print: true } = verb {
-        return service::print(home, out);
+    if let Daemon::Install { print: true, plain } = verb {
+        return service::print(home, plain, out).await;
     }
     home.must_exist()?;
     let manager = Manager::find(home).await;
     match verb {
-        Daemon::Install { .. } => service::install(home, &manager, out).await,
+        Daemon::Install { plain, .. } => service::install(home, &manager, plain, out).await,
         Daemon::Start => start(home, &manager, out).await,
         Daemon::Stop => stop(home, &manager, out).await,
         Daemon::Restart => {

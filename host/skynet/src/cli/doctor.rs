@@ -5,6 +5,7 @@
 
 mod checks;
 mod secrets;
+mod wall;
 
 use crate::home::Home;
 use crate::output::Out;

@@ -1,19 +1,25 @@
 //! `skynet start`: the host in the foreground. SIGTERM and Ctrl-C drain: no new
 //! turns, running ones end, then the sockets close; a second signal ends at once.
+//!
+//! `begin` is its first part, on one thread: the lock, the log, the wall. What must
+//! be read with more rights than a host has belongs there, ahead of the wall.
 
-use crate::anchor;
+use crate::anchor::Anchor;
 use crate::home::Home;
-use crate::lock;
+use crate::lock::{self, HostLock};
 use crate::output::Out;
 use crate::scrubbed::ScrubbedLog;
+use crate::vault::Places;
+use crate::wall::{self, Told};
 use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::json;
-use skynet_core::config::{AuditConfig, LogConfig};
+use skynet_core::config::LogConfig;
 use skynet_core::ports::{Audit as _, AuditRow};
 use skynet_policy::scrub::Known;
 use skynet_store::Store;
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -38,15 +44,34 @@ fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
+/// What stands before the host has a second thread.
+pub(crate) struct Begun {
+    lock: HostLock,
+    known: Known,
+    anchor: Anchor,
+    places: Places,
+    wall: Told,
+}
+
+/// Takes the lock, opens the log, starts what must stand outside of the wall, raises it.
+pub(crate) fn begin(home: &Home) -> Result<Begun> {
     home.must_exist()?;
-    let mut lock = lock::take(home)?;
+    let lock = lock::take(home)?;
     let config = crate::config_file::load(home)?;
     let known = Known::default();
     start_log(&config.log, &known)?;
+    let anchor = Anchor::start(home, &config.audit)?;
+    let places = Places::of(home)?.ahead_of_the_wall();
+    let wall = wall::raise(home, &config)?;
+    Ok(Begun { lock, known, anchor, places, wall })
+}
+
+pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
+    let Begun { mut lock, known, anchor, places, wall } = begun;
     // Before anybody can know that there is a host to end.
     let mut asked = Signals::take()?;
-    let wired = wire::wire(home, known).await?;
+    let wired = wire::wire(home, known, places).await?;
+    wall::close(wall, home)?;
     let store = wired.store;
     begin_run(&store).await?;
     let address = wired.gateway.local_addr();
@@ -77,13 +102,14 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
         }
         let _ = stop.send(true);
     });
-    let checkpoints = tokio::spawn(anchor::tend(home.clone(), config.audit.clone(), Store::clone(&store)));
+    let anchor = Arc::new(anchor);
+    let checkpoints = tokio::spawn(Arc::clone(&anchor).tend(home.clone(), Store::clone(&store)));
     wired.gateway.serve(wait(stopped)).await?;
     signals.abort();
     checkpoints.abort();
     // The folder loop ends with the same word; what serves is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), plugins).await;
-    end_run(home, &config.audit, &store).await?;
+    end_run(home, &anchor, &store).await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -102,10 +128,10 @@ async fn begin_run(store: &Store) -> Result<()> {
 }
 
 /// The last row also takes along those that no later write did, and is signed.
-async fn end_run(home: &Home, config: &AuditConfig, store: &Store) -> Result<()> {
+async fn end_run(home: &Home, anchor: &Anchor, store: &Store) -> Result<()> {
     store.record(host_row("stop", "ok")).await?;
     store.end_run().await?;
-    anchor::sign(home, config, store, &mut String::new()).await;
+    anchor.sign(home, store).await;
     Ok(store.fold().await?)
 }
 

@@ -6,8 +6,10 @@ use crate::home::Home;
 use crate::limits::ANSWER;
 use crate::lock;
 use crate::output::Out;
+use crate::wall;
 use anyhow::Result;
 use serde_json::{Value, json};
+use skynet_scripts::wall::State;
 use tokio::time::timeout;
 
 pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
@@ -21,10 +23,12 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     });
     let (models, plugins, sessions, model) = asked.await.map_err(|_| fail(Kind::TryLater, "the host did not answer in time"))??;
     let count = |state: &str| plugins["plugins"].as_array().into_iter().flatten().filter(|plugin| plugin["state"] == state).count();
+    let wall = lock::holder(home).map(|pid| wall::of(home, pid));
     let uptime = client.hello["snapshot"]["uptimeMs"].as_u64().unwrap_or_default() / 1000;
     let value = json!({
         "version": client.hello["server"]["version"], "pid": lock::holder(home), "home": home.root(), "uptime_s": uptime,
         "model": model["model"], "models": models["models"], "plugins": plugins["plugins"], "sessions": sessions["count"],
+        "wall": wall,
     });
     out.value(&value);
     let version = value["version"].as_str().unwrap_or_default();
@@ -51,8 +55,21 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
         count("refused") + count("sick"),
         count("disabled")
     ));
+    if let Some(wall) = wall {
+        let said: Vec<String> = wall.named().iter().map(|(name, layer)| format!("{name} {}", word(layer.state))).collect();
+        out.line(&format!("wall     {}", said.join(", ")));
+    }
     out.line(&format!("sessions {}", sessions["totalCount"].as_u64().or(sessions["count"].as_u64()).unwrap_or_default()));
     Ok(())
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::On => "on",
+        State::Partly => "in part",
+        State::Off => "OFF",
+        State::Unknown => "unknown",
+    }
 }
 
 fn name(model: &Value) -> String {

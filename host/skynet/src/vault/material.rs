@@ -16,14 +16,17 @@ use zeroize::Zeroizing;
 pub(crate) const CREDENTIAL: &str = "skynet-vault";
 
 /// Names a file with the passphrase, for hosts that start without a person.
-const PASSPHRASE_FILE: &str = "SKYNET_PASSPHRASE_FILE";
+pub(crate) const PASSPHRASE_FILE: &str = "SKYNET_PASSPHRASE_FILE";
 
 /// What this machine has for a slot, or why nothing.
 pub(crate) fn find(kind: SlotKind, places: &Places, ask: Ask) -> Result<Material, String> {
     match kind {
         SlotKind::Keyfile => keyfile(places).map_err(|error| format!("{error:#}")),
         SlotKind::Systemd => credential(),
-        SlotKind::Keyring => keyring::get(&places.folder),
+        SlotKind::Keyring => match &places.keyring {
+            Some(held) => Ok(Material::new(Zeroizing::new(held.expose().to_vec()))),
+            None => keyring::get(&places.folder),
+        },
         SlotKind::Passphrase => passphrase(ask),
     }
 }

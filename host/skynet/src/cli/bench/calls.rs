@@ -4,12 +4,14 @@
 use super::cores;
 use super::report::{Bound, Report, best, median, micros};
 use super::{Bed, TOOL};
+use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_agent::Agent;
 use skynet_core::{PluginId, SessionKey, UserId};
 use skynet_plugins::Bare;
+use skynet_policy::scrub::Known;
 use skynet_scripts::system::run_tool;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,7 +87,7 @@ async fn bare_rate(baseline: &Arc<Bare>, tasks: usize, calls: usize) -> Result<f
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
-    let wired = wire::wire(&bed.home, Default::default()).await?;
+    let wired = wire::wire(&bed.home, Known::default(), Places::of(&bed.home)?).await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     host.settled().await;

@@ -3,10 +3,12 @@
 
 use super::Bed;
 use super::report::{Bound, Report, median, micros};
+use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
 use skynet_core::PluginId;
 use skynet_plugins::PlainClient;
+use skynet_policy::scrub::Known;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,7 +47,7 @@ async fn server() -> Result<(SocketAddr, JoinHandle<()>)> {
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
-    let wired = wire::wire(&bed.home, skynet_policy::scrub::Known::default()).await?;
+    let wired = wire::wire(&bed.home, Known::default(), Places::of(&bed.home)?).await?;
     let (address, accepting) = server().await?;
     // A round is a plugin of its own, within what one plugin may send in a minute.
     let (rounds, requests) = if quick { (2, 100) } else { (15, 400) };

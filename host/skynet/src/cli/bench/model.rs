@@ -5,6 +5,7 @@
 use super::Bed;
 use super::cores::cpu_seconds;
 use super::report::{Report, median};
+use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
@@ -15,6 +16,7 @@ use skynet_core::{
     CompletionItem, CompletionRequest, Message, Part, PluginId, Role, SessionKey, ThinkingLevel, ToolChoice, TurnId, UserId,
 };
 use skynet_plugins::PluginHost;
+use skynet_policy::scrub::Known;
 use skynet_scripts::system::run_tool;
 use std::path::Path;
 use std::time::Duration;
@@ -87,7 +89,7 @@ fn weights(folder: &Path) -> Result<std::path::PathBuf> {
 
 pub(crate) async fn run(bed: &Bed, models: &Path, program: Option<&Path>, quick: bool, report: &mut Report<'_>) -> Result<()> {
     let weights = weights(models)?;
-    let wired = wire::wire(&bed.home, Default::default()).await?;
+    let wired = wire::wire(&bed.home, Known::default(), Places::of(&bed.home)?).await?;
     let host = wired.host.clone();
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     let (snapshot, model) = served(&host).await?;

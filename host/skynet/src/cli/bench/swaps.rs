@@ -3,6 +3,7 @@
 use super::report::{Bound, Report, median};
 use super::{Bed, TOOL};
 use crate::compiler::ChildCompiler;
+use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -11,6 +12,7 @@ use skynet_core::{PluginId, SessionKey, UserId};
 use skynet_plugins::PluginHost;
 use skynet_plugins::compile::Compiler;
 use skynet_policy::release::{self, Release};
+use skynet_policy::scrub::Known;
 use skynet_policy::signature::{self, SecretKey};
 use skynet_policy::trust::Tier;
 use std::path::Path;
@@ -71,7 +73,7 @@ pub(crate) async fn run(bed: &Bed, tool: &Path, quick: bool, report: &mut Report
     ChildCompiler::new()?.compile(component).await?;
     let compile_ms = begun.elapsed().as_secs_f64() * 1e3;
 
-    let wired = wire::wire(&bed.home, Default::default()).await?;
+    let wired = wire::wire(&bed.home, Known::default(), Places::of(&bed.home)?).await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     host.settled().await;

@@ -1,11 +1,12 @@
 //! Service managers: a systemd user unit, a launchd agent, or none.
 
+use super::unit::{PROBE, Unit};
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use crate::output::Out;
-use crate::vault::material::CREDENTIAL;
 use anyhow::{Context, Result};
 use serde_json::json;
+use skynet_core::config::Config;
 use skynet_scripts::system::run_tool;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,40 +26,23 @@ pub(crate) enum Manager {
     None { why: String },
 }
 
-/// What a systemd user unit for this binary and folder says.
-/// With a sealed credential, systemd opens it for the service and for nobody else.
-pub(crate) fn unit(program: &Path, home: &Path, credential: Option<&Path>) -> String {
-    let quote = |path: &Path| path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
-    format!(
-        "[Unit]\n\
-         Description=SmartopolAI agent host\n\
-         Documentation=man:systemd.service(5)\n\
-         After=network-online.target\n\n\
-         [Service]\n\
-         Type=exec\n\
-         Environment=\"SKYNET_HOME={home}\"\n\
-         ExecStart=\"{program}\" start\n\
-         Restart=on-failure\n\
-         RestartSec=2\n\
-         TimeoutStopSec=90\n\
-         UMask=0077\n\
-         NoNewPrivileges=yes\n\
-         LockPersonality=yes\n\
-         RestrictRealtime=yes\n\
-         RestrictSUIDSGID=yes\n\
-         SystemCallArchitectures=native\n\
-         {credential}\n\
-         [Install]\n\
-         WantedBy=default.target\n",
-        home = quote(home),
-        program = quote(program),
-        credential = credential.map(|path| format!("LoadCredentialEncrypted={CREDENTIAL}:{}\n", spaced(path))).unwrap_or_default(),
-    )
+/// The systemd unit for this binary and folder.
+fn unit(home: &Home, namespaces: bool) -> Result<String> {
+    let program = std::env::current_exe().context("the path of this program")?;
+    // Before `init` there are no roots yet.
+    let config = if home.config().is_file() { crate::config_file::load(home)? } else { Config::default() };
+    let (writes, _) = crate::wall::paths(home, &config);
+    let writes: Vec<PathBuf> = writes.into_iter().map(|path| path.canonicalize().unwrap_or(path)).collect();
+    let credential = credential(home);
+    Ok(Unit { program: &program, home: home.root(), writes: &writes, credential: credential.as_deref(), namespaces }.text())
 }
 
-/// A path where systemd takes no quotes: as it splits at none, only `%` is special.
-fn spaced(path: &Path) -> String {
-    path.display().to_string().replace('%', "%%")
+/// Whether the user's manager can make a namespace here, tried with a program that does nothing.
+async fn namespaces_work() -> bool {
+    let mut arguments = vec!["--user", "--quiet", "--wait", "--collect"];
+    arguments.extend(PROBE.iter().flat_map(|setting| ["-p", setting]));
+    arguments.push("true");
+    run_tool("systemd-run", &arguments, QUICK).await.is_ok_and(|output| output.code == 0)
 }
 
 /// The sealed credential of this folder, if there is one.
@@ -167,24 +151,27 @@ impl Manager {
     }
 }
 
-/// Prints what `install` would write on this system.
-pub(crate) fn print(home: &Home, out: &Out) -> Result<()> {
-    let program = std::env::current_exe().context("the path of this program")?;
+/// Prints what `install` would write. Without a manager to ask, the whole.
+pub(crate) async fn print(home: &Home, plain: bool, out: &Out) -> Result<()> {
     let (name, text) = if cfg!(target_os = "macos") {
+        let program = std::env::current_exe().context("the path of this program")?;
         (format!("{LABEL}.plist"), plist(&program, home.root(), &home.log()))
     } else {
-        (UNIT.to_owned(), unit(&program, home.root(), credential(home).as_deref()))
+        let asked = matches!(Manager::find(home).await, Manager::Systemd { .. });
+        (UNIT.to_owned(), unit(home, !plain && (!asked || namespaces_work().await))?)
     };
     out.both(text.trim_end(), &json!({ "name": name, "text": text }));
     Ok(())
 }
 
 /// Writes the service file and enables it.
-pub(crate) async fn install(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
-    let program = std::env::current_exe().context("the path of this program")?;
+pub(crate) async fn install(home: &Home, manager: &Manager, plain: bool, out: &Out) -> Result<()> {
     let (file, text) = match manager {
-        Manager::Systemd { file } => (file, unit(&program, home.root(), credential(home).as_deref())),
-        Manager::Launchd { file } => (file, plist(&program, home.root(), &home.log())),
+        Manager::Systemd { file } => (file, unit(home, !plain && namespaces_work().await)?),
+        Manager::Launchd { file } => {
+            let program = std::env::current_exe().context("the path of this program")?;
+            (file, plist(&program, home.root(), &home.log()))
+        }
         Manager::None { why } => {
             let text = format!("this machine has no service manager for users ({why}); `skynet daemon start` runs the host without one");
             return Err(fail(Kind::Refused, text));
@@ -207,18 +194,17 @@ pub(crate) async fn install(home: &Home, manager: &Manager, out: &Out) -> Result
     Ok(())
 }
 
+/// The installed unit, if it is not what `install` would write now, after an upgrade or a new root say.
+pub(crate) async fn outdated(home: &Home) -> Option<PathBuf> {
+    let Manager::Systemd { file } = Manager::find(home).await else { return None };
+    let installed = std::fs::read_to_string(&file).ok()?;
+    let fits = |namespaces| unit(home, namespaces).is_ok_and(|text| text == installed);
+    (!fits(true) && !fits(false)).then_some(file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_with_spaces_quotes_and_percents_survive_in_the_unit() {
-        let text = unit(Path::new("/a b/sky\"net"), Path::new("/home/100%"), Some(Path::new("/home/100%/a b/vault.cred")));
-        assert!(text.contains("\nLoadCredentialEncrypted=skynet-vault:/home/100%%/a b/vault.cred\n"), "{text}");
-        assert!(!unit(Path::new("/a"), Path::new("/b"), None).contains("Credential"));
-        assert!(text.contains("ExecStart=\"/a b/sky\\\"net\" start"), "{text}");
-        assert!(text.contains("SKYNET_HOME=/home/100%%\""), "{text}");
-    }
 
     #[test]
     fn paths_with_markup_survive_in_the_plist() {

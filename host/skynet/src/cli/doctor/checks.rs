@@ -32,6 +32,10 @@ pub(crate) async fn all(home: &Home) -> Vec<Finding> {
     if let Some(config) = &config {
         findings.extend(roots(home, config));
         findings.extend(host(home, config).await);
+        if let Some(file) = crate::cli::daemon::service::outdated(home).await {
+            let text = format!("{} is not what this version writes for these settings", file.display());
+            findings.push(Finding::note("service", text, "skynet daemon install && skynet daemon restart"));
+        }
     }
     findings
 }
@@ -124,16 +128,20 @@ fn roots(home: &Home, config: &Config) -> Vec<Finding> {
 async fn host(home: &Home, config: &Config) -> Vec<Finding> {
     let Some(pid) = lock::holder(home) else {
         let address = std::net::SocketAddr::new(config.gateway.bind, config.gateway.port);
-        return vec![match std::net::TcpListener::bind(address) {
+        let wall = "no new privileges, landlock, seccomp, no core dumps: unknown, because no host runs";
+        let wall = Finding::note("wall", wall, "skynet daemon start");
+        let host = match std::net::TcpListener::bind(address) {
             Ok(_) => Finding::note("host", "it does not run", "skynet daemon start"),
             Err(error) => Finding::wrong(
                 "host",
                 format!("it does not run, and {address} cannot be used: {error}"),
                 "end what listens there, or: skynet config set gateway.port 18790",
             ),
-        }];
+        };
+        return vec![host, wall];
     };
     let mut findings = vec![Finding::good("host", format!("it runs, process {pid}"))];
+    findings.extend(super::wall::findings(home, config, pid));
     match client::call(home, "plugins.list", json!({}), ANSWER).await {
         Ok(answer) => findings.extend(plugins(&answer["plugins"])),
         Err(error) => findings.push(Finding::wrong("gateway", format!("{error:#}"), "skynet daemon restart")),
