@@ -154,7 +154,9 @@ pub(crate) async fn models(runtime: &Runtime, generation: &Generation) -> Result
         )
         .await;
     match ended.result? {
-        Ok(models) => Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect::<Vec<_>>().scrubbed(&runtime.known)),
+        Ok(models) => {
+            Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect::<Vec<_>>().scrubbed(&runtime.known))
+        }
         Err(error) => Err(remedied(runtime, from_guest::provider_error(error), ended.notes)),
     }
 }

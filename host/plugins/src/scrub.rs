@@ -7,7 +7,9 @@
 
 use skynet_core::channel::Action;
 use skynet_core::hook::Verdict;
-use skynet_core::{Completion, Delta, Denial, GuestFault, ModelError, ModelInfo, PluginError, ResultPart, StopReason, ToolError, ToolOutcome};
+use skynet_core::{
+    Completion, Delta, Denial, GuestFault, ModelError, ModelInfo, PluginError, ResultPart, StopReason, ToolError, ToolOutcome,
+};
 use skynet_policy::scrub::{Held, Known, Scrubber};
 use std::collections::BTreeMap;
 
@@ -57,7 +59,8 @@ impl Scrub for ResultPart {
 
 impl Scrub for ToolError {
     fn scrub(&mut self, scrubber: &Scrubber) {
-        let (Self::UnknownTool(text) | Self::InvalidArguments(text) | Self::Denied(text) | Self::Failed(text) | Self::Unavailable(text)) = self;
+        let (Self::UnknownTool(text) | Self::InvalidArguments(text) | Self::Denied(text) | Self::Failed(text) | Self::Unavailable(text)) =
+            self;
         scrubber.string(text);
     }
 }

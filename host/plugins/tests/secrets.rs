@@ -185,7 +185,8 @@ async fn a_revealed_secret_is_audited_and_all_others_stay_hidden_without_a_reaso
         }
     }
     let whys: Vec<String> = world.audited("secret", "denied").await.iter().map(|row| row.detail["why"].to_string()).collect();
-    let expected = ["\"it was not granted\"", "\"it is not set\"", "\"it was not granted\"", "\"its owner bound it to https://api.example.com\""];
+    let expected =
+        ["\"it was not granted\"", "\"it is not set\"", "\"it was not granted\"", "\"its owner bound it to https://api.example.com\""];
     assert_eq!(whys, expected);
     fails.store(true, Ordering::SeqCst);
     assert!(world.call_with("tool", &json!("shown")).await.is_err(), "no row, no value");

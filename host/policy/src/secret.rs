@@ -30,7 +30,10 @@ pub fn is_header_safe(value: &str) -> bool {
 /// The servers in their one spelling and order.
 pub fn servers(texts: &[String]) -> Result<Vec<String>, String> {
     if texts.len() > SECRET_SERVERS {
-        return Err(format!("{} servers are more than {SECRET_SERVERS}; name those below one domain as https://*.example.com", texts.len()));
+        return Err(format!(
+            "{} servers are more than {SECRET_SERVERS}; name those below one domain as https://*.example.com",
+            texts.len()
+        ));
     }
     let mut servers = texts.iter().map(|text| Ok(server(text)?.to_string())).collect::<Result<Vec<_>, String>>()?;
     servers.sort();

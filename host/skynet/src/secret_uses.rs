@@ -123,7 +123,13 @@ mod tests {
         check(&[], "https://a.example:8443", "", there, true);
         check(&["https://a.example:8443"], "setting:base_url", "https://a.example:8443/v1", there, true);
         check(&["https://a.example"], "https://a.example:8443", "", there, false);
-        check(&["http://[::1]:90"], "setting:base_url", "http://[::1]:90", "acme/x has it put into `x-key` of its requests to http://[::1]:90", true);
+        check(
+            &["http://[::1]:90"],
+            "setting:base_url",
+            "http://[::1]:90",
+            "acme/x has it put into `x-key` of its requests to http://[::1]:90",
+            true,
+        );
         check(&[], "setting:base_url", "", "acme/x would use it, but its setting `base_url` names no server", true);
     }
 }

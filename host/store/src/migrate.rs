@@ -10,7 +10,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use skynet_core::StoreError;
 
 /// All formats, oldest first. Released ones never change.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/001.sql"), include_str!("../migrations/002.sql"), include_str!("../migrations/004.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/001.sql"), include_str!("../migrations/002.sql"), include_str!("../migrations/004.sql")];
 
 /// `SkyN`, in the header: tells our file from any other SQLite file.
 const APPLICATION_ID: i64 = 0x536b_794e;

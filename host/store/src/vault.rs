@@ -45,7 +45,9 @@ pub enum VaultFault {
     #[error("the vault has a slot `{0}`; take it away first with: skynet secret slot rm {0}")]
     SlotPresent(SlotKind),
     /// The last slot that lasts must stay.
-    #[error("`{0}` is the last slot that outlives a restart of this machine; without it nobody could open the vault again. Add another first: skynet secret slot add")]
+    #[error(
+        "`{0}` is the last slot that outlives a restart of this machine; without it nobody could open the vault again. Add another first: skynet secret slot add"
+    )]
     LastSlot(SlotKind),
     /// What was given does not open the slot.
     #[error("the slot `{kind}` does not open: {why}")]
@@ -59,7 +61,9 @@ pub enum VaultFault {
     #[error("the secret `{0}` is not set. Set it with: skynet secret set {0}")]
     NotSet(String),
     /// A row is not as it was written.
-    #[error("the secret `{name}` does not open: {why}. Somebody changed the database outside of skynet. Set it again with `skynet secret set {name}`, or restore skynet.db from a backup")]
+    #[error(
+        "the secret `{name}` does not open: {why}. Somebody changed the database outside of skynet. Set it again with `skynet secret set {name}`, or restore skynet.db from a backup"
+    )]
     Damaged {
         /// Which secret.
         name: String,
@@ -67,7 +71,9 @@ pub enum VaultFault {
         why: &'static str,
     },
     /// The sealed list of entries is not as it was written.
-    #[error("the vault's list of secrets does not open. Somebody changed the database outside of skynet. Restore skynet.db from a backup, or begin anew with: skynet secret reset")]
+    #[error(
+        "the vault's list of secrets does not open. Somebody changed the database outside of skynet. Restore skynet.db from a backup, or begin anew with: skynet secret reset"
+    )]
     Entries,
     /// Another process rotated the key meanwhile.
     #[error("the vault's key was rotated meanwhile. Run the command again; a running host needs a restart")]

@@ -42,7 +42,10 @@ fn arguments(id: &str, fragment: &str) -> Delta {
 #[test]
 fn a_value_cut_over_pieces_of_text_is_taken_out() {
     check(vec![text("it is can"), text("ary/7f"), text("\"3a."), text(" Done")], "text:it is |text:[secret key].|text: Done");
-    check(vec![text("it is can"), Delta::Usage(Usage::default()), text("dy")], &format!("text:it is |{:?}|text:candy", Delta::Usage(Usage::default())));
+    check(
+        vec![text("it is can"), Delta::Usage(Usage::default()), text("dy")],
+        &format!("text:it is |{:?}|text:candy", Delta::Usage(Usage::default())),
+    );
     check(vec![text("it is can")], "text:it is |text:can");
 }
 

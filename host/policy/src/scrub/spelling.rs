@@ -100,7 +100,8 @@ fn unicode(needle: &[u8], digits: &[u8]) -> Step {
         0xc0.. => 2,
         _ => 1,
     });
-    let Some(character) = needle.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).and_then(|text| text.chars().next()) else {
+    let Some(character) = needle.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).and_then(|text| text.chars().next())
+    else {
         return Step::No;
     };
     let mut units = [0; 2];

@@ -7,6 +7,7 @@ use crate::output::Out;
 use crate::scrubbed::ScrubbedLog;
 use crate::wire;
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit};
 use serde_json::json;
 use skynet_core::config::LogConfig;
 use skynet_policy::scrub::Known;
@@ -23,7 +24,10 @@ const DRAIN: Duration = Duration::from_secs(60);
 fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
     let filter = std::env::var("SKYNET_LOG").unwrap_or_else(|_| config.level.clone());
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("log.level = \"{filter}\" is no log filter; use info or debug"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(ScrubbedLog(known.clone())).with_ansi(std::io::stderr().is_terminal());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(ScrubbedLog(known.clone()))
+        .with_ansi(std::io::stderr().is_terminal());
     if config.json {
         log.json().init()
     } else {
@@ -35,6 +39,8 @@ fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
 pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     home.must_exist()?;
     let mut lock = lock::take(home)?;
+    // A core dump would hold every secret; a system that refuses this dumps as it did before.
+    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let known = Known::default();
     start_log(&crate::config_file::load(home)?.log, &known)?;
     let wired = wire::wire(home, known).await?;

@@ -125,9 +125,10 @@ impl Parameters {
         match (kind, self.argon2id) {
             (SlotKind::Passphrase, Some(costs)) => costs.key(self.salt.as_bytes(), material).map_err(wrong),
             (SlotKind::Passphrase, None) => Err(wrong("its costs were taken away; somebody changed the database. Use another slot".into())),
-            _ if material.0.len() < MATERIAL_BYTES => {
-                Err(wrong(format!("what opens it has {} bytes, fewer than {MATERIAL_BYTES}: it was cut off or is no key", material.0.len())))
-            }
+            _ if material.0.len() < MATERIAL_BYTES => Err(wrong(format!(
+                "what opens it has {} bytes, fewer than {MATERIAL_BYTES}: it was cut off or is no key",
+                material.0.len()
+            ))),
             _ => {
                 let mut hash = Sha256::new();
                 for part in [b"skynet vault slot 1".as_slice(), kind.as_str().as_bytes(), self.salt.as_bytes(), material.0.as_slice()] {

@@ -128,7 +128,9 @@ async fn each_slot_opens_the_vault_with_its_own_material_alone() {
         let opened = store.unlock_vault(kind, material).await.unwrap();
         assert_eq!(read(&store, &opened, "a").await.unwrap(), format!("1 {CANARY}"), "{kind}");
     }
-    for (kind, material) in [(SlotKind::Keyfile, material(3)), (SlotKind::Passphrase, words("correct house")), (SlotKind::Keyring, words(""))] {
+    for (kind, material) in
+        [(SlotKind::Keyfile, material(3)), (SlotKind::Passphrase, words("correct house")), (SlotKind::Keyring, words(""))]
+    {
         assert!(matches!(store.unlock_vault(kind, material).await, Err(VaultFault::Slot { .. })), "{kind}");
     }
 }
@@ -170,9 +172,8 @@ async fn the_last_slot_that_lasts_cannot_be_taken_away() {
 async fn a_rotation_seals_every_data_key_anew_and_ends_the_old_key() {
     let (scratch, store, unlocked) = vault().await;
     store.add_vault_slot(&unlocked, SlotKind::Systemd, material(3)).await.unwrap();
-    let sealed = |column: &str| -> Vec<u8> {
-        scratch.raw().query_row(&format!("SELECT {column} FROM secrets"), [], |row| row.get(0)).unwrap()
-    };
+    let sealed =
+        |column: &str| -> Vec<u8> { scratch.raw().query_row(&format!("SELECT {column} FROM secrets"), [], |row| row.get(0)).unwrap() };
     let (wrapped, kept) = (sealed("wrapped"), sealed("value"));
 
     let fault = store.rotate_vault(&unlocked, vec![(SlotKind::Keyfile, material(1))]).await.unwrap_err();

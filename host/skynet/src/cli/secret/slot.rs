@@ -11,6 +11,7 @@ use serde_json::json;
 use skynet_scripts::system::run_tool;
 use skynet_store::VaultFault;
 use skynet_store::vault::{Material, SlotKind};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -47,10 +48,14 @@ async fn add(desk: &Desk<'_>, kind: SlotKind) -> Result<()> {
         return Err(failed(VaultFault::SlotPresent(kind)));
     }
     let (made, note) = match kind {
-        SlotKind::Keyfile => (material::keyfile_for(&desk.places)?, format!("{}; keep a copy in a safe place", desk.places.keyfile.display())),
+        SlotKind::Keyfile => {
+            (material::keyfile_for(&desk.places)?, format!("{}; keep a copy in a safe place", desk.places.keyfile.display()))
+        }
         SlotKind::Passphrase => (material::new_passphrase()?, "typed at each start of a host that has no other slot".to_owned()),
         SlotKind::Systemd => credential(&desk.places.credential).await?,
-        SlotKind::Keyring => (keyring::make(&desk.places.folder)?, "on Linux it forgets at a restart; another slot stays needed".to_owned()),
+        SlotKind::Keyring => {
+            (keyring::make(&desk.places.folder)?, "on Linux it forgets at a restart; another slot stays needed".to_owned())
+        }
     };
     desk.store.add_vault_slot(&unlocked, kind, made).await.map_err(failed)?;
     desk.record("vault", json!({ "did": "slot add", "slot": kind })).await?;
@@ -76,7 +81,9 @@ async fn remove(desk: &Desk<'_>, kind: SlotKind) -> Result<()> {
         note = format!("; {} opened nothing any more and is removed", file.display());
     }
     desk.out.both(
-        &format!("the vault no longer opens by {kind}{note}. A copy of the database from before still does; against that: skynet secret rotate"),
+        &format!(
+            "the vault no longer opens by {kind}{note}. A copy of the database from before still does; against that: skynet secret rotate"
+        ),
         &json!({ "removed": kind }),
     );
     Ok(())
@@ -104,7 +111,10 @@ async fn credential(sealed: &Path) -> Result<(Material, String)> {
     std::fs::write(plain.path(), vec![0; made.expose().len()]).context("the plain credential cannot be wiped")?;
     drop(plain);
     let said = match sealing {
-        Ok(output) if output.code == 0 => return Ok((made, format!("{to}; now run: skynet daemon install, then: skynet daemon restart"))),
+        Ok(output) if output.code == 0 => {
+            std::fs::set_permissions(sealed, std::fs::Permissions::from_mode(0o600)).context("the sealed credential")?;
+            return Ok((made, format!("{to}; now run: skynet daemon install, then: skynet daemon restart")));
+        }
         Ok(output) => output.stderr.trim().to_owned(),
         Err(error) => error.to_string(),
     };
