@@ -253,26 +253,26 @@ place_plugins() {
 
 # --- which model answers -----------------------------------------------------------------------
 
-secret_is_set() { grep -q "^[[:space:]]*$1[[:space:]]*=" "$home/secrets.toml"; }
+secret_is_set() { "$skynet" secret list --json | grep -q "\"name\":\"$1\",\"none\":false"; }
 
 # Through a pipe of the shell's own: a value never stands on a command line.
 add_secret() {
   local name=$1 value=$2
   if secret_is_set "$name"; then
-    say "$name stays as it is in secrets.toml"
+    say "$name stays as it is in the vault"
     return
   fi
   if [[ $value == *[[:cntrl:]]* ]]; then die "$name holds a line break or another control character" "set it again without it"; fi
-  value=${value//\\/\\\\}
-  value=${value//\"/\\\"}
-  (
-    umask 077
-    cp -p "$home/secrets.toml" "$home/.secrets.tmp"
-    printf '%s = "%s"\n' "$name" "$value" >>"$home/.secrets.tmp"
-    mv -f "$home/.secrets.tmp" "$home/secrets.toml"
-  )
-  must_restart=1
-  say "put $name into secrets.toml; only the host reads it"
+  # Whoever gives a key wants it used where the provider is now, also where `--none` was said before.
+  printf '%s' "$value" | "$skynet" secret set "$name" --anywhere || die "$name could not be put into the vault" "read the line above"
+  say "put $name into the vault; only the host opens it"
+}
+
+# A server of one's own that takes no key: the owner says so, or each request would be refused for want of one.
+say_no_secret() {
+  local name=$1 server=$2
+  if "$skynet" secret list --json | grep -q "\"name\":\"$name\""; then return; fi
+  "$skynet" secret set "$name" --none --for "$server" || die "$name could not be noted in the vault" "read the line above"
 }
 
 # settle_setting KEY VALUE: what the owner wrote stays.
@@ -310,6 +310,7 @@ find_local_model() {
   for port in 8080 1234; do
     if answers "$port" /v1/models '"data"'; then
       settle_setting "$(base_url_of provider-openai)" "http://127.0.0.1:$port/v1"
+      say_no_secret openai_api_key "http://127.0.0.1:$port"
       say "a model server answers on port $port, for provider-openai"
       return
     fi

@@ -39,24 +39,30 @@ free_port() {
 "$SKYNET_DIST/bin/skynet" init
 "$SKYNET_DIST/bin/skynet" config set gateway.port "$(free_port)"
 echo "# my own words" >>"$SKYNET_HOME/skynet.toml"
-echo "mine = \"kept\"" >>"$SKYNET_HOME/secrets.toml"
+printf 'kept-as-it-is' | "$SKYNET_DIST/bin/skynet" secret set mine --for https://api.example.com
+# Somebody who comes from a version that kept secrets in a file.
+(umask 077 && echo "old = \"from-the-file\"" >"$SKYNET_HOME/secrets.toml")
 
 "$root/setup.sh" --yes 2>&1 | tee "$scratch/first.txt"
 must has "ready" "$scratch/first.txt"
-must test "$(stat -c %a "$SKYNET_HOME/secrets.toml" "$SKYNET_HOME/owner.token" "$SKYNET_DIST/release.key" | sort -u)" = 600
+must test ! -e "$SKYNET_HOME/secrets.toml"
+must "$skynet" secret test old
+must test "$(stat -c %a "$SKYNET_HOME/vault.key" "$SKYNET_HOME/owner.token" "$SKYNET_DIST/release.key" | sort -u)" = 600
 must has "# my own words" "$SKYNET_HOME/skynet.toml"
 
 must test "$("$skynet" chat "are you there?" | wc -c)" -gt 1
 
 rm "$SKYNET_HOME/plugins/tool-time.wasm"
 find "$SKYNET_HOME/plugins" -type f -exec stat -c '%n %Y' {} + | sort >"$scratch/before.txt"
-cp "$SKYNET_HOME/secrets.toml" "$scratch/secrets.before"
 awkward_key="not a \"real\" key\\"
 ANTHROPIC_API_KEY=$awkward_key "$root/setup.sh" --yes 2>&1 | tee "$scratch/second.txt"
 find "$SKYNET_HOME/plugins" -type f -exec stat -c '%n %Y' {} + | sort >"$scratch/after.txt"
 must cmp "$scratch/before.txt" "$scratch/after.txt"
 must has "tool-time stays away" "$scratch/second.txt"
-must has '^anthropic_api_key = "not a \\"real\\" key\\\\"$' "$SKYNET_HOME/secrets.toml"
-must has '^mine = "kept"$' "$SKYNET_HOME/secrets.toml"
+must has "put anthropic_api_key into the vault" "$scratch/second.txt"
+"$skynet" secret list >"$scratch/secrets.txt"
+must has '^anthropic_api_key  version 1,' "$scratch/secrets.txt"
+must has '^mine  version 1, .* goes to https://api.example.com$' "$scratch/secrets.txt"
+must test "$(grep -rlF -e 'not a "real" key' -e from-the-file -e kept-as-it-is "$SKYNET_HOME" | wc -l)" = 0
 must test "$(grep -c 'made the release key\|placed ' "$scratch/second.txt")" = 0
 echo "first run: a host from nothing, twice, with the owner's changes kept"

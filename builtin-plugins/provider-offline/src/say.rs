@@ -7,7 +7,7 @@ use skynet_plugin_sdk::provider::ToolDefinition;
 pub(crate) const IDENTITY: &str = "I am the built-in offline responder: a short list of fixed rules, not a language model.";
 
 /// How to get a real one.
-pub(crate) const SETUP: &str = "To talk to a real model, put a key in ~/.skynet/secrets.toml, or set ANTHROPIC_API_KEY or OPENAI_API_KEY and run \
+pub(crate) const SETUP: &str = "To talk to a real model, set a key with: skynet secret set anthropic_api_key, or set ANTHROPIC_API_KEY or OPENAI_API_KEY and run \
      ./setup.sh again. A local Ollama server works without a key.";
 
 pub(crate) fn greeting() -> String {

@@ -13,6 +13,7 @@ use crate::vault::Places;
 use crate::wall::{self, Told};
 use crate::wire;
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit};
 use serde_json::json;
 use skynet_core::config::LogConfig;
 use skynet_core::ports::{Audit as _, AuditRow};
@@ -57,6 +58,8 @@ pub(crate) struct Begun {
 pub(crate) fn begin(home: &Home) -> Result<Begun> {
     home.must_exist()?;
     let lock = lock::take(home)?;
+    // A core dump would hold every secret; a system that refuses this dumps as it did before.
+    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let config = crate::config_file::load(home)?;
     let known = Known::default();
     start_log(&config.log, &known)?;

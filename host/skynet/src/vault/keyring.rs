@@ -35,7 +35,8 @@ mod system {
     }
 
     pub(crate) fn put(folder: &str, material: &Material) -> Result<(), String> {
-        entry(folder)?.set_secret(material.expose()).map_err(|error| format!("the keyring does not take an entry: {error}"))
+        let said = |error| format!("the keyring does not take an entry: {error}. On Linux it needs a session keyring, which a login makes");
+        entry(folder)?.set_secret(material.expose()).map_err(said)
     }
 
     pub(crate) fn forget(folder: &str) {
@@ -68,4 +69,27 @@ pub(crate) fn make(folder: &str) -> anyhow::Result<Material> {
     let material = Material::random()?;
     system::put(folder, &material).map_err(|why| crate::exit::fail(crate::exit::Kind::Refused, why))?;
     Ok(material)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_keyring_gives_back_what_was_put_or_says_what_it_needs() {
+        let folder = format!("test of process {}", std::process::id());
+        assert!(get(&folder).is_err());
+        match make(&folder) {
+            Ok(made) => {
+                assert_eq!(get(&folder).unwrap().expose(), made.expose());
+                forget(&folder);
+                assert!(get(&folder).unwrap_err().contains("no entry"));
+            }
+            // A process without a session keyring, such as one in a container.
+            Err(error) => {
+                forget(&folder);
+                assert!(error.to_string().contains("session keyring"), "{error}");
+            }
+        }
+    }
 }

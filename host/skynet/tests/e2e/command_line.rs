@@ -12,7 +12,7 @@ fn init_twice_changes_nothing_and_keeps_edits() {
     assert_eq!(again["made"], serde_json::json!([]));
     assert_eq!(std::fs::read(home.home().join("owner.token")).unwrap(), token);
     assert_eq!(std::fs::read_to_string(home.home().join("SOUL.md")).unwrap(), "mine");
-    for file in ["owner.token", "secrets.toml", "trust.toml", "keys/dev.key", "skynet.toml", "skynet.db"] {
+    for file in ["owner.token", "vault.key", "trust.toml", "keys/dev.key", "skynet.toml", "skynet.db"] {
         let mode = std::fs::metadata(home.home().join(file)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{file}");
     }
@@ -112,7 +112,7 @@ fn tokens_are_shown_once_and_ended() {
 fn completions_and_help_are_there_for_every_command() {
     let home = Household::new();
     assert!(home.run(&["completions", "bash"]).done().contains("skynet"));
-    for command in ["init", "start", "daemon", "status", "doctor", "chat", "plugin", "key", "token", "config"] {
+    for command in ["init", "start", "daemon", "status", "doctor", "chat", "plugin", "secret", "key", "token", "config"] {
         assert!(home.run(&[command, "--help"]).done().contains("Usage:"), "{command}");
     }
     assert_eq!(home.run(&["nonsense"]).code, 2);

@@ -1,7 +1,7 @@
 //! A throw-away data folder with a host of its own, driven by its command line.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -93,6 +93,15 @@ impl Household {
         self.command(arguments).output().expect("the binary runs").into()
     }
 
+    /// The same with this on stdin.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Said {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        // A command that refuses does not read.
+        drop(child.stdin.take().expect("a pipe").write_all(input.as_bytes()));
+        child.wait_with_output().expect("it ends").into()
+    }
+
     /// Packs and signs a guest with the dev key; gives the file.
     pub(crate) fn packed(&self, name: &str) -> PathBuf {
         let out = self.folder.path().join(format!("{name}.packed.wasm"));
@@ -122,7 +131,19 @@ impl Household {
 
     /// Starts the host in the foreground and waits for its address.
     pub(crate) fn start(&mut self) {
-        let mut host = self.command(&["--json", "start"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the host starts");
+        let command = self.command(&["--json", "start"]);
+        self.start_as(command, Stdio::null());
+    }
+
+    /// The same, with its log in a file.
+    pub(crate) fn start_logging(&mut self, log: &Path, level: &str) {
+        let mut command = self.command(&["--json", "start"]);
+        command.env("SKYNET_LOG", level);
+        self.start_as(command, std::fs::File::create(log).expect("a log").into());
+    }
+
+    fn start_as(&mut self, mut command: Command, log: Stdio) {
+        let mut host = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the host starts");
         let mut line = String::new();
         BufReader::new(host.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         assert!(line.contains("address"), "the host said: {line:?}");

@@ -18,11 +18,9 @@ const MUST_NOT_SEE: [(&str, &[&str]); 7] = [
 const VENDORS: [&str; 7] = ["anthropic", "openai", "ollama", "discord", "telegram", "claude", "gpt"];
 
 /// Where such a name may stand all the same, and why.
-const VENDORS_ALLOWED: [(&str, &str, &str); 4] = [
+const VENDORS_ALLOWED: [(&str, &str, &str); 2] = [
     ("host/gateway/src/transports/", "discord", "the socket is driven by a library there; all that is said on it comes from the component"),
     ("host/gateway/src/http/", "openai", "the wire format that this route speaks has that name, and clients know its session keys"),
-    ("host/skynet/src/cli/init.rs", "anthropic", "the template of secrets.toml shows the names that the built-in plugins ask for"),
-    ("host/skynet/src/cli/init.rs", "openai", "the template of secrets.toml shows the names that the built-in plugins ask for"),
 ];
 
 fn within(source: &Source, folders: &[&str]) -> bool {

@@ -12,9 +12,9 @@ pub(super) async fn run(desk: &Desk<'_>) -> Result<()> {
     let mut values = Vec::new();
     for row in &rows {
         let used: Vec<_> = uses.iter().filter(|one| one.secret == row.name).collect();
-        let goes = if row.servers.is_empty() { "wherever a grant says".to_owned() } else { row.servers.join(", ") };
+        let goes = goes(&row.servers);
         let kind = if row.none { ", none to send" } else { "" };
-        desk.out.line(&format!("{}  version {}, set {}{kind}, for {goes}", row.name, row.version, when(row.set_ms)));
+        desk.out.line(&format!("{}  version {}, set {}{kind}, goes {goes}", row.name, row.version, when(row.set_ms)));
         used.iter().for_each(|one| desk.out.line(&format!("  {}", one.words())));
         values.push(json!({
             "name": row.name, "version": row.version, "set_ms": row.set_ms, "servers": row.servers, "none": row.none, "used_by": used,
@@ -29,6 +29,11 @@ pub(super) async fn run(desk: &Desk<'_>) -> Result<()> {
     }
     desk.out.value(&json!({ "secrets": values, "missing": missing }));
     Ok(())
+}
+
+/// Where a secret with these servers may go.
+pub(super) fn goes(servers: &[String]) -> String {
+    if servers.is_empty() { "wherever a grant says".to_owned() } else { format!("to {}", servers.join(", ")) }
 }
 
 /// A time in words that sort.

@@ -1,5 +1,6 @@
 //! `secret set` and `secret rotate NAME`: a value goes in, and nothing of it comes out.
 
+use super::list::goes;
 use super::{Desk, none_named};
 use crate::args::SetSecret;
 use crate::exit::{Kind, fail};
@@ -78,8 +79,7 @@ async fn store(desk: &Desk<'_>, unlocked: &Unlocked, name: &str, value: SecretVa
         desk.record(name, json!({ "did": did, "version": version, "servers": servers, "none": none })).await?;
     }
     let state = if change.changed { format!("is set, version {version}") } else { format!("was set like that already, version {version}") };
-    let goes = if servers.is_empty() { "wherever a grant says".to_owned() } else { servers.join(", ") };
-    desk.out.line(&format!("secret {name} {state}; it may go to {goes}"));
+    desk.out.line(&format!("secret {name} {state}; it goes {}", goes(&servers)));
     let mut notes = Vec::new();
     if none {
         notes.push("requests go out without it".to_owned());

@@ -11,6 +11,7 @@ use serde_json::json;
 use skynet_scripts::system::run_tool;
 use skynet_store::VaultFault;
 use skynet_store::vault::{Material, SlotKind};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -110,7 +111,10 @@ async fn credential(sealed: &Path) -> Result<(Material, String)> {
     std::fs::write(plain.path(), vec![0; made.expose().len()]).context("the plain credential cannot be wiped")?;
     drop(plain);
     let said = match sealing {
-        Ok(output) if output.code == 0 => return Ok((made, format!("{to}; now run: skynet daemon install, then: skynet daemon restart"))),
+        Ok(output) if output.code == 0 => {
+            std::fs::set_permissions(sealed, std::fs::Permissions::from_mode(0o600)).context("the sealed credential")?;
+            return Ok((made, format!("{to}; now run: skynet daemon install, then: skynet daemon restart")));
+        }
         Ok(output) => output.stderr.trim().to_owned(),
         Err(error) => error.to_string(),
     };

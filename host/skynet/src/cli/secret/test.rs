@@ -1,6 +1,7 @@
 //! `secret test`: opens a secret and says where it would go, and what is in the way.
 
-use super::{Desk, list::when};
+use super::Desk;
+use super::list::{goes, when};
 use crate::exit::{Kind, fail};
 use crate::vault::failed;
 use crate::{config_file, secret_uses};
@@ -37,9 +38,8 @@ pub(super) async fn run(desk: &Desk<'_>, name: &str) -> Result<()> {
             None => format!("{} may see it by its grant, but it is bound to {bound}, so it is not shown", one.plugin),
         });
     }
-    let goes = if opened.servers.is_empty() { "wherever a grant says".to_owned() } else { opened.servers.join(", ") };
     let what = if none { "there is none to send" } else { "it opens" };
-    desk.out.line(&format!("{name}: {what}; version {}, set {}, for {goes}", opened.version, when(set_ms)));
+    desk.out.line(&format!("{name}: {what}; version {}, set {}, goes {}", opened.version, when(set_ms), goes(&opened.servers)));
     if uses.is_empty() {
         desk.out.line("no grant now in force uses it");
     }
