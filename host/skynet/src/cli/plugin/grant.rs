@@ -47,7 +47,11 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
         return Err(fail(Kind::Refused, format!("nothing was granted; `skynet plugin grant --yes {id}` does not ask")));
     }
     let granted: Value = serde_json::to_value(&permissions)?;
-    client::call(home, "plugins.grant", json!({ "id": id, "permissions": granted, "untilMs": until_ms }), PLUGIN_CHANGE).await?;
+    let mut wish = json!({ "id": id, "permissions": granted });
+    if let Some(until_ms) = until_ms {
+        wish["untilMs"] = json!(until_ms);
+    }
+    client::call(home, "plugins.grant", wish, PLUGIN_CHANGE).await?;
     let lasts = grant.lasts.map_or_else(String::new, |lasts| format!(" for {lasts}"));
     out.both(&format!("granted to {id}{lasts}"), &json!({ "id": id, "granted": sentences, "until_ms": until_ms }));
     Ok(())
