@@ -153,7 +153,8 @@ impl Door {
         }
         let make_room = |own: bool| self.pool.make_room(own.then_some(&route.plugin));
         let lease = self.shares.lease(share, make_room).await.ok_or(Error::ConnectionLimitReached)?;
-        let connection = dial::dial(&*self.wire, route, &self.tls, lease).await?;
+        // In a box: a handshake's state is large, and most requests find an open connection.
+        let connection = Box::pin(dial::dial(&*self.wire, route, &self.tls, lease)).await?;
         if let Some(shared) = connection.share() {
             self.pool.put(route.clone(), shared);
         }
