@@ -36,10 +36,20 @@ pub trait PluginAdmin: Send + Sync {
     async fn info(&self, id: &PluginId) -> Result<Value, AdminError>;
     /// The owner's switch.
     async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), AdminError>;
-    /// Grants permissions; `None` grants everything that the plugin asks for.
-    async fn grant(&self, id: &PluginId, permissions: Option<Value>, by: &str) -> Result<(), AdminError>;
-    /// Ends the plugin's grant.
+    /// Every grant in force: plugin, publisher, what it allows, by whom, since and until when.
+    async fn grants(&self) -> Result<Vec<Value>, AdminError>;
+    /// Grants permissions for good; `None` grants everything that the plugin asks for.
+    async fn grant(&self, id: &PluginId, permissions: Option<Value>, by: &str) -> Result<(), AdminError> {
+        self.grant_until(id, permissions, None, by).await
+    }
+    /// The same, up to a time in milliseconds since the Unix epoch.
+    async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError>;
+    /// Says no to the release that waits; what serves goes on.
+    async fn deny(&self, id: &PluginId, by: &str) -> Result<(), AdminError>;
+    /// Ends the plugin's grant, also for calls that run.
     async fn revoke(&self, id: &PluginId) -> Result<(), AdminError>;
+    /// What the plugin was refused lately, newest first, and what would allow it.
+    async fn why_denied(&self, id: &PluginId, limit: usize) -> Result<Value, AdminError>;
     /// Puts the generation before the present one back; gives what serves now.
     async fn rollback(&self, id: &PluginId) -> Result<PluginRef, AdminError>;
     /// Looks at the folder now instead of at the next scan.

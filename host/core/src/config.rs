@@ -21,8 +21,17 @@ pub struct Config {
     pub roots: BTreeMap<String, RootConfig>,
     /// Settings handed to plugins, by plugin id. No secrets belong here.
     pub settings: BTreeMap<PluginId, serde_json::Map<String, serde_json::Value>>,
+    /// Where secrets are unlocked from.
+    pub vault: VaultConfig,
     /// Log output.
     pub log: LogConfig,
+    /// The audit log.
+    pub audit: AuditConfig,
+    /// How often one may ask.
+    pub rates: RatesConfig,
+    /// What no plugin may go beyond, whatever it is granted, in the form of a manifest's
+    /// `[permissions]`. Whatever is not named here nobody gets; without it there is no ceiling.
+    pub ceiling: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// `[gateway]`
@@ -109,6 +118,21 @@ pub struct RootConfig {
     pub writable: bool,
 }
 
+/// `[vault]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VaultConfig {
+    /// The key file, absolute or relative to the data folder. Elsewhere is better: then a
+    /// copy of the data folder alone opens nothing.
+    pub keyfile: String,
+}
+
+impl Default for VaultConfig {
+    fn default() -> Self {
+        Self { keyfile: "vault.key".into() }
+    }
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -122,6 +146,44 @@ pub struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self { level: "info".into(), json: false }
+    }
+}
+
+/// `[audit]`: where signed states of the log are kept besides the log itself. What is kept
+/// out of this user's reach shows even what somebody did who holds the log's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Seconds between signed checkpoints, while there is something new to sign.
+    pub checkpoint_interval_s: u64,
+    /// A file to which each checkpoint is appended: on another disk, or one that can only
+    /// grow. Relative to the data folder.
+    pub anchor_file: Option<String>,
+    /// A program with its arguments that reads each checkpoint on its input.
+    pub anchor_command: Vec<String>,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { checkpoint_interval_s: 300, anchor_file: None, anchor_command: Vec::new() }
+    }
+}
+
+/// `[rates]`: token buckets that hold a minute's worth. 0 means no limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RatesConfig {
+    /// Turns, and tool calls outside of one, of one user.
+    pub turns_per_minute: u32,
+    /// Turns that come over one channel, of all its users.
+    pub channel_turns_per_minute: u32,
+    /// Calls of one gateway method by one client.
+    pub calls_per_minute: u32,
+}
+
+impl Default for RatesConfig {
+    fn default() -> Self {
+        Self { turns_per_minute: 120, channel_turns_per_minute: 600, calls_per_minute: 1_200 }
     }
 }
 
@@ -146,12 +208,16 @@ impl Config {
         within("plugins.scan_interval_ms", self.plugins.scan_interval_ms, 100, 600_000);
         within("plugins.max_component_bytes", self.plugins.max_component_bytes, 1024, 512 * 1024 * 1024);
         within("plugins.total_memory_bytes", self.plugins.total_memory_bytes, 64 * 1024 * 1024, 64 * 1024 * 1024 * 1024);
+        within("audit.checkpoint_interval_s", self.audit.checkpoint_interval_s, 1, 86_400);
         within("agent.turn_timeout_s", self.agent.turn_timeout_s, 1, 86_400);
         within("agent.max_output", u64::from(self.agent.max_output), 1, 1_000_000);
         for model in std::iter::once(&self.agent.model).chain(&self.agent.fallbacks) {
             if model != "auto" && !model.contains('/') {
                 faults.push(format!("agent model \"{model}\" is not of the form provider/model; `skynet status` lists what serves"));
             }
+        }
+        if self.vault.keyfile.is_empty() {
+            faults.push("vault.keyfile is empty: name a file, such as vault.key".into());
         }
         for name in self.roots.keys() {
             let legal = !name.is_empty()

@@ -5,6 +5,7 @@
 pub(crate) mod device;
 pub(crate) mod pairing;
 pub(crate) mod peer;
+pub(crate) mod record;
 pub(crate) mod scope;
 pub(crate) mod secret;
 pub(crate) mod throttle;

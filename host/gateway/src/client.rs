@@ -45,6 +45,17 @@ pub(crate) struct Identity {
     pub(crate) connected_ms: u64,
 }
 
+impl Identity {
+    /// Who it is, for the audit, the log and its buckets: the same after a reconnect.
+    pub(crate) fn actor(&self) -> String {
+        match (&self.device, &self.token) {
+            (Some(device), _) => format!("device {device}"),
+            (None, Some(token)) => format!("token {token}"),
+            (None, None) => "client".into(),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Watching {
     all: bool,
@@ -84,11 +95,7 @@ impl Client {
 
     /// For the audit and the log.
     pub(crate) fn actor(&self) -> String {
-        match (&self.identity.device, &self.identity.token) {
-            (Some(device), _) => format!("device {device}"),
-            (None, Some(token)) => format!("token {token}"),
-            (None, None) => "client".into(),
-        }
+        self.identity.actor()
     }
 
     /// Wants to hear of every session, or no longer.

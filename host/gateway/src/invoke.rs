@@ -17,6 +17,8 @@ pub(crate) enum Invoked {
     Failed(String),
     /// There is no such tool.
     Unknown(String),
+    /// Too often; again in so many milliseconds.
+    TooOften(u64),
     /// What it did could not be recorded.
     Withheld(String),
 }
@@ -28,7 +30,11 @@ pub(crate) fn session(key: Option<&str>) -> Result<SessionKey, String> {
 
 /// Runs it.
 pub(crate) async fn run(server: &Server, tool: &str, arguments: Value, session: SessionKey) -> Invoked {
-    let result = match server.agent.invoke(tool, &arguments, session, UserId::owner()).await {
+    let user = UserId::owner();
+    if let Err(after_ms) = server.rates.turn(&user, "tools") {
+        return Invoked::TooOften(after_ms);
+    }
+    let result = match server.agent.invoke(tool, &arguments, session, user).await {
         Ok(result) => result,
         Err(error @ InvokeError::Unknown(_)) => return Invoked::Unknown(error.to_string()),
         Err(error @ InvokeError::Unrecorded(_)) => return Invoked::Withheld(error.to_string()),

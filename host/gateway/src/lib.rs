@@ -22,6 +22,7 @@ mod mailbox;
 mod message_in;
 mod methods;
 mod presence;
+mod rates;
 mod refusal;
 mod schema;
 mod serve;
@@ -36,7 +37,7 @@ use skynet_agent::Agent;
 use skynet_core::StoreError;
 use skynet_core::access::AccessStore;
 use skynet_core::admin::PluginAdmin;
-use skynet_core::config::GatewayConfig;
+use skynet_core::config::{GatewayConfig, RatesConfig};
 use skynet_core::ports::{Audit, Clock, Memory};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub struct GatewayParts {
     pub clock: Arc<dyn Clock>,
     /// `[gateway]` of the configuration.
     pub config: GatewayConfig,
+    /// `[rates]` of the configuration.
+    pub rates: RatesConfig,
     /// The host's version.
     pub version: String,
     /// Asked at each `/ready` and each `connect`; must not wait.

@@ -37,6 +37,13 @@ pub(crate) const LOCKOUT: Duration = Duration::from_secs(5 * 60);
 /// Addresses that are remembered as failing; the oldest is forgotten first.
 pub(crate) const FAILING_ADDRESSES: usize = 4096;
 
+/// Failed logins a minute that get an audit row of their own; of the others the count is
+/// kept. A row has some 300 bytes, so this is 26 MB a day at worst.
+pub(crate) const FAILURE_ROWS: u32 = 60;
+
+/// Keys with a token bucket before those with a full one are forgotten.
+pub(crate) const RATE_KEYS: usize = 4096;
+
 /// How far a device's clock may be off, ms.
 pub(crate) const SIGNATURE_SKEW_MS: u64 = 120_000;
 

@@ -60,6 +60,19 @@ impl Refusal {
         refusal
     }
 
+    /// Asked too often.
+    pub(crate) fn too_often(what: &str, after_ms: u64) -> Self {
+        let message = format!("too many {what} (retry in {} s)", after_ms.div_ceil(1000));
+        Self::later(message, after_ms).with(serde_json::json!({"code": "RATE_LIMITED"}))
+    }
+
+    /// May be tried again after this time.
+    pub(crate) fn after(mut self, after_ms: u64) -> Self {
+        self.retryable = Some(true);
+        self.retry_after_ms = Some(after_ms);
+        self
+    }
+
     pub(crate) fn with(mut self, details: Value) -> Self {
         self.details = Some(details);
         self

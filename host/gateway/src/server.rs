@@ -2,12 +2,14 @@
 //! the gateway keeps of its clients, runs and health.
 
 use crate::auth::pairing::Pairing;
+use crate::auth::record::Untold;
 use crate::auth::throttle::Throttle;
 use crate::frame::{Payload, StateVersion};
 use crate::health::Health;
 use crate::hub::Hub;
 use crate::limits::STRANGERS_PER_ADDRESS;
 use crate::methods::Table;
+use crate::rates::Rates;
 use crate::refusal::Refusal;
 use crate::turns::book::RunBook;
 use crate::turns::feed::Feed;
@@ -40,6 +42,8 @@ pub(crate) struct Server {
     pub(crate) hub: Arc<Hub>,
     pub(crate) pairing: Pairing,
     pub(crate) throttle: Throttle,
+    pub(crate) rates: Rates,
+    pub(crate) untold: Untold,
     pub(crate) strangers: Arc<Strangers>,
     pub(crate) runs: Arc<RunBook>,
     pub(crate) health: Health,
@@ -65,6 +69,8 @@ impl Server {
             methods: Table::new(),
             sockets: watch::Sender::new(0),
             throttle: Throttle::default(),
+            rates: Rates::new(&parts.rates, Arc::clone(&parts.clock)),
+            untold: Untold::default(),
             strangers: Arc::default(),
             agent: parts.agent,
             memory: parts.memory,
@@ -96,6 +102,11 @@ impl Server {
     /// Writes one row; who cannot write it must not act.
     pub(crate) async fn record(&self, kind: &str, actor: &str, subject: &str, verdict: &str, detail: Value) -> Result<(), Refusal> {
         write_audit(&*self.audit, kind, actor, subject, verdict, detail).await.map_err(Refusal::from)
+    }
+
+    /// Takes one row ahead of whatever is written next; see `Audit::enqueue`.
+    pub(crate) async fn enqueue(&self, row: AuditRow) -> Result<(), StoreError> {
+        crate::auth::secret::within(self.audit.enqueue(row)).await
     }
 
     /// Returns when all audit rows so far are on disk.

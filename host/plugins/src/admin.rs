@@ -2,8 +2,11 @@
 //!
 //! Only owner surfaces reach this; no import of a guest and no tool does.
 
+use crate::book::{Entry, Waiting};
+use crate::change::DENIED;
 use crate::generation::Generation;
 use crate::host::PluginHost;
+use crate::limits;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use skynet_core::admin::{AdminError, PluginAdmin};
@@ -40,6 +43,15 @@ impl PluginHost {
         Ok((entry.request.clone(), entry.publisher.clone()))
     }
 
+    fn shown_grant(&self, stored: StoredGrant) -> Result<Value, AdminError> {
+        let permissions: Permissions = serde_json::from_value(stored.permissions.clone())
+            .map_err(|error| AdminError::Bug(format!("grant of {}: {error}", stored.plugin)))?;
+        Ok(json!({
+            "plugin": stored.plugin, "publisher": stored.publisher, "request": stored.request, "permissions": stored.permissions,
+            "allows": permissions.sentences(), "above_ceiling": self.above_ceiling(&stored.plugin, &permissions), "by": stored.by, "at_ms": stored.at_ms, "until_ms": stored.expires_ms,
+        }))
+    }
+
     async fn waits(&self, id: &PluginId) -> bool {
         self.shared.book.lock().await.plugins.get(id).is_some_and(|entry| entry.waiting.is_some())
     }
@@ -55,6 +67,27 @@ impl PluginHost {
         self.look_now();
     }
 
+    /// Ends what serves under a grant whose time is over.
+    pub(crate) async fn end_expired(&self) {
+        let now = self.shared.clock.now_ms();
+        let over = |generation: &&Arc<Generation>| generation.terms.validity.until_ms().is_some_and(|until| until <= now);
+        let expired: Vec<PluginId> =
+            self.shared.shelf.load().generations.values().filter(over).map(|old| old.plugin().id.clone()).collect();
+        for id in expired {
+            if let Err(error) = self.renew_terms(&id).await {
+                tracing::error!(plugin = %id, %error, "its grant is over, and it could not be ended");
+            }
+            // The folder is asked again, so that lists show what it waits for.
+            self.read_again(&id).await;
+        }
+    }
+
+    /// What the ceiling takes out of these permissions, one sentence each.
+    pub(crate) fn above_ceiling(&self, id: &PluginId, permissions: &Permissions) -> Vec<String> {
+        let Some(ceiling) = &self.shared.ceiling else { return Vec::new() };
+        grant::exceeds(&grant::resolve_settings(permissions, &self.settings_of(id)), ceiling)
+    }
+
     /// Brings what serves in line with the grant in force.
     async fn renew_terms(&self, id: &PluginId) -> Result<(), AdminError> {
         // Held to the end: what is being published either sees the new grant or is seen here.
@@ -65,9 +98,9 @@ impl PluginHost {
         let stored = self.shared.state.grant(id).await?;
         let now = self.shared.clock.now_ms();
         match crate::admit::standing(&request, &publisher, stored.as_ref(), now)? {
-            crate::admit::Standing::Granted(permissions) => {
-                let terms = crate::admit::terms(&permissions, &self.settings_of(id));
-                if terms == serving.terms {
+            crate::admit::Standing::Granted(permissions, until_ms) => {
+                let terms = self.terms(id, &permissions, until_ms);
+                if terms.same_as(&serving.terms) {
                     return Ok(());
                 }
                 let renewed = Arc::new(Generation::new(serving.receipt.clone(), terms, None));
@@ -79,20 +112,51 @@ impl PluginHost {
                     self.read_again(id).await;
                     return Ok(());
                 }
+                let narrower = !grant::exceeds(&serving.terms.permissions, &renewed.terms.permissions).is_empty();
                 if let Some(entry) = book.plugins.get_mut(id) {
                     entry.serving = Some(renewed);
                 }
                 self.swap(&mut book);
                 drop(book);
+                if narrower {
+                    serving.terms.validity.end();
+                }
                 crate::refresh::ask_models(self, serving.plugin()).await;
             }
             crate::admit::Standing::Asks(_) => {
                 drop(book);
-                self.withdraw(id, "its grant was taken back").await;
+                serving.terms.validity.end();
+                self.withdraw(id, "its grant was taken back or is over").await;
             }
         }
         Ok(())
     }
+}
+
+/// What an owner wants to grant of a request. Letting a server be on a private network is
+/// the owner's to add: no request may ask for it.
+fn wanted(id: &PluginId, value: Value, request: &Permissions) -> Result<Permissions, AdminError> {
+    let granted: Permissions = serde_json::from_value(value).map_err(|error| AdminError::Refused(format!("not permissions: {error}")))?;
+    if let Some(fault) = granted.faults().first() {
+        return Err(AdminError::Refused(fault.clone()));
+    }
+    let mut public = granted.clone();
+    public.net.iter_mut().for_each(|rule| rule.private = false);
+    match grant::exceeds(&public, request).first() {
+        Some(sentence) => Err(AdminError::Refused(format!("{id} does not ask for this: {sentence}"))),
+        None => Ok(granted),
+    }
+}
+
+/// A release that waits, with what it changes for the owner.
+fn shown_waiting(entry: &Entry, waiting: &Waiting) -> Value {
+    let before = entry.serving.as_ref().map(|_| entry.request.clone()).unwrap_or_default();
+    let diff = skynet_policy::diff(&before, &waiting.request);
+    json!({
+        "version": waiting.version.to_string(), "publisher": waiting.publisher, "request": waiting.request, "asks": waiting.asks,
+        "diff": diff, "diff_text": diff.to_string(),
+        "signer": if entry.serving.is_none() { "first" } else if entry.publisher == waiting.publisher { "same" } else { "other" },
+    })
 }
 
 #[async_trait]
@@ -115,8 +179,9 @@ impl PluginAdmin for PluginHost {
             "publisher": entry.publisher,
             "asks": entry.request.sentences(),
             "request": entry.request,
-            "waiting": entry.waiting.as_ref().map(|waiting| json!({ "version": waiting.version.to_string(), "publisher": waiting.publisher, "request": waiting.request, "asks": waiting.asks })),
+            "waiting": entry.waiting.as_ref().map(|waiting| shown_waiting(entry, waiting)),
             "grant": stored,
+            "above_ceiling": self.above_ceiling(id, &entry.request),
             "may": effective,
             "receipt": entry.serving.as_ref().map(|serving| json!({
                 "release": serving.receipt.release,
@@ -157,31 +222,24 @@ impl PluginAdmin for PluginHost {
         Ok(())
     }
 
-    async fn grant(&self, id: &PluginId, permissions: Option<Value>, by: &str) -> Result<(), AdminError> {
+    async fn grants(&self) -> Result<Vec<Value>, AdminError> {
+        let grants = self.shared.state.grants().await?;
+        grants.into_iter().map(|grant| self.shown_grant(grant)).collect()
+    }
+
+    async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError> {
         self.meet(id).await?;
+        let now = self.shared.clock.now_ms();
+        if until_ms.is_some_and(|until| until <= now) {
+            return Err(AdminError::Refused("the time up to which it would be granted is over".into()));
+        }
         let (request, publisher) = self.request_of(id).await?;
         if publisher.is_empty() {
             return Err(AdminError::Refused(format!("nobody knows yet who signed {id}; look at `skynet plugin list`")));
         }
         let granted = match permissions {
             None => request.clone(),
-            Some(value) => {
-                let granted: Permissions =
-                    serde_json::from_value(value).map_err(|error| AdminError::Refused(format!("not permissions: {error}")))?;
-                let faults = granted.faults();
-                if let Some(fault) = faults.first() {
-                    return Err(AdminError::Refused(fault.clone()));
-                }
-                // Letting a server be on a private network is the owner's to add: no
-                // request may ask for it.
-                let mut public = granted.clone();
-                public.net.iter_mut().for_each(|rule| rule.private = false);
-                let beyond = grant::exceeds(&public, &request);
-                if let Some(sentence) = beyond.first() {
-                    return Err(AdminError::Refused(format!("{id} does not ask for this: {sentence}")));
-                }
-                granted
-            }
+            Some(value) => wanted(id, value, &request)?,
         };
         let grant = StoredGrant {
             plugin: id.clone(),
@@ -189,12 +247,16 @@ impl PluginAdmin for PluginHost {
             request: request.digest(),
             permissions: serde_json::to_value(granted.normalized()).map_err(|error| AdminError::Bug(error.to_string()))?,
             by: by.to_owned(),
-            at_ms: self.shared.clock.now_ms(),
-            expires_ms: None,
+            at_ms: now,
+            expires_ms: until_ms,
         };
-        let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher });
+        let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher, "until_ms": until_ms });
         self.record("grant", by, id.as_str(), "ok", detail).await?;
         self.shared.state.put_grant(grant).await?;
+        if self.serving(id).is_none() {
+            // The owner's word also ends an earlier no to the file that is there.
+            self.shared.state.unhold(id).await?;
+        }
         if self.waits(id).await {
             // First what the grant is for, so that what it replaces leaves no gap.
             self.read_again(id).await;
@@ -204,6 +266,50 @@ impl PluginAdmin for PluginHost {
         self.read_again(id).await;
         self.settled().await;
         Ok(())
+    }
+
+    async fn deny(&self, id: &PluginId, by: &str) -> Result<(), AdminError> {
+        self.meet(id).await?;
+        let waiting = self.shared.book.lock().await.plugins.get(id).and_then(|entry| entry.waiting.clone());
+        let waiting = waiting.ok_or_else(|| {
+            AdminError::Refused(format!("nothing of {id} waits for an answer; to end what it may do now: skynet plugin revoke {id}"))
+        })?;
+        let detail = json!({ "version": waiting.version.to_string(), "release": waiting.release, "asks": waiting.asks });
+        self.record("deny", by, id.as_str(), "ok", detail).await?;
+        let why = format!("{DENIED} what version {} asks for; `skynet plugin grant {id}` allows it", waiting.version);
+        self.shared.state.hold(id, &waiting.release, &why).await?;
+        let mut book = self.shared.book.lock().await;
+        if let Some(entry) =
+            book.plugins.get_mut(id).filter(|entry| entry.waiting.as_ref().is_some_and(|now| now.release == waiting.release))
+        {
+            entry.waiting = None;
+            if entry.serving.is_none() {
+                (entry.request, entry.publisher) = (waiting.request, waiting.publisher);
+                entry.stopped = Some(skynet_core::plugin::PluginState::Disabled { reason: why });
+            }
+        }
+        Ok(())
+    }
+
+    async fn why_denied(&self, id: &PluginId, limit: usize) -> Result<Value, AdminError> {
+        self.meet(id).await?;
+        let rows = self.shared.audit.tail(limits::WHY_DENIED_ROWS).await?;
+        let of_plugin = |actor: &str| actor == id.as_str() || actor.split_once('@').is_some_and(|(name, _)| name == id.as_str());
+        let denied = rows.into_iter().filter(|(_, _, row)| row.verdict == "denied" && of_plugin(&row.actor)).take(limit);
+        let denied: Vec<Value> = denied
+            .map(|(number, at_ms, row)| json!({ "number": number, "at_ms": at_ms, "kind": row.kind, "who": row.actor, "what": row.subject, "why": row.detail["why"] }))
+            .collect();
+        let book = self.shared.book.lock().await;
+        let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
+        let status = entry.status(id);
+        let effective = entry.serving.as_ref().map(|serving| &serving.terms.permissions);
+        // What the ceiling takes out of what was granted.
+        let ceiling = self.above_ceiling(id, &entry.request);
+        Ok(json!({
+            "id": id, "status": status, "denied": denied, "may": effective.map(|may| may.sentences()),
+            "asks": entry.waiting.as_ref().map(|waiting| &waiting.asks), "above_ceiling": ceiling,
+            "remedy": format!("skynet plugin grant {id}"),
+        }))
     }
 
     async fn revoke(&self, id: &PluginId) -> Result<(), AdminError> {

@@ -9,6 +9,7 @@ use crate::generation::{Generation, Loaded, Terms};
 use crate::inspect::{self, Contents};
 use crate::probe;
 use crate::runtime::Runtime;
+use crate::validity::Validity;
 use skynet_core::plugin::Receipt;
 use skynet_core::ports::StoredGrant;
 use skynet_core::{PluginRef, StoreError};
@@ -100,8 +101,8 @@ pub(crate) fn compare(signed: &Signed) -> Result<Contents, Refusal> {
 
 /// Whether a release may run with what the owner granted so far.
 pub(crate) enum Standing {
-    /// It may, under these permissions.
-    Granted(Permissions),
+    /// It may, under these permissions, up to this time in milliseconds since the Unix epoch.
+    Granted(Permissions, Option<u64>),
     /// It asks for what is not granted, one sentence each.
     Asks(Vec<String>),
 }
@@ -110,7 +111,7 @@ pub(crate) enum Standing {
 /// request waits for the owner.
 pub(crate) fn standing(request: &Permissions, publisher: &str, stored: Option<&StoredGrant>, now_ms: u64) -> Result<Standing, StoreError> {
     if request.is_empty() {
-        return Ok(Standing::Granted(Permissions::default()));
+        return Ok(Standing::Granted(Permissions::default(), None));
     }
     let Some(stored) = stored.filter(|grant| grant.expires_ms.is_none_or(|end| now_ms < end)) else {
         return Ok(Standing::Asks(request.sentences()));
@@ -130,12 +131,23 @@ pub(crate) fn standing(request: &Permissions, publisher: &str, stored: Option<&S
             return Ok(Standing::Asks(beyond));
         }
     }
-    Ok(Standing::Granted(grant::effective(request, &granted, None)))
+    Ok(Standing::Granted(grant::effective(request, &granted, None), stored.expires_ms))
 }
 
-/// The permissions and settings that a generation runs under.
-pub(crate) fn terms(permissions: &Permissions, settings: &Arc<serde_json::Map<String, serde_json::Value>>) -> Terms {
-    Terms { permissions: Arc::new(grant::resolve_settings(permissions, settings)), settings: Arc::clone(settings) }
+/// The permissions and settings that a generation runs under: what was granted, with the
+/// servers that the owner's settings name, and never more than the instance's ceiling.
+pub(crate) fn terms(
+    granted: &Permissions,
+    until_ms: Option<u64>,
+    settings: &Arc<serde_json::Map<String, serde_json::Value>>,
+    ceiling: Option<&Permissions>,
+) -> Terms {
+    let resolved = grant::resolve_settings(granted, settings);
+    Terms {
+        permissions: Arc::new(grant::effective(&resolved, &resolved, ceiling)),
+        settings: Arc::clone(settings),
+        validity: Validity::until(until_ms),
+    }
 }
 
 /// The last steps: keep the bytes, compile, link, probe.

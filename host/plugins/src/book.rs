@@ -25,6 +25,8 @@ pub(crate) struct Waiting {
     pub(crate) publisher: String,
     pub(crate) request: Permissions,
     pub(crate) asks: Vec<String>,
+    /// SHA-256 of its `release.json`.
+    pub(crate) release: String,
 }
 
 /// One plugin.

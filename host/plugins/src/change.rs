@@ -13,11 +13,15 @@ use serde_json::json;
 use skynet_core::plugin::{PluginEvent, PluginKind, PluginState, Receipt};
 use skynet_core::ports::StoredGrant;
 use skynet_core::{PluginId, PluginRef, StoreError};
+use skynet_policy::permission::Permissions;
 use skynet_policy::release::Release;
 use skynet_policy::trust::{Tier, TrustStore};
 use skynet_policy::{naming, version};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// How the reason begins of a release that was put away because its owner said no to it.
+pub(crate) const DENIED: &str = "the owner denied";
 
 /// Why a receipt cannot serve now.
 enum Unfit {
@@ -57,8 +61,8 @@ impl PluginHost {
         let grant = self.shared.state.grant(&receipt.plugin.id).await.map_err(Unfit::Store)?;
         let now = self.shared.clock.now_ms();
         match admit::standing(&release.permissions, &publisher, grant.as_ref(), now).map_err(Unfit::Store)? {
-            Standing::Granted(permissions) => {
-                let terms = admit::terms(&permissions, &self.settings_of(&receipt.plugin.id));
+            Standing::Granted(permissions, until_ms) => {
+                let terms = self.terms(&receipt.plugin.id, &permissions, until_ms);
                 Ok(Generation::new(receipt.clone(), terms, None))
             }
             Standing::Asks(asks) => Err(Unfit::Reason(format!("it waits for the owner: {}", asks.join("; ")))),
@@ -165,19 +169,30 @@ impl PluginHost {
         let contents = compared.map_err(|error| refuse("component")(error.to_string()))??;
         let grant = self.shared.state.grant(&id).await.map_err(store)?;
         let now = self.shared.clock.now_ms();
-        let permissions = match admit::standing(&signed.release.permissions, signed.publisher(), grant.as_ref(), now).map_err(store)? {
-            Standing::Granted(permissions) => permissions,
-            Standing::Asks(asks) => {
-                self.wait_for_owner(file, &signed, &contents.kinds(), asks).await;
-                return Ok(());
-            }
-        };
+        let (permissions, until_ms) =
+            match admit::standing(&signed.release.permissions, signed.publisher(), grant.as_ref(), now).map_err(store)? {
+                Standing::Granted(permissions, until_ms) => (permissions, until_ms),
+                Standing::Asks(asks) => {
+                    self.wait_for_owner(file, &signed, &contents.kinds(), asks).await;
+                    return Ok(());
+                }
+            };
         let generation = self.shared.state.next_generation().await.map_err(store)?;
         let plugin = PluginRef { id: id.clone(), version: signed.release.version.clone(), generation };
-        let terms = admit::terms(&permissions, &self.settings_of(&id));
-        let ready = admit::prepare(&self.shared.runtime, &signed, &contents, plugin, terms, now).await?;
+        let terms = self.terms(&id, &permissions, until_ms);
+        let prepared = admit::prepare(&self.shared.runtime, &signed, &contents, plugin, terms, now).await;
+        let ready = prepared.map_err(|refusal| self.blame_ceiling(refusal, &id, &permissions))?;
         self.check_names(&ready).await.map_err(refuse("tool names"))?;
         self.publish(file, ready, grant.as_ref()).await.map_err(store)
+    }
+
+    /// A component that cannot run with what the ceiling leaves of its grant says so.
+    fn blame_ceiling(&self, mut refusal: Refusal, id: &PluginId, granted: &Permissions) -> Refusal {
+        let above = self.above_ceiling(id, granted);
+        if !above.is_empty() {
+            refusal.reason += &format!("; [ceiling] in skynet.toml keeps from it: {}", above.join(" "));
+        }
+        refusal
     }
 
     /// The very release that serves, or one that the owner switched off: nothing to do.
@@ -283,6 +298,7 @@ impl PluginHost {
             publisher: signed.publisher().to_owned(),
             request: signed.release.permissions.clone(),
             asks: asks.clone(),
+            release: signed.release_digest.clone(),
         });
         drop(book);
         self.tell(PluginEvent::Pending { id, version: signed.release.version.to_string(), asks });
@@ -295,7 +311,9 @@ impl PluginHost {
         entry.file = file.to_owned();
         if entry.serving.is_none() {
             entry.describe(signed, &[]);
-            entry.stopped = Some(PluginState::Sick { reason: why.to_owned() });
+            let reason = why.to_owned();
+            let denied = why.starts_with(DENIED);
+            entry.stopped = Some(if denied { PluginState::Disabled { reason } } else { PluginState::Sick { reason } });
         }
         Ok(())
     }
@@ -411,6 +429,11 @@ impl Entry {
         self.trust = signed.tier().to_string();
         if !kinds.is_empty() {
             self.kinds = kinds.to_vec();
+        }
+        if self.serving.is_none() {
+            // What an owner would be granting to.
+            self.request = signed.release.permissions.clone();
+            self.publisher = signed.publisher().to_owned();
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::generation::Generation;
 use crate::imports::delta_sink::Sink;
 use crate::limits;
 use crate::runtime::{Ended, Runtime};
+use crate::scrub::{Deltas, Scrub as _};
 use crate::store::CallLimits;
 use futures_util::stream;
 use skynet_core::ports::{CallContext, CompletionStream};
@@ -30,6 +31,7 @@ impl Drop for Running {
 
 struct Reading {
     deltas: mpsc::Receiver<Vec<Delta>>,
+    scrub: Deltas,
     running: Running,
     generation: Arc<Generation>,
 }
@@ -42,8 +44,9 @@ pub(crate) fn complete(
     context: CallContext,
 ) -> CompletionStream {
     let (sink, deltas) = Sink::channel();
+    let scrub = Deltas::new(&runtime.known);
     let task = tokio::spawn(run(runtime, Arc::clone(&generation), request, context, sink));
-    let reading = Reading { deltas, running: Running(task), generation };
+    let reading = Reading { deltas, scrub, running: Running(task), generation };
     Box::pin(stream::unfold(Some(reading), |reading| async move {
         let mut reading = reading?;
         match timeout(limits::STREAM_IDLE, reading.deltas.recv()).await {
@@ -56,9 +59,13 @@ pub(crate) fn complete(
                         break;
                     }
                 }
+                let deltas = reading.scrub.push(deltas);
                 Some((Ok(CompletionItem::Deltas(deltas)), Some(reading)))
             }
-            Ok(None) => Some((end(&mut reading).await, None)),
+            Ok(None) => match reading.scrub.end() {
+                rest if rest.is_empty() => Some((end(&mut reading).await, None)),
+                rest => Some((Ok(CompletionItem::Deltas(rest)), Some(reading))),
+            },
             Err(_) => {
                 let silent = fault::timed_out(reading.generation.plugin(), "provider.complete (silence)", limits::STREAM_IDLE);
                 Some((Err(ModelError::Plugin(silent.into())), None))
@@ -103,10 +110,11 @@ async fn run(
             }),
         )
         .await;
-    answer(&generation, ended)
+    answer(&runtime, &generation, ended)
 }
 
 fn answer(
+    runtime: &Runtime,
     generation: &Generation,
     ended: Ended<
         Result<
@@ -116,14 +124,14 @@ fn answer(
     >,
 ) -> Result<Completion, ModelError> {
     match ended.result? {
-        Ok(completion) => Ok(from_guest::completion(completion)),
-        Err(error) => Err(remedied(generation, from_guest::provider_error(error), ended.notes)),
+        Ok(completion) => Ok(from_guest::completion(completion).scrubbed(&runtime.known)),
+        Err(error) => Err(remedied(runtime, generation, from_guest::provider_error(error), ended.notes)),
     }
 }
 
 /// Adds what only the host knows: that a rule refused, that the plugin's share of the
-/// network is used up, or that a key is not set.
-fn remedied(generation: &Generation, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
+/// network is used up, or that a secret is not set.
+fn remedied(runtime: &Runtime, generation: &Generation, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
     if let Some(denial) = notes.denial {
         return ModelError::Plugin(denial.into());
     }
@@ -131,13 +139,7 @@ fn remedied(generation: &Generation, error: ModelError, notes: crate::http::budg
         let message = format!("{}: {overrun}", generation.plugin());
         return ModelError::Unavailable { message, retry_after_ms: u64::try_from(overrun.retry.as_millis()).ok() };
     }
-    match (error, notes.missing_secret) {
-        (ModelError::Unauthorized(text), Some(secret)) => ModelError::Unauthorized(format!(
-            "{text}. The secret `{secret}` of {} is not set: put it into secrets.toml and restart, or run ./setup.sh with the key in the environment",
-            generation.plugin().id
-        )),
-        (error, _) => error,
-    }
+    error.scrubbed(&runtime.known)
 }
 
 /// Asks a provider for its models, with all its grants. `Err` says why in words.
@@ -158,7 +160,9 @@ pub(crate) async fn models(runtime: &Runtime, generation: &Generation) -> Result
         )
         .await;
     match ended.result? {
-        Ok(models) => Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect()),
-        Err(error) => Err(remedied(generation, from_guest::provider_error(error), ended.notes)),
+        Ok(models) => {
+            Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect::<Vec<_>>().scrubbed(&runtime.known))
+        }
+        Err(error) => Err(remedied(runtime, generation, from_guest::provider_error(error), ended.notes)),
     }
 }

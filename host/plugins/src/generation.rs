@@ -7,6 +7,7 @@ use crate::bindings::v0::exports::skynet::plugin as guest;
 use crate::imports;
 use crate::limits;
 use crate::store::CallState;
+use crate::validity::Validity;
 use skynet_core::PluginRef;
 use skynet_core::plugin::{PluginKind, Receipt};
 use skynet_policy::permission::Permissions;
@@ -44,10 +45,19 @@ impl Loaded {
 
 /// What the owner configured for a plugin, and what it may do: replaced as a whole
 /// when either changes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Terms {
     pub(crate) permissions: Arc<Permissions>,
     pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
+    pub(crate) validity: Arc<Validity>,
+}
+
+impl Terms {
+    /// Whether a plugin can tell these from others.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        let same = self.permissions == other.permissions && self.settings == other.settings;
+        same && self.validity.until_ms() == other.validity.until_ms()
+    }
 }
 
 /// One admitted release in service.

@@ -6,6 +6,7 @@
 use crate::bindings::v0::exports::skynet::plugin::{channel, hook};
 use crate::generation::Generation;
 use crate::runtime::Runtime;
+use crate::scrub::Scrub as _;
 use crate::store::CallLimits;
 use serde_json::Value;
 use skynet_core::channel::{Action, Event, Frame, Incoming};
@@ -81,8 +82,11 @@ pub(crate) async fn channel(runtime: &Runtime, generation: &Generation, happened
         )
         .await;
     match ended.result? {
-        Ok(actions) => Ok(actions.into_iter().map(action).collect()),
-        Err(reason) => Err(ToolError::Failed(skynet_policy::naming::plain_line(&reason, 600)).into()),
+        Ok(actions) => Ok(actions.into_iter().map(action).collect::<Vec<_>>().scrubbed(&runtime.known)),
+        Err(reason) => {
+            let reason = runtime.known.now().text(&reason).into_owned();
+            Err(ToolError::Failed(skynet_policy::naming::plain_line(&reason, 600)).into())
+        }
     }
 }
 
@@ -106,9 +110,12 @@ pub(crate) async fn before(runtime: &Runtime, generation: &Generation, point: &s
         .await;
     match ended.result? {
         hook::Verdict::Allow => Ok(Verdict::Allow),
-        hook::Verdict::Block(why) => Ok(Verdict::Block(skynet_policy::naming::plain_line(&why, 600))),
+        hook::Verdict::Block(why) => {
+            let why = runtime.known.now().text(&why).into_owned();
+            Ok(Verdict::Block(skynet_policy::naming::plain_line(&why, 600)))
+        }
         hook::Verdict::Modify(text) => match serde_json::from_str(&text) {
-            Ok(value) => Ok(Verdict::Modify(value)),
+            Ok(value) => Ok(Verdict::Modify(value).scrubbed(&runtime.known)),
             Err(_) => Err(crate::fault::bad_answer(generation.plugin(), "hook.before", "its new payload is not JSON".into()).into()),
         },
     }

@@ -8,7 +8,7 @@ use crate::artifact_cache::ArtifactCache;
 use crate::blobs::Blobs;
 use crate::book::Book;
 use crate::compile::Compiler;
-use crate::generation::Generation;
+use crate::generation::{Generation, Terms};
 use crate::http::dial::{self, Tcp};
 use crate::http::door::{Door, Outside};
 use crate::http::resolve::Resolver;
@@ -24,6 +24,8 @@ use skynet_core::plugin::PluginEvent;
 use skynet_core::ports::{Audit, AuditRow, Clock, PluginStore, Registry, Snapshot};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginError, PluginId, StoreError, ToolError};
+use skynet_policy::permission::Permissions;
+use skynet_policy::scrub::Known;
 use skynet_policy::trust::TrustStore;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,6 +47,8 @@ pub struct Parts {
     pub roots: BTreeMap<String, Root>,
     /// Settings by plugin.
     pub settings: BTreeMap<PluginId, Settings>,
+    /// `[ceiling]`: what no plugin may go beyond, whatever it is granted.
+    pub ceiling: Option<Permissions>,
     /// Reads the trusted keys anew; an error refuses every admission.
     pub trust: Arc<dyn Fn() -> Result<TrustStore, String> + Send + Sync>,
     /// Durable plugin state.
@@ -53,6 +57,8 @@ pub struct Parts {
     pub audit: Arc<dyn Audit>,
     /// The owner's secrets.
     pub secrets: Arc<dyn Secrets>,
+    /// Their values as far as they are known, to be taken out of what guests say.
+    pub known: Known,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Name look-ups.
@@ -91,6 +97,7 @@ pub(crate) struct Shared {
     pub(crate) folder: Folder,
     pub(crate) config: PluginsConfig,
     pub(crate) settings: BTreeMap<PluginId, Arc<Settings>>,
+    pub(crate) ceiling: Option<Permissions>,
     pub(crate) trust: Arc<dyn Fn() -> Result<TrustStore, String> + Send + Sync>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) audit: Arc<dyn Audit>,
@@ -130,7 +137,7 @@ impl PluginHost {
         let blobs = Blobs::open(&parts.private.join("components")).map_err(folder_error(&parts.private))?;
         let artifacts = ArtifactCache::open(&parts.private.join("artifacts"), &engine).map_err(folder_error(&parts.private))?;
         let outside = Outside { resolver: parts.resolver, wire: Arc::new(Tcp), roots: dial::system_roots() };
-        let door = Door::new(outside, Arc::clone(&parts.secrets), Arc::clone(&parts.audit))
+        let door = Door::new(outside, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit))
             .map_err(|error| HostBug { place: "plugins/host", reason: format!("TLS: {error}") })?;
         let (tripped, trips) = mpsc::unbounded_channel();
         let runtime = Arc::new(Runtime {
@@ -140,6 +147,8 @@ impl PluginHost {
             roots: parts.roots,
             door: Arc::new(door),
             secrets: parts.secrets,
+            known: parts.known,
+            audit: Arc::clone(&parts.audit),
             state: Arc::clone(&parts.state),
             clock: Arc::clone(&parts.clock),
             blobs,
@@ -154,6 +163,7 @@ impl PluginHost {
             folder: Folder::new(&parts.inbox),
             config: parts.config,
             settings: parts.settings.into_iter().map(|(id, settings)| (id, Arc::new(settings))).collect(),
+            ceiling: parts.ceiling,
             trust: parts.trust,
             state: parts.state,
             audit: parts.audit,
@@ -240,6 +250,11 @@ impl PluginHost {
         self.shared.settings.get(id).cloned().unwrap_or_default()
     }
 
+    /// What a plugin that was granted this runs under.
+    pub(crate) fn terms(&self, id: &PluginId, granted: &Permissions, until_ms: Option<u64>) -> Terms {
+        crate::admit::terms(granted, until_ms, &self.settings_of(id), self.shared.ceiling.as_ref())
+    }
+
     /// Makes a new shelf of what the book says and swaps it in.
     pub(crate) fn swap(&self, book: &mut Book) {
         book.revision += 1;
@@ -287,6 +302,7 @@ impl Runner {
         let models = crate::refresh::Refresher::start(self.host.clone());
         loop {
             self.host.scan().await;
+            self.host.end_expired().await;
             let (pause, restless) = {
                 let book = shared.book.lock().await;
                 (book.inbox.pause(interval), book.inbox.is_restless())

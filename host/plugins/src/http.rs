@@ -8,6 +8,7 @@
 //! address may be dialled is `policy::egress`'s word alone.
 
 pub(crate) mod budget;
+pub(crate) mod credential;
 pub(crate) mod dial;
 pub(crate) mod door;
 pub(crate) mod exchange;

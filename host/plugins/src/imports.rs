@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod delta_sink;
 pub(crate) mod kv;
 pub(crate) mod log;
+pub(crate) mod secret_reveal;
 pub(crate) mod secrets;
 
 use crate::bindings::v0::skynet::plugin as host;
@@ -27,6 +28,9 @@ pub(crate) fn link(engine: &Engine, permissions: &Permissions) -> wasmtime::Resu
     host::config::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     host::secrets::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     host::delta_sink::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    if !permissions.reveal.is_empty() {
+        host::secret_reveal::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
     if permissions.kv.is_some() {
         host::kv::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     }

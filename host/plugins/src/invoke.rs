@@ -4,6 +4,7 @@ use crate::bindings::{from_guest, to_guest};
 use crate::fault;
 use crate::generation::Generation;
 use crate::runtime::Runtime;
+use crate::scrub::Scrub as _;
 use crate::store::CallLimits;
 use serde_json::Value;
 use skynet_core::ports::CallContext;
@@ -35,9 +36,9 @@ pub(crate) async fn call(
     );
     let ended = answer.await;
     match ended.result? {
-        Ok(outcome) => checked(generation, &during, from_guest::outcome(outcome)),
+        Ok(outcome) => checked(generation, &during, from_guest::outcome(outcome).scrubbed(&runtime.known)),
         Err(error) => {
-            let error = from_guest::tool_error(error);
+            let error = from_guest::tool_error(error).scrubbed(&runtime.known);
             // The guest saw an error of its HTTP library; the owner should see the rule.
             let is_plain = matches!(error, ToolError::Denied(_) | ToolError::Failed(_) | ToolError::Unavailable(_));
             match (ended.notes.denial, ended.notes.overrun) {

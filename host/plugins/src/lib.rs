@@ -32,9 +32,11 @@ pub mod limits;
 mod probe;
 mod refresh;
 mod runtime;
+mod scrub;
 mod shelf;
 mod stdio;
 mod store;
+mod validity;
 mod visitor;
 mod watch;
 

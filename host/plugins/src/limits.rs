@@ -147,6 +147,10 @@ pub(crate) const HTTP_READY: Duration = Duration::from_millis(10);
 pub(crate) const HTTP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Idle connections kept per destination and plugin.
 pub(crate) const HTTP_KEEP_PER_KEY: usize = 4;
+
+/// Rows of the audit log that `why-denied` looks through, newest first: what an owner asks
+/// about happened just now.
+pub const WHY_DENIED_ROWS: usize = 20_000;
 /// Bytes of a response's head, and of its trailers. Cookies take 4 KiB each.
 pub(crate) const HTTP_HEAD_BYTES: usize = 64 * 1024;
 /// Bytes read ahead of the guest on an HTTP/1.1 connection.

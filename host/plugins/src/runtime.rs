@@ -15,14 +15,17 @@ use crate::http::door::Door;
 use crate::http::hooks::Hooks;
 use crate::limiter::ProcessMemory;
 use crate::limits;
+use crate::scrub::Scrub as _;
 use crate::stdio::Stdio;
 use crate::store::{self, CallLimits, CallState, Reach, Root};
+use crate::validity::NoLonger;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use skynet_core::plugin::PluginKind;
-use skynet_core::ports::{Clock, PluginStore};
+use skynet_core::ports::{Audit, AuditRow, Clock, PluginStore};
 use skynet_core::secret::Secrets;
-use skynet_core::{GuestFault, HostBug, PluginError, PluginRef};
+use skynet_core::{Denial, GuestFault, HostBug, PluginError, PluginRef};
+use skynet_policy::scrub::Known;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -46,6 +49,8 @@ pub(crate) struct Runtime {
     pub(crate) roots: BTreeMap<String, Root>,
     pub(crate) door: Arc<Door>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) known: Known,
+    pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) blobs: Blobs,
@@ -114,10 +119,15 @@ impl Runtime {
         let reach = Reach {
             plugin: plugin.clone(),
             permissions: Arc::clone(&terms.permissions),
+            validity: Arc::clone(&terms.validity),
+            clock: Arc::clone(&self.clock),
             settings: Arc::clone(&terms.settings),
             secrets: Arc::clone(&self.secrets),
+            known: self.known.clone(),
+            audit: Arc::clone(&self.audit),
             state: Arc::clone(&self.state),
             log_lines: 0,
+            in_call: false,
         };
         let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, call, hooks, reach)?;
         Ok((store, stdio, budget))
@@ -173,8 +183,23 @@ impl Runtime {
             Ok(Ok(result)) => result,
         };
         drop(store);
+        if let Err(PluginError::Denied(denial)) = &result {
+            self.record_denial(denial).await;
+        }
         report_output(plugin, &stdio, result.is_err());
-        Ended { result, notes: budget.notes() }
+        let mut notes = budget.notes();
+        notes.denial = notes.denial.map(|denial| denial.scrubbed(&self.known));
+        Ended { result: result.map_err(|error: PluginError| error.scrubbed(&self.known)), notes }
+    }
+
+    async fn record_denial(&self, denial: &Denial) {
+        let (actor, subject) = (denial.who.clone(), denial.what.clone());
+        let detail = serde_json::json!({ "why": denial.why });
+        let row = AuditRow { kind: "permission".into(), actor, subject, verdict: "denied".into(), detail };
+        // The call is over either way; the log that takes no rows stops the next one.
+        if let Err(error) = self.audit.enqueue(row).await {
+            tracing::error!(%error, "a refusal was not recorded");
+        }
     }
 
     pub(crate) fn count_fault(&self, generation: &Generation, fault: &GuestFault) {
@@ -197,10 +222,24 @@ async fn guest_call<R: Send + 'static>(
     let instance = match loaded.pre.instantiate_async(&mut *store).await {
         Ok(instance) => instance,
         Err(error) if is_full_pool(&error) => return Err(PluginError::Busy("no instance slot is free".into())),
-        Err(error) => return Err(fault::not_started(plugin, &error, &stdio.take().0).into()),
+        Err(error) => {
+            let fault = || fault::not_started(plugin, &error, &stdio.take().0).into();
+            return Err(no_longer(plugin, during, &error).map_or_else(fault, PluginError::Denied));
+        }
     };
+    store.data_mut().reach.in_call = true;
     let call = Call { store, instance, loaded };
-    body(call).await.map_err(|error| fault::explain(plugin, during, &error, &stdio.take().0).into())
+    body(call).await.map_err(|error| {
+        let fault = || fault::explain(plugin, during, &error, &stdio.take().0).into();
+        no_longer(plugin, during, &error).map_or_else(fault, PluginError::Denied)
+    })
+}
+
+/// The refusal of a step to the host under a grant that no longer holds.
+fn no_longer(plugin: &PluginRef, during: &str, error: &wasmtime::Error) -> Option<Denial> {
+    let why = error.downcast_ref::<NoLonger>()?.to_string();
+    let remedy = format!("The owner can allow it again with `skynet plugin grant {}`", plugin.id);
+    Some(Denial { who: plugin.to_string(), what: during.to_owned(), why, remedy })
 }
 
 fn is_full_pool(error: &wasmtime::Error) -> bool {

@@ -5,6 +5,7 @@
 
 use crate::limits;
 use bytes::Bytes;
+use skynet_policy::scrub::Known;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -14,6 +15,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stdio {
     kept: Arc<Mutex<Kept>>,
+    known: Known,
 }
 
 #[derive(Debug, Default)]
@@ -23,6 +25,10 @@ struct Kept {
 }
 
 impl Stdio {
+    pub(crate) fn new(known: Known) -> Self {
+        Self { kept: Arc::default(), known }
+    }
+
     fn push(&self, data: &[u8]) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let room = limits::STDIO_BYTES.saturating_sub(kept.bytes.len());
@@ -31,11 +37,11 @@ impl Stdio {
         kept.dropped += rest.len();
     }
 
-    /// What was printed, and how many bytes were dropped. Empties the sink.
+    /// What was printed, without secrets, and how many bytes were dropped. Empties the sink.
     pub(crate) fn take(&self) -> (String, usize) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = std::mem::take(&mut kept.bytes);
-        (String::from_utf8_lossy(&bytes).into_owned(), std::mem::take(&mut kept.dropped))
+        (String::from_utf8_lossy(&self.known.now().bytes(&bytes)).into_owned(), std::mem::take(&mut kept.dropped))
     }
 }
 

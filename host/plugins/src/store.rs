@@ -9,16 +9,18 @@ use crate::http::hooks::Hooks;
 use crate::limiter::{Limiter, ProcessMemory};
 use crate::limits;
 use crate::stdio::Stdio;
-use skynet_core::ports::PluginStore;
+use crate::validity::Validity;
+use skynet_core::ports::{Audit, Clock, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
 use skynet_policy::permission::{Access, Permissions};
+use skynet_policy::scrub::Known;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, Store};
+use wasmtime::{CallHook, Engine, Store};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -73,10 +75,23 @@ impl CallLimits {
 pub(crate) struct Reach {
     pub(crate) plugin: PluginRef,
     pub(crate) permissions: Arc<Permissions>,
+    pub(crate) validity: Arc<Validity>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) known: Known,
+    pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) log_lines: u32,
+    /// Whether a call is under way, and not only the start of the component.
+    pub(crate) in_call: bool,
+}
+
+impl Reach {
+    /// Asked in every step from guest to host, WASI's own among them.
+    fn still_granted(&self) -> wasmtime::Result<()> {
+        Ok(self.validity.check(&*self.clock)?)
+    }
 }
 
 /// The data of a store.
@@ -131,7 +146,7 @@ pub(crate) fn open(
     hooks: Hooks,
     reach: Reach,
 ) -> Result<(Store<CallState>, Stdio), HostBug> {
-    let stdio = Stdio::default();
+    let stdio = Stdio::new(reach.known.clone());
     let wasi = wasi_context(&reach.permissions, roots, &stdio)?;
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(limits::HEADER_BYTES);
@@ -140,6 +155,12 @@ pub(crate) fn open(
     let limiter = Limiter::new(Arc::clone(process), call.memory);
     let mut store = Store::new(engine, CallState { wasi, http, table, limiter, hooks, reach });
     store.limiter(|state| &mut state.limiter);
+    if !store.data().reach.permissions.is_empty() {
+        store.call_hook(|context, step| match step {
+            CallHook::CallingHost => context.data().reach.still_granted(),
+            _ => Ok(()),
+        });
+    }
     store.set_hostcall_fuel(call.hostcall_bytes);
     store.set_max_component_handles(limits::HANDLES);
     budget::arm(&mut store, call.cpu);
@@ -154,10 +175,15 @@ pub(crate) fn bare(runtime: &crate::runtime::Runtime, plugin: &PluginRef) -> Sto
     let reach = Reach {
         plugin: plugin.clone(),
         permissions,
+        validity: Arc::default(),
+        clock: Arc::clone(&runtime.clock),
         settings: Arc::default(),
         secrets: Arc::clone(&runtime.secrets),
+        known: runtime.known.clone(),
+        audit: Arc::clone(&runtime.audit),
         state: Arc::clone(&runtime.state),
         log_lines: 0,
+        in_call: true,
     };
     let wasi = WasiCtxBuilder::new().build();
     let limiter = Limiter::new(Arc::clone(&runtime.process), limits::MEMORY_CEILING);

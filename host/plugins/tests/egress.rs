@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::error::FaultKind;
 use skynet_core::{Denial, ModelError, PluginError, ToolError};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -177,9 +176,9 @@ fn secret(url: &str) -> Value {
 
 /// Secrets travel in the clear to this machine only, so their server is a literal.
 async fn with_secret(set: bool) -> Net {
-    let value = set.then(|| ((id("keyed"), "api-key".to_owned()), "hunter2".to_owned()));
+    let secrets = if set { SetSecrets::one(&id("keyed"), "api-key", "hunter2") } else { SetSecrets::default() };
     let net = Net::of(&[&["127.0.0.1"]], Answer::Hello, |worldly| {
-        worldly.secrets = Arc::new(SetSecrets(value.into_iter().collect::<BTreeMap<_, _>>()));
+        worldly.secrets = Arc::new(secrets);
     })
     .await;
     let (keyed, other) = (format!("http://127.0.0.1:{}", net.server.port()), net.url());
@@ -212,15 +211,21 @@ async fn a_credential_is_added_for_its_server_alone_and_replaces_the_guests_own(
 }
 
 #[tokio::test]
-async fn a_credential_that_is_not_set_is_not_sent_in_any_form() {
+async fn a_request_whose_credential_is_not_set_is_not_sent_and_the_error_says_which() {
     let net = with_secret(false).await;
-    net.world.call_with("keyed", &json!(format!("1h127.0.0.1:{}/x", net.server.port()))).await.unwrap();
-    assert_eq!(authorization(&net.server.requests()[0]), None);
+    let denied = denial(net.world.call_with("keyed", &json!(format!("1h127.0.0.1:{}/x", net.server.port()))).await);
+    let server = format!("http://127.0.0.1:{}", net.server.port());
+    assert!(denied.why.contains("`api-key`") && denied.why.contains(&server) && denied.why.contains("is not set"), "{denied}");
+    assert!(denied.remedy.contains("skynet secret set api-key"), "{denied}");
+    assert_eq!(net.server.connections(), 0);
+    let row = &net.world.audited("secret", "denied").await[0];
+    assert_eq!((row.subject.as_str(), row.detail["server"].as_str()), ("api-key", Some(server.as_str())));
+    assert!(row.actor.starts_with("acme/keyed@1.0.0#"), "{row:?}");
 }
 
 #[tokio::test]
-async fn a_provider_that_was_not_let_in_for_want_of_a_secret_says_which() {
-    for (set, told) in [(false, true), (true, false)] {
+async fn a_provider_without_its_secret_says_which_and_one_that_was_not_let_in_says_so() {
+    for set in [false, true] {
         let net = with_secret(set).await;
         let server = format!("127.0.0.1:{}", net.server.port());
         let url = format!("http://{server}");
@@ -232,10 +237,10 @@ async fn a_provider_that_was_not_let_in_for_want_of_a_secret_says_which() {
         let request = crate::provider::request(&format!("{server}/x"));
         let (_, end) = crate::provider::read(net.world.snapshot().complete(&plugin, request, context())).await;
         let error = end.unwrap_err();
-        assert!(matches!(error, ModelError::Unauthorized(_)), "{error}");
-        let text = error.to_string();
-        assert_eq!(text.contains("The secret `api-key` of acme/keyed is not set"), told, "{text}");
-        assert_eq!(net.server.requests().len(), 1);
+        let told = error.to_string().contains("skynet secret set api-key");
+        let unauthorized = matches!(error, ModelError::Unauthorized(_));
+        assert_eq!((unauthorized, told), (set, !set), "{error}");
+        assert_eq!(net.server.requests().len(), usize::from(set));
     }
 }
 

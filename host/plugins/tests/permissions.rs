@@ -218,8 +218,8 @@ async fn a_secret_exists_only_for_the_plugin_that_was_granted_it() {
     let rule = |name: &str| json!({"name": name, "header": "authorization", "format": "Bearer {}", "url": "https://api.example.com"});
     let net = json!([{"url": "https://api.example.com"}]);
     let mut worldly = Worldly::default();
-    let set = ["set", "not-asked-for"].map(|name| ((id("tool"), name.to_owned()), "hunter2".to_owned()));
-    worldly.secrets = Arc::new(crate::support::stubs::SetSecrets(BTreeMap::from(set)));
+    let set = ["set", "not-asked-for"].map(|name| ((id("tool"), name.to_owned()), ("hunter2".to_owned(), Vec::new())));
+    worldly.secrets = Arc::new(crate::support::stubs::SetSecrets { set: BTreeMap::from(set), gate: None });
     let world = World::with(worldly).await;
     let package = Package::new("tool", "1.0.0", &Guest::tool(zoo!("secrets")).says("no"));
     world.drop_file("tool.wasm", &package.asking(json!({"net": net, "secrets": [rule("set"), rule("unset")]})).file()).await;

@@ -59,6 +59,13 @@ impl Guest {
         Self { world: "provider-plugin", ..Self::bare(&body) }
     }
 
+    /// Fetches like `zoo/fetch.wat`, and then gives its whole memory in letters.
+    pub(crate) fn dumping() -> Self {
+        let fetch = zoo!("fetch").replacen("(func $run ", "(func $fetch_all ", 1);
+        let streams = "import wasi:io/poll@0.2.12; import wasi:io/streams@0.2.12;";
+        Self::tool(&format!("{fetch}\n{}", zoo!("dump"))).importing(streams)
+    }
+
     /// A provider that asks its server and is not let in.
     pub(crate) fn unauthorized() -> Self {
         // Imports come before everything else in a module.
@@ -79,6 +86,19 @@ impl Guest {
 
     fn bare(body: &str) -> Self {
         Self { body: body.into(), world: "", imports: "", tools: Vec::new(), says: "said".into(), padding: 0 }
+    }
+
+    /// Asks first whether the secret `pause` is set, then does what it does: a test that
+    /// answers late holds the call in the middle.
+    pub(crate) fn pausing(self) -> Self {
+        let import = r#"(import "skynet:plugin/secrets@0.1.0" "exists" (func $paused (param i32 i32) (result i32)))"#;
+        let run = r#"(data (i32.const 59000) "pause")
+  (func $run (param $args i32) (param $len i32) (result i32)
+    (drop (call $paused (i32.const 59000) (i32.const 5)))
+    (call $act (local.get $args) (local.get $len)))"#;
+        let body = self.body.replacen("(func $run ", "(func $act ", 1);
+        assert_ne!(body, self.body, "a guest of the zoo without $run");
+        Self { body: format!("{import}\n{body}\n{run}"), ..self }
     }
 
     /// Imports beyond those of its world, as WIT.

@@ -1,10 +1,11 @@
 //! What may be loaded, granted and dialled: pure decisions, no I/O.
 //!
 //! Owns: the manifest, permissions and their sentences, grants, the permission
-//! diff, egress verdicts, the one-file release format, signatures and trust,
-//! versions and names. Everything here is a function of its arguments, so all of
+//! diff, egress verdicts, the one-file release format, signatures and trust, the
+//! audit log's hashes, versions and names. Everything here is a function of its arguments, so all of
 //! it can be fuzzed. Refuses: sockets, files, clocks, async, the engine.
 
+pub mod audit;
 pub mod diff;
 pub mod digest;
 pub mod egress;
@@ -19,6 +20,8 @@ pub mod permission;
 pub mod release;
 #[cfg(test)]
 mod sampling;
+pub mod scrub;
+pub mod secret;
 pub mod signature;
 pub mod trust;
 mod unique_keys;

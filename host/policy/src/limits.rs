@@ -63,3 +63,13 @@ pub const EXPOSED_NAME: usize = 64;
 
 /// Characters of a host name's text before it is looked at; a legal one has 253.
 pub const HOST_TEXT: usize = 1024;
+
+/// Bytes of one secret: a private key in PEM takes 4 KiB, a bundle of certificates ten.
+pub const SECRET_BYTES: usize = 64 * 1024;
+
+/// Servers that one secret may be bound to: a person has to read them.
+pub const SECRET_SERVERS: usize = 32;
+
+/// Bytes below which a value is not scrubbed: `root` or `12345` stands in too many texts
+/// that have nothing to do with it, and a key this short protects nothing.
+pub const SCRUB_BYTES: usize = 8;

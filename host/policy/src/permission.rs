@@ -9,13 +9,14 @@ pub(crate) mod faults;
 mod net;
 mod sentences;
 
-pub(crate) use net::{Endpoint, parse_server_url};
+pub(crate) use net::{Endpoint, is_name, parse_server_url};
 pub use net::{NetRule, NetTarget, Scheme};
 pub(crate) use sentences::{bytes_text, millis_text};
 
 use crate::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 /// Everything that one plugin asks for, is granted, or may at most be granted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -134,9 +135,19 @@ impl SecretRule {
         Endpoint { scheme: self.scheme, target: self.target.clone(), port: self.port }
     }
 
+    /// The server that it goes to, as written in a rule.
+    pub fn server(&self) -> String {
+        self.endpoint().to_string()
+    }
+
     /// The header's value for this secret. The format holds `{}` once, as `faults` checks.
-    pub fn header_value(&self, secret: &str) -> String {
-        self.format.replacen("{}", secret, 1)
+    /// Wiped when dropped.
+    pub fn header_value(&self, secret: &str) -> Zeroizing<String> {
+        let (before, after) = self.format.split_once("{}").unwrap_or((&self.format, ""));
+        // One allocation: a text that grows leaves copies behind.
+        let mut value = Zeroizing::new(String::with_capacity(self.format.len() + secret.len()));
+        [before, secret, after].iter().for_each(|part| value.push_str(part));
+        value
     }
 }
 

@@ -49,6 +49,12 @@ impl SecretKey {
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }
+
+    /// Signs bytes as they are. The caller's format must keep them apart from every other
+    /// kind of signed message, as `DOMAIN` does for releases and the origin line for notes.
+    pub(crate) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
 }
 
 impl fmt::Debug for SecretKey {
@@ -81,6 +87,12 @@ impl PublicKey {
             SignatureError::BadKey(format!("`{}` is neither ed25519:<base64url> nor 64 hex digits", plain_line(text, 80)))
         })?;
         Self::from_bytes(&bytes)
+    }
+
+    /// Whether `signature` is this key's over these bytes, by the strict rules.
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        let signature = ed25519_dalek::Signature::from_slice(signature);
+        signature.is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
     }
 
     /// The 32 bytes.

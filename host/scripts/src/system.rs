@@ -1,7 +1,7 @@
 //! Runs a tool of the system for the CLI, such as `systemctl`.
 //!
 //! It inherits the five variables that such tools need to find themselves, their
-//! user and the session bus, and nothing else; no input, bounded output, a deadline.
+//! user and the session bus, and nothing else; bounded output, a deadline.
 //! Refuses to judge: an exit code other than 0 is the caller's to understand.
 
 use crate::child::{Bounds, Broken, run};
@@ -70,14 +70,19 @@ pub enum ToolError {
     },
 }
 
-/// Runs a tool to its end.
+/// Runs a tool to its end, without input.
 pub async fn run_tool(program: &str, args: &[&str], deadline: Duration) -> Result<ToolOutput, ToolError> {
+    feed_tool(program, args, &[], deadline).await
+}
+
+/// Runs a tool to its end; it reads `input`.
+pub async fn feed_tool(program: &str, args: &[&str], input: &[u8], deadline: Duration) -> Result<ToolOutput, ToolError> {
     let mut command = Command::new(program);
     let kept = INHERITED.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
     command.args(args).env_clear().envs(kept).current_dir("/");
     let bounds = Bounds { deadline, max_output: TOOL_OUTPUT_BYTES };
     let name = || program.to_owned();
-    let finished = run(&mut command, &[], bounds).await.map_err(|broken| match broken {
+    let finished = run(&mut command, input, bounds).await.map_err(|broken| match broken {
         Broken::Spawn(source) if source.kind() == io::ErrorKind::NotFound => ToolError::NotInstalled(name()),
         Broken::Spawn(source) => ToolError::Spawn { program: name(), source },
         Broken::Deadline { .. } => ToolError::Deadline { program: name(), after: deadline },

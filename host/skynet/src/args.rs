@@ -4,13 +4,15 @@
 use crate::output::Color;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
 /// A self-hosted AI agent whose every ability is a signed, sandboxed component.
 #[derive(Debug, Parser)]
 #[command(name = "skynet", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Data lives in $SKYNET_HOME, else ~/.skynet.\n\
-Exit codes: 0 done, 1 failed, 2 usage, 3 host does not run, 4 refused, 5 not found, 75 try later, 78 bad configuration.\n\
+Exit codes: 0 done, 1 failed, 2 usage, 3 host does not run, 4 refused, 5 not found,\n\
+6 audit log damaged, 7 its end cut off, 8 it was built anew, 75 try later, 78 bad configuration.\n\
 Start here: skynet init && skynet start")]
 pub(crate) struct Args {
     /// One JSON value in place of text.
@@ -44,12 +46,18 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Manage secrets, such as API keys: only the host ever holds one.
+    #[command(subcommand)]
+    Secret(Secret),
     /// Manage signing keys and whom this machine trusts.
     #[command(subcommand)]
     Key(Key),
     /// Manage tokens that clients connect with.
     #[command(subcommand)]
     Token(Token),
+    /// Look into the audit log, check it, prove what is in it.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Read or change one key of skynet.toml.
     #[command(subcommand)]
     Config(Config),
@@ -114,12 +122,30 @@ pub(crate) enum Plugin {
         /// namespace/name
         id: String,
     },
+    /// Show every grant in force, or that of one plugin: what it allows, by whom, until when.
+    Grants {
+        /// namespace/name
+        id: Option<String>,
+    },
     /// Grant a plugin what it asks for, after showing it.
     Grant(Grant),
-    /// Take a plugin's grant back; it stops at once.
+    /// Say no to what a waiting version asks for; the version that serves goes on.
+    Deny {
+        /// namespace/name
+        id: String,
+    },
+    /// Take a plugin's grant back; it stops at once, calls that run too.
     Revoke {
         /// namespace/name
         id: String,
+    },
+    /// Show what a plugin was refused lately, why, and what would allow it.
+    WhyDenied {
+        /// namespace/name
+        id: String,
+        /// At most so many refusals.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        rows: u64,
     },
     /// Put the version before the present one back.
     Rollback {
@@ -153,6 +179,9 @@ pub(crate) struct Grant {
     /// Let the servers that its settings name be on this machine or the private network.
     #[arg(long)]
     pub(crate) private: bool,
+    /// Grant it for so long: 30m, 12h or 7d. For good when absent.
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) lasts: Option<String>,
     /// Grant only this part, as JSON in the form that `plugin info --json` shows under `request`.
     #[arg(long, value_name = "JSON")]
     pub(crate) only: Option<String>,
@@ -168,6 +197,81 @@ pub(crate) struct Pack {
     /// Where to write; beside the component when absent.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secret {
+    /// Set a secret: typed without echo, or from stdin; never an argument.
+    #[command(after_help = "Example: skynet secret set openrouter_key --for https://openrouter.ai < key.txt")]
+    Set(SetSecret),
+    /// List secrets by name, with who uses them; values are never shown.
+    List,
+    /// Remove a secret.
+    Rm {
+        /// Its name.
+        name: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Give a secret a new value, or, without a name, give the vault a new key.
+    Rotate {
+        /// The secret; its servers stay. The new value is typed, or read from stdin.
+        name: Option<String>,
+    },
+    /// Open a secret and say where it would go by the grants now in force.
+    Test {
+        /// Its name.
+        name: String,
+    },
+    /// Manage what unlocks the vault.
+    #[command(subcommand)]
+    Slot(Slot),
+    /// Remove the vault with all secrets in it and begin an empty one.
+    Reset {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SetSecret {
+    /// Its name, as the plugin that uses it asks for it.
+    pub(crate) name: String,
+    /// A server that it may go to, such as https://api.example.com or https://*.example.com;
+    /// may be given more than once. Without any: wherever a grant says.
+    #[arg(long = "for", value_name = "SERVER", conflicts_with = "anywhere")]
+    pub(crate) servers: Vec<String>,
+    /// Wherever a grant says, also where it was bound to servers before.
+    #[arg(long)]
+    pub(crate) anywhere: bool,
+    /// Keep the value and change only the servers.
+    #[arg(long, conflicts_with = "none")]
+    pub(crate) keep: bool,
+    /// There is none: requests go out without it. For servers of your own that take no key.
+    #[arg(long)]
+    pub(crate) none: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Slot {
+    /// List the ways to unlock the vault.
+    List,
+    /// Add a way to unlock the vault.
+    #[command(after_help = "keyfile: a file that only you can read (vault.keyfile in skynet.toml says where)\n\
+passphrase: typed at each start, or read from the file that SKYNET_PASSPHRASE_FILE names\n\
+systemd: a credential that systemd-creds seals for this machine; afterwards: skynet daemon install\n\
+keyring: the system's keyring; on Linux it forgets at a restart, so it needs another slot beside it")]
+    Add {
+        /// keyfile, passphrase, systemd or keyring.
+        kind: SlotKind,
+    },
+    /// Take a way to unlock the vault away; the last one stays.
+    Rm {
+        /// keyfile, passphrase, systemd or keyring.
+        kind: SlotKind,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -241,6 +345,58 @@ pub(crate) enum Config {
     },
     /// Print the file's path.
     Path,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Show the newest rows, oldest of them first.
+    Tail {
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        rows: usize,
+        /// Only of this kind, such as tool.call, egress, grant, admission, auth, secret, host.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only rows whose actor or subject holds this text.
+        #[arg(long)]
+        about: Option<String>,
+        /// Go on with new rows until Ctrl-C.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Write rows as JSON lines, each with its number, time and hash.
+    Export {
+        /// First row.
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// Last row; the newest when absent.
+        #[arg(long)]
+        to: Option<u64>,
+        /// Write them there in place of the terminal.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Check the whole log: every row, the chain, the tree, every signed checkpoint.
+    ///
+    /// Exit codes: 6 a row is damaged, 7 the end was cut off, 8 the log was built anew.
+    Verify {
+        /// Also compare with checkpoints that were kept elsewhere: a file with one or more.
+        #[arg(long = "anchor", value_name = "FILE")]
+        anchors: Vec<PathBuf>,
+    },
+    /// Print a proof that one row is in the log, for somebody who sees nothing else of it.
+    Prove {
+        /// The row's number; with --check the file that holds a proof, - for standard input.
+        what: String,
+        /// Check a proof. Needs no data folder.
+        #[arg(long)]
+        check: bool,
+        /// Public key of the log that the proof must be of, as `audit checkpoint` shows it.
+        #[arg(long, requires = "check")]
+        key: Option<String>,
+    },
+    /// Print a signed checkpoint of the log as it is now, to be kept elsewhere.
+    Checkpoint,
 }
 
 /// A part of `skynet bench`.

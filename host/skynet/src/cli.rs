@@ -1,5 +1,6 @@
 //! Commands, one file each, named after the verb.
 
+mod audit;
 mod bench;
 mod chat;
 mod config;
@@ -8,6 +9,7 @@ mod doctor;
 mod init;
 mod key;
 mod plugin;
+mod secret;
 mod start;
 mod status;
 mod token;
@@ -36,8 +38,10 @@ pub(crate) async fn run(args: Args, out: &Out) -> Result<()> {
         Command::Doctor => doctor::run(&home, out).await,
         Command::Chat(chat) => chat::run(&home, chat, out).await,
         Command::Plugin(verb) => plugin::run(&home, verb, out).await,
+        Command::Secret(verb) => secret::run(&home, verb, out).await,
         Command::Key(verb) => key::run(&home, verb, out).await,
         Command::Token(verb) => token::run(&home, verb, out).await,
+        Command::Audit(verb) => audit::run(&home, verb, out).await,
         Command::Config(verb) => config::run(&home, verb, out),
         Command::Bench(bench) => bench::run(&home, bench, out).await,
         Command::Completions { .. } => Ok(()),

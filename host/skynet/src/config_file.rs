@@ -5,6 +5,7 @@ use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use anyhow::{Context, Result};
 use skynet_core::config::Config;
+use skynet_policy::permission::Permissions;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 /// The configuration, or an error that names file, key and remedy.
@@ -12,6 +13,17 @@ pub(crate) fn load(home: &Home) -> Result<Config> {
     let path = home.config();
     let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read; run: skynet init", path.display()))?;
     parse(&text).map_err(|fault| fail(Kind::BadConfig, format!("{}: {fault}", path.display())))
+}
+
+/// `[ceiling]`, understood.
+pub(crate) fn ceiling(config: &Config) -> Result<Option<Permissions>> {
+    let Some(table) = &config.ceiling else { return Ok(None) };
+    let bad = |fault: String| fail(Kind::BadConfig, format!("skynet.toml: [ceiling]: {fault}"));
+    let ceiling: Permissions = serde_json::from_value(table.clone().into()).map_err(|error| bad(error.to_string()))?;
+    match ceiling.faults().first() {
+        Some(fault) => Err(bad(fault.clone())),
+        None => Ok(Some(ceiling)),
+    }
 }
 
 fn parse(text: &str) -> Result<Config, String> {
@@ -99,6 +111,18 @@ scan_interval_ms = 2000
 [roots]
 workspace = { path = "workspace", writable = true }
 notes = { path = "notes" }
+
+# How often one may ask, each minute; 0 is no limit.
+[rates]
+turns_per_minute = 120
+channel_turns_per_minute = 600
+calls_per_minute = 1200
+
+[audit]
+checkpoint_interval_s = 300
+# Keep each signed checkpoint where no thief of this folder can write:
+# anchor_file = "/mnt/other-disk/skynet-anchors.txt"
+# anchor_command = ["mail", "-s", "audit checkpoint", "me@example.com"]
 "#;
 
 #[cfg(test)]
@@ -111,6 +135,7 @@ mod tests {
         assert_eq!(config.gateway, Config::default().gateway);
         assert_eq!(config.agent, Config::default().agent);
         assert_eq!(config.plugins, Config::default().plugins);
+        assert_eq!((config.rates, config.audit), (Config::default().rates, Config::default().audit));
     }
 
     #[test]

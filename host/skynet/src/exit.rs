@@ -1,7 +1,8 @@
 //! Exit codes, and how an error is shown.
 //!
 //! 0 done · 1 failed · 2 wrong usage (clap) · 3 the host does not run ·
-//! 4 refused or denied · 5 not found · 75 try again later · 78 bad configuration.
+//! 4 refused or denied · 5 not found · 6 audit log damaged · 7 its end cut off ·
+//! 8 it was built anew · 75 try again later · 78 bad configuration.
 
 use crate::output::Out;
 use std::process::ExitCode;
@@ -12,6 +13,9 @@ pub(crate) enum Kind {
     NotRunning,
     Refused,
     NotFound,
+    LogDamaged,
+    LogCut,
+    LogRewritten,
     TryLater,
     BadConfig,
 }
@@ -22,6 +26,9 @@ impl Kind {
             Self::NotRunning => 3,
             Self::Refused => 4,
             Self::NotFound => 5,
+            Self::LogDamaged => 6,
+            Self::LogCut => 7,
+            Self::LogRewritten => 8,
             Self::TryLater => 75,
             Self::BadConfig => 78,
         }

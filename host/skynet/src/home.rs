@@ -41,8 +41,10 @@ impl Home {
     places! {
         /// Settings, edited by the owner.
         config = "skynet.toml";
-        /// Secret values, 0600.
-        secrets = "secrets.toml";
+        /// Where secrets were kept before the vault.
+        old_secrets = "secrets.toml";
+        /// The vault's credential, sealed by systemd for this machine.
+        credential = "vault.cred";
         /// The owner's token, 0600.
         token = "owner.token";
         /// Keys whose signatures count.

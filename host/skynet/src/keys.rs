@@ -7,6 +7,9 @@ use skynet_policy::signature::{PublicKey, SecretKey};
 use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
 use std::path::{Path, PathBuf};
 
+/// The name of the key that signs the audit log.
+pub(crate) const AUDIT: &str = "audit";
+
 /// Now, as RFC 3339.
 pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

@@ -3,6 +3,7 @@
 // Reading a JSON value by a key that is not there gives `null`; it cannot panic.
 #![allow(clippy::indexing_slicing)]
 
+mod anchor;
 mod args;
 mod cli;
 mod client;
@@ -11,11 +12,16 @@ mod compiler;
 mod config_file;
 mod exit;
 mod home;
+mod host_secrets;
 mod keys;
 mod limits;
 mod lock;
 mod output;
+mod prompt;
+mod scrubbed;
+mod secret_uses;
 mod secrets_file;
+mod vault;
 mod wire;
 
 use clap::Parser;

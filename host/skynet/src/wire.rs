@@ -4,8 +4,11 @@ use crate::clock::SystemClock;
 use crate::compiler::ChildCompiler;
 use crate::config_file;
 use crate::home::Home;
+use crate::host_secrets::HostSecrets;
 use crate::keys;
-use crate::secrets_file::FileSecrets;
+use crate::scrubbed::ScrubbedAudit;
+use crate::secrets_file;
+use crate::vault::{self, Ask, Places};
 use anyhow::{Context, Result};
 use skynet_agent::prompt::Workspace;
 use skynet_agent::{Agent, Ports, Settings};
@@ -14,6 +17,7 @@ use skynet_core::config::Config;
 use skynet_core::ports::{Audit, Clock};
 use skynet_gateway::{Gateway, GatewayParts, Readiness};
 use skynet_plugins::{Parts, PluginHost, Root, Runner, SystemResolver};
+use skynet_policy::scrub::Known;
 use skynet_store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,7 +31,7 @@ pub(crate) struct Wired {
     pub(crate) agent: Agent,
     pub(crate) gateway: Gateway,
     pub(crate) stopping: Arc<AtomicBool>,
-    pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) store: Arc<Store>,
 }
 
 /// The scopes of the owner's own token.
@@ -36,9 +40,20 @@ pub(crate) const OWNER_SCOPES: [&str; 1] = ["operator.admin"];
 /// The name of the owner's own token.
 pub(crate) const OWNER_TOKEN: &str = "owner";
 
-/// Opens the store of this folder.
-pub(crate) fn open_store(home: &Home) -> Result<Store> {
-    Ok(Store::open(&home.database(), Arc::new(SystemClock))?)
+/// Opens the store of this folder, with the key that signs its audit log. The key is made
+/// for a log that nobody has signed; one that is lost is not replaced in silence.
+pub(crate) async fn open_store(home: &Home) -> Result<Store> {
+    let store = Store::open(&home.database(), Arc::new(SystemClock))?;
+    let path = keys::path(home, keys::AUDIT)?;
+    let key = match path.exists() {
+        true => keys::read(&path)?,
+        false if store.has_checkpoints().await? => {
+            tracing::warn!("{} is gone: the audit log is no longer signed. Put it back from a backup", path.display());
+            return Ok(store);
+        }
+        false => keys::create(&path)?,
+    };
+    Ok(store.with_audit_key(key))
 }
 
 /// Makes sure that the token in `owner.token` is the one that the store knows.
@@ -73,12 +88,24 @@ fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
     config.roots.iter().map(|(name, root)| (name.clone(), Root { path: resolve(&root.path), writable: root.writable })).collect()
 }
 
+/// The secrets, from a vault that opens; what `secrets.toml` still holds goes into it first.
+async fn secrets(home: &Home, store: &Store, known: &Known) -> Result<Arc<HostSecrets>> {
+    let places = Places::of(home)?;
+    let (unlocked, _) = vault::ensure(store, &places, Ask::Terminal).await?;
+    if let Some(names) = secrets_file::import(home, store, &unlocked).await? {
+        tracing::info!("{}", secrets_file::told(&names));
+    }
+    HostSecrets::start(store.clone(), places, known.clone(), unlocked).await.map_err(vault::failed)
+}
+
 /// Builds everything. Nothing is served yet.
-pub(crate) async fn wire(home: &Home) -> Result<Wired> {
+pub(crate) async fn wire(home: &Home, known: Known) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = open_store(home)?;
+    let store = open_store(home).await?;
     settle_owner_token(home, &store).await?;
+    let secrets = secrets(home, &store, &known).await?;
+    let audit: Arc<dyn Audit> = Arc::new(ScrubbedAudit { inner: Arc::new(store.clone()), known: known.clone() });
     let store = Arc::new(store);
     let trust_home = home.clone();
     // Read once now, so that bad trust data keeps the host from starting.
@@ -89,16 +116,18 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         config: config.plugins.clone(),
         roots: roots(home, &config),
         settings: config.settings.clone(),
+        ceiling: config_file::ceiling(&config)?,
         trust: Arc::new(move || keys::load_trust(&trust_home).map_err(|error| format!("{error:#}"))),
         state: store.clone(),
-        audit: store.clone(),
-        secrets: Arc::new(FileSecrets::load(home)?),
+        audit: audit.clone(),
+        secrets,
+        known,
         clock: Arc::clone(&clock),
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
     })
     .await?;
-    let ports = Ports { registry: Arc::new(host.clone()), memory: store.clone(), audit: store.clone(), clock: Arc::clone(&clock) };
+    let ports = Ports { registry: Arc::new(host.clone()), memory: store.clone(), audit: audit.clone(), clock: Arc::clone(&clock) };
     let agent = Agent::new(ports, Settings { agent: config.agent.clone(), prompt: Arc::new(workspace(home)?) });
     agent.recover().await?;
     let stopping = Arc::new(AtomicBool::new(false));
@@ -108,9 +137,10 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         memory: store.clone(),
         access: store.clone(),
         admin: Arc::new(host.clone()),
-        audit: store.clone(),
+        audit: audit.clone(),
         clock,
         config: config.gateway.clone(),
+        rates: config.rates.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ready: Arc::new(move || Readiness {
             starting: false,
@@ -119,5 +149,5 @@ pub(crate) async fn wire(home: &Home) -> Result<Wired> {
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { host, runner, agent, gateway, stopping, audit: store })
+    Ok(Wired { host, runner, agent, gateway, stopping, store })
 }

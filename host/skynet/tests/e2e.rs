@@ -5,6 +5,8 @@
 //! a failure that says so, never a skip.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "e2e/audit.rs"]
+mod audit;
 #[path = "e2e/chat.rs"]
 mod chat;
 #[path = "e2e/command_line.rs"]

@@ -8,6 +8,7 @@
 pub mod audit;
 pub mod limits;
 pub mod store;
+pub mod vault;
 
 mod access;
 mod error;
@@ -27,5 +28,6 @@ mod sessions;
 mod turns;
 mod writer;
 
-pub use audit::AuditFault;
+pub use audit::{AuditFault, AuditReport, KeptRow};
 pub use store::Store;
+pub use vault::VaultFault;

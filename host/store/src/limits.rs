@@ -32,3 +32,20 @@ pub const ROWS_WAIT: Duration = Duration::from_millis(10);
 
 /// How long before rows that the disk refused are tried again by themselves.
 pub const ROWS_RETRY: Duration = Duration::from_secs(1);
+
+/// Audit rows after which the state of the log is signed, with the commit that makes them
+/// due. What nobody has signed can be cut off unseen; a signature costs some 20 us.
+pub const CHECKPOINT_ROWS: u64 = 256;
+
+/// Memory that Argon2id takes for one guess at a passphrase, KiB: the floor as well as
+/// what is used. 64 MiB is what a small machine can spare and a guesser pays for each try.
+pub const ARGON_MEMORY_KIB: u32 = 64 * 1024;
+
+/// Passes of Argon2id over that memory, the floor as well as what is used (RFC 9106 §4).
+pub const ARGON_PASSES: u32 = 3;
+
+/// More memory than this is not believed: it would end the host, not a guesser.
+pub const ARGON_MOST_KIB: u32 = 1024 * 1024;
+
+/// Bytes of a key file, credential or keyring entry: 256 bits, so that nobody guesses.
+pub const MATERIAL_BYTES: usize = 32;

@@ -5,12 +5,27 @@
 //! programs, and formats newer than the newest known, which an old program could
 //! only damage.
 
+use crate::audit;
 use crate::error::{Doing, Result};
 use rusqlite::{Connection, TransactionBehavior};
 use skynet_core::StoreError;
 
+/// How to get from one format to the next.
+enum Step {
+    Sql(&'static str),
+    /// What SQL alone cannot do.
+    Code(fn(&Connection) -> Result<()>),
+}
+
 /// All formats, oldest first. Released ones never change.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/001.sql"), include_str!("../migrations/002.sql")];
+const MIGRATIONS: &[Step] = &[
+    Step::Sql(include_str!("../migrations/001.sql")),
+    Step::Sql(include_str!("../migrations/002.sql")),
+    Step::Sql(include_str!("../migrations/003.sql")),
+    Step::Code(audit::convert),
+    Step::Sql(include_str!("../migrations/005.sql")),
+    Step::Sql(include_str!("../migrations/006.sql")),
+];
 
 /// `SkyN`, in the header: tells our file from any other SQLite file.
 const APPLICATION_ID: i64 = 0x536b_794e;
@@ -31,8 +46,11 @@ fn next_step(db: &mut Connection) -> Result<bool> {
     state.finish().doing(doing)?;
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate).doing(doing)?;
     let format = known_format(&step)?;
-    let Some(sql) = MIGRATIONS.get(format) else { return Ok(false) };
-    step.execute_batch(sql).doing(doing)?;
+    match MIGRATIONS.get(format) {
+        Some(Step::Sql(sql)) => step.execute_batch(sql).doing(doing)?,
+        Some(Step::Code(code)) => code(&step)?,
+        None => return Ok(false),
+    }
     step.pragma_update(None, "application_id", APPLICATION_ID).doing(doing)?;
     step.pragma_update(None, "user_version", format + 1).doing(doing)?;
     step.commit().doing(doing)?;

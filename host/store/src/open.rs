@@ -38,6 +38,14 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
+/// Moves the write-ahead log into the file.
+pub(crate) fn fold(path: &Path) -> Result<()> {
+    let doing = "folding the write-ahead log in";
+    let db = connect(path)?;
+    // The first column says whether somebody was in the way; then it is done another time.
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).doing(doing)
+}
+
 fn connect(path: &Path) -> Result<Connection> {
     let doing = format!("opening {}", path.display());
     // Without CREATE: the file was made above with its mode, never by SQLite with the umask's.

@@ -6,15 +6,16 @@
 
 use crate::error::{Doing, Result};
 use crate::limits::READERS;
-use crate::open::{open_reader, open_writer};
+use crate::open::{fold, open_reader, open_writer};
 use crate::reader::Readers;
 use crate::writer::Writer;
 use rusqlite::Connection;
 use skynet_core::StoreError;
 use skynet_core::ports::Clock;
+use skynet_policy::signature::SecretKey;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The database of one host.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub struct Store {
     writer: Writer,
     readers: Readers,
     clock: Arc<dyn Clock>,
+    path: Arc<Path>,
 }
 
 impl fmt::Debug for Store {
@@ -36,7 +38,7 @@ impl Store {
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> std::result::Result<Self, StoreError> {
         let db = open_writer(path)?;
         let readers = (0..READERS).map(|_| open_reader(path)).collect::<Result<_>>()?;
-        Ok(Self { writer: Writer::start(db)?, readers: Readers::start(readers)?, clock })
+        Ok(Self { writer: Writer::start(db, Arc::clone(&clock))?, readers: Readers::start(readers)?, clock, path: path.into() })
     }
 
     /// Reads the whole file and says what is damaged. Slow on a large one: for
@@ -55,6 +57,20 @@ impl Store {
             }
         };
         self.read(work).await
+    }
+
+    /// The key that signs checkpoints of the audit log, once it is known.
+    pub(crate) fn key(&self) -> &OnceLock<SecretKey> {
+        self.writer.key()
+    }
+
+    /// Moves what waits in the write-ahead log into the file itself, so that a copy of the
+    /// file alone is whole. For the end of a run; what cannot be moved now is moved later.
+    pub async fn fold(&self) -> std::result::Result<(), StoreError> {
+        let path = Arc::clone(&self.path);
+        let fold = move || fold(&path);
+        let done = tokio::task::spawn_blocking(fold).await;
+        done.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the write-ahead log was not folded in ({error})"))))
     }
 
     /// Milliseconds since the Unix epoch, by the host's clock.

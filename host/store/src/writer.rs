@@ -7,11 +7,15 @@
 //! caller told "failed" of a write that then succeeds would be worse off. Audit rows
 //! that wait (see `rows`) are written ahead of each write.
 
+use crate::audit;
 use crate::error::{Doing, Result};
-use crate::limits::{ROWS_RETRY, ROWS_WAIT, WRITE_GROUP, WRITE_QUEUE};
+use crate::limits::{CHECKPOINT_ROWS, ROWS_RETRY, ROWS_WAIT, WRITE_GROUP, WRITE_QUEUE};
 use crate::rows::{Batch, Offer, Rows};
 use rusqlite::{Connection, TransactionBehavior};
 use skynet_core::StoreError;
+use skynet_core::ports::Clock;
+use skynet_policy::signature::SecretKey;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -59,20 +63,36 @@ enum Task {
 pub(crate) struct Writer {
     queue: mpsc::Sender<Task>,
     rows: Rows,
+    key: Arc<OnceLock<SecretKey>>,
+}
+
+/// What signs checkpoints of the audit log, and when.
+struct Seal {
+    key: Arc<OnceLock<SecretKey>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Seal {
+    /// In the transaction whose rows make it due.
+    fn when_due(&self, db: &Connection) -> Result<()> {
+        self.key.get().map_or(Ok(()), |key| audit::seal(db, key, self.clock.now_ms(), CHECKPOINT_ROWS))
+    }
 }
 
 impl Writer {
     /// Starts the thread, which owns the connection.
-    pub(crate) fn start(mut db: Connection) -> Result<Self> {
+    pub(crate) fn start(mut db: Connection, clock: Arc<dyn Clock>) -> Result<Self> {
         let (queue, mut waiting) = mpsc::channel(WRITE_QUEUE);
         let unavailable = |error| StoreError::Unavailable(format!("no thread for writing could be started ({error})"));
-        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(unavailable)?;
+        let timer = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(unavailable)?;
         let rows = Rows::default();
-        let writer = Self { queue, rows: rows.clone() };
+        let key = Arc::new(OnceLock::new());
+        let seal = Seal { key: Arc::clone(&key), clock };
+        let writer = Self { queue, rows: rows.clone(), key };
         let run = move || {
-            while let Some(first) = clock.block_on(next(&mut waiting, &rows)) {
+            while let Some(first) = timer.block_on(next(&mut waiting, &rows)) {
                 let mut group = Vec::from_iter(first);
-                let outcome = commit_group(&mut db, &rows, &mut group, &mut waiting);
+                let outcome = commit_group(&mut db, &rows, &seal, &mut group, &mut waiting);
                 if let Err(error) = &outcome {
                     tracing::error!(%error, writes = group.len(), "a group of writes was lost; each caller was told");
                 }
@@ -95,6 +115,10 @@ impl Writer {
         let job = Job { work: Some(work), result: None, reply };
         self.queue.send(Task::Write(Box::new(job))).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    pub(crate) fn key(&self) -> &OnceLock<SecretKey> {
+        &self.key
     }
 
     /// Takes an audit row; `false` when it must be written now instead.
@@ -135,16 +159,22 @@ async fn next(waiting: &mut mpsc::Receiver<Task>, rows: &Rows) -> Option<Option<
 }
 
 /// Runs `group` and what else waits in one transaction; adds the latter to `group`.
-fn commit_group(db: &mut Connection, rows: &Rows, group: &mut Vec<Box<dyn Write>>, waiting: &mut mpsc::Receiver<Task>) -> Result<()> {
+fn commit_group(
+    db: &mut Connection,
+    rows: &Rows,
+    seal: &Seal,
+    group: &mut Vec<Box<dyn Write>>,
+    waiting: &mut mpsc::Receiver<Task>,
+) -> Result<()> {
     let mut written = Batch::default();
-    let outcome = run_group(db, rows, &mut written, group, waiting);
+    let outcome = run_group(db, (rows, seal), &mut written, group, waiting);
     rows.settle(written, &outcome);
     outcome
 }
 
 fn run_group(
     db: &mut Connection,
-    rows: &Rows,
+    (rows, seal): (&Rows, &Seal),
     written: &mut Batch,
     group: &mut Vec<Box<dyn Write>>,
     waiting: &mut mpsc::Receiver<Task>,
@@ -175,6 +205,7 @@ fn run_group(
             }
         }
     }
+    seal.when_due(&all)?;
     all.commit().doing("committing")
 }
 
@@ -187,6 +218,17 @@ mod tests {
     use super::*;
 
     type Answer = oneshot::Receiver<Result<()>>;
+
+    struct Stopped;
+
+    #[async_trait::async_trait]
+    impl Clock for Stopped {
+        fn now_ms(&self) -> u64 {
+            0
+        }
+
+        async fn sleep(&self, _: std::time::Duration) {}
+    }
 
     fn job(sql: &'static str) -> (Box<dyn Write>, Answer) {
         let (reply, answer) = oneshot::channel();
@@ -204,7 +246,8 @@ mod tests {
         for write in writes {
             queue.try_send(Task::Write(write)).ok().unwrap();
         }
-        let outcome = commit_group(&mut db, &Rows::default(), &mut group, &mut waiting);
+        let seal = Seal { key: Arc::default(), clock: Arc::new(Stopped) };
+        let outcome = commit_group(&mut db, &Rows::default(), &seal, &mut group, &mut waiting);
         group.into_iter().for_each(|write| write.answer(&outcome));
         let letter = |answer: &mut Answer| match answer.try_recv() {
             Ok(Ok(())) => 'y',

@@ -25,10 +25,10 @@ fn millis(time: Duration) -> u64 {
 }
 
 impl Throttle {
-    /// Whether this one is locked out now.
-    pub(crate) fn locked(&self, who: &str, now_ms: u64) -> bool {
+    /// How many milliseconds this one is still locked out, if it is.
+    pub(crate) fn locked(&self, who: &str, now_ms: u64) -> Option<u64> {
         let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        failing.get(who).is_some_and(|entry| entry.locked_until_ms > now_ms)
+        failing.get(who)?.locked_until_ms.checked_sub(now_ms).filter(|left| *left > 0)
     }
 
     /// Counts a failure.
@@ -69,13 +69,13 @@ mod tests {
         let throttle = Throttle::default();
         for n in 0..9 {
             throttle.failed("a", n);
-            assert!(!throttle.locked("a", n));
+            assert_eq!(throttle.locked("a", n), None);
         }
         throttle.failed("a", 9);
-        assert!(throttle.locked("a", 10));
-        assert!(!throttle.locked("b", 10));
-        assert!(throttle.locked("a", 9 + 299_999));
-        assert!(!throttle.locked("a", 9 + 300_000));
+        assert_eq!(throttle.locked("a", 10), Some(299_999));
+        assert_eq!(throttle.locked("b", 10), None);
+        assert_eq!(throttle.locked("a", 9 + 299_999), Some(1));
+        assert_eq!(throttle.locked("a", 9 + 300_000), None);
     }
 
     #[test]
@@ -83,14 +83,14 @@ mod tests {
         let throttle = Throttle::default();
         for n in 0..30 {
             throttle.failed("a", n * 10_000);
-            assert!(!throttle.locked("a", n * 10_000));
+            assert_eq!(throttle.locked("a", n * 10_000), None);
         }
         for n in 0..9 {
             throttle.failed("b", n);
         }
         throttle.succeeded("b");
         throttle.failed("b", 9);
-        assert!(!throttle.locked("b", 10));
+        assert_eq!(throttle.locked("b", 10), None);
     }
 
     #[test]

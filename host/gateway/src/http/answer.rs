@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::{Value, json};
 use skynet_agent::SubmitError;
 use skynet_core::event::TurnEnd;
@@ -15,11 +15,19 @@ pub(super) struct Fault {
     kind: &'static str,
     message: String,
     code: Option<&'static str>,
+    retry_after_s: Option<u64>,
 }
 
 impl Fault {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, message: message.into(), code: None }
+        Self { status, kind, message: message.into(), code: None, retry_after_s: None }
+    }
+
+    /// Asked too often.
+    pub(super) fn too_often(what: &str, after_ms: u64) -> Self {
+        let after_s = after_ms.div_ceil(1000);
+        let message = format!("too many {what} (retry in {after_s} s)");
+        Self { retry_after_s: Some(after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message) }
     }
 
     pub(super) fn unauthorized() -> Self {
@@ -80,7 +88,11 @@ impl From<SubmitError> for Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        (self.status, Json(self.json())).into_response()
+        let mut response = (self.status, Json(self.json())).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

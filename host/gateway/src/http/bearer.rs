@@ -2,7 +2,7 @@
 
 use crate::auth::peer::Peer;
 use crate::auth::scope::{Scope, Scopes};
-use crate::auth::secret;
+use crate::auth::{record, secret};
 use crate::http::answer::Fault;
 use crate::server::Server;
 use http::{HeaderMap, StatusCode, header};
@@ -13,8 +13,9 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
     let peer = Peer::of(address, headers, &server.config);
     let now = server.clock.now_ms();
     let key = peer.throttle_key();
-    if key.as_ref().is_some_and(|key| server.throttle.locked(key, now)) {
-        return Err(Fault::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "too many failed authentication attempts (retry later)"));
+    if let Some(after_ms) = key.as_ref().and_then(|key| server.throttle.locked(key, now)) {
+        record::failed(server, "http", "locked out", peer.address).await;
+        return Err(Fault::too_often("failed authentication attempts", after_ms));
     }
     let Some(token) = token(headers) else { return Err(Fault::unauthorized()) };
     match secret::find(&*server.access, token).await {
@@ -28,6 +29,7 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
             if let Some(key) = key {
                 server.throttle.failed(&key, now);
             }
+            record::failed(server, "http", "token mismatch", peer.address).await;
             Err(Fault::unauthorized())
         }
         Err(error) => Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", error.to_string())),

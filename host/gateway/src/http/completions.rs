@@ -101,11 +101,13 @@ pub(super) async fn complete(
         created: server.clock.now_ms().checked_div(1000).unwrap_or(0),
         model: asked.clone().unwrap_or_else(|| "skynet".into()),
     };
+    let user = UserId::owner();
+    server.rates.turn(&user, "http").map_err(|after_ms| Fault::too_often("turns", after_ms))?;
     let (streams, wants_usage) = (body.stream.unwrap_or(false), body.wants_usage());
     let request = TurnRequest {
         turn: TurnId(id),
         session: session(&head.headers, body.user.as_deref())?,
-        user: UserId::owner(),
+        user,
         channel: "http".into(),
         model: model(&server, asked.as_deref()),
         thinking: body.thinking(),

@@ -49,6 +49,7 @@ pub(super) async fn invoke(
         (status, Json(json!({"ok": false, "error": {"type": kind, "message": message}}))).into_response()
     };
     Ok(match &invoked {
+        Invoked::TooOften(after_ms) => return Err(Fault::too_often("tool calls", *after_ms)),
         Invoked::Done(content) => Json(json!({"ok": true, "result": {"content": content}})).into_response(),
         Invoked::Failed(message) => failed(StatusCode::BAD_REQUEST, "tool_error", message),
         Invoked::Unknown(message) => failed(StatusCode::NOT_FOUND, "not_found", message),

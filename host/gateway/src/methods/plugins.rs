@@ -14,15 +14,18 @@ use skynet_core::admin::AdminError;
 
 const ADMIN: Option<Scope> = Some(Scope::Admin);
 const ID: &[Field] = &[must("id", WORD)];
+const GRANT: &[Field] = &[must("id", WORD), may("permissions", Kind::Any), may("untilMs", Kind::Int(0, u64::MAX))];
 
 pub(super) const METHODS: &[Method] = &[
     method("plugins.list", ADMIN, Some(&[]), |call| Box::pin(list(call))),
     method("plugins.info", ADMIN, Some(ID), |call| Box::pin(info(call))),
     method("plugins.enable", ADMIN, Some(ID), |call| Box::pin(switch(call, true))),
     method("plugins.disable", ADMIN, Some(ID), |call| Box::pin(switch(call, false))),
-    method("plugins.grant", ADMIN, Some(&[must("id", WORD), may("permissions", Kind::Any)]), |call| Box::pin(grant(call))),
+    method("plugins.grant", ADMIN, Some(GRANT), |call| Box::pin(grant(call))),
+    method("plugins.grants", ADMIN, Some(&[]), |call| Box::pin(grants(call))),
+    method("plugins.whyDenied", ADMIN, Some(&[must("id", WORD), may("limit", Kind::Int(1, 200))]), |call| Box::pin(why_denied(call))),
     method("plugins.revoke", ADMIN, Some(ID), |call| Box::pin(revoke(call))),
-    method("plugins.deny", ADMIN, Some(ID), |call| Box::pin(revoke(call))),
+    method("plugins.deny", ADMIN, Some(ID), |call| Box::pin(deny(call))),
     method("plugins.rollback", ADMIN, Some(ID), |call| Box::pin(rollback(call))),
     method("plugins.reload", ADMIN, Some(&[]), |call| Box::pin(reload(call))),
 ];
@@ -64,7 +67,25 @@ async fn grant(call: Call) -> Answer {
     let id = id(&call)?;
     record(&call, "grant", &id, "grant").await?;
     let permissions = call.params.get("permissions").filter(|value| !value.is_null()).cloned();
-    within(call.server.admin.grant(&id, permissions, &call.client.actor())).await?;
+    let until_ms = call.int("untilMs");
+    within(call.server.admin.grant_until(&id, permissions, until_ms, &call.client.actor())).await?;
+    call.server.health.stale();
+    Ok(json!({"ok": true, "id": id}).into())
+}
+
+async fn grants(call: Call) -> Answer {
+    Ok(json!({"grants": within(call.server.admin.grants()).await?}).into())
+}
+
+async fn why_denied(call: Call) -> Answer {
+    let limit = call.int("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(20);
+    Ok(within(call.server.admin.why_denied(&id(&call)?, limit)).await?.into())
+}
+
+async fn deny(call: Call) -> Answer {
+    let id = id(&call)?;
+    record(&call, "deny", &id, "deny").await?;
+    within(call.server.admin.deny(&id, &call.client.actor())).await?;
     call.server.health.stale();
     Ok(json!({"ok": true, "id": id}).into())
 }

@@ -30,6 +30,7 @@ async fn tools_invoke(mut call: Call) -> Answer {
         Invoked::Done(content) => json!({"ok": true, "toolName": name, "output": {"content": content}}),
         Invoked::Failed(message) => failed("tool_error", message),
         Invoked::Unknown(message) => failed("not_found", message),
+        Invoked::TooOften(after_ms) => return Err(Refusal::too_often("tool calls", after_ms)),
         Invoked::Withheld(message) => failed("unavailable", message),
     };
     Ok(answer.into())

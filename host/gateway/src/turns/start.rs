@@ -43,12 +43,14 @@ pub(crate) async fn start(server: &Arc<Server>, client: &Client, start: Start) -
     let Some(progress) = server.runs.progress(&start.run) else {
         return Err(Refusal::unavailable("the run was forgotten as it began; send it again"));
     };
+    let (user, channel) = (UserId::owner(), "webchat");
+    server.rates.turn(&user, channel).map_err(|after| Refusal::too_often("turns", after))?;
     client.started(&start.run);
     let request = TurnRequest {
         turn: start.run.clone(),
         session: start.session,
-        user: UserId::owner(),
-        channel: "webchat".into(),
+        user,
+        channel: channel.into(),
         input: TurnInput::Session { message: start.message },
         model: start.model,
         thinking: start.thinking,

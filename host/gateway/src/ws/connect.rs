@@ -8,7 +8,7 @@ use crate::auth::device::{self, Device, DeviceProof};
 use crate::auth::pairing::{Admitted, Ask};
 use crate::auth::peer::Peer;
 use crate::auth::scope::Scopes;
-use crate::auth::secret;
+use crate::auth::{record, secret};
 use crate::client::{Identity, Role};
 use crate::limits::NAMES_PER_CLIENT;
 use crate::refusal::Refusal;
@@ -174,9 +174,11 @@ pub(crate) async fn judge(server: &Server, peer: &Peer, params: ConnectParams, n
     }
     let throttle_key = peer.throttle_key();
     let now = server.clock.now_ms();
-    if throttle_key.as_ref().is_some_and(|key| server.throttle.locked(key, now)) {
+    if let Some(after_ms) = throttle_key.as_ref().and_then(|key| server.throttle.locked(key, now)) {
+        record::failed(server, "connect", "AUTH_RATE_LIMITED", peer.address).await;
         let message = "unauthorized: too many failed authentication attempts (retry later)";
-        return Err(Refusal::invalid(message).with(json!({"code": "AUTH_RATE_LIMITED", "recommendedNextStep": "wait_then_retry"})));
+        let details = json!({"code": "AUTH_RATE_LIMITED", "recommendedNextStep": "wait_then_retry"});
+        return Err(Refusal::invalid(message).with(details).after(after_ms));
     }
     let answer = enter(server, peer, params, role, nonce, now).await;
     match (&answer, throttle_key) {
@@ -186,16 +188,22 @@ pub(crate) async fn judge(server: &Server, peer: &Peer, params: ConnectParams, n
             if let Some(key) = key {
                 server.throttle.failed(&key, now);
             }
+            record::failed(server, "connect", code_of(refusal).unwrap_or("unauthorized"), peer.address).await;
         }
         _ => {}
     }
-    answer
+    let welcome = answer?;
+    record::came_in(server, &welcome.identity.actor(), &welcome.identity.info.id, peer.address).await?;
+    Ok(welcome)
+}
+
+fn code_of(refusal: &Refusal) -> Option<&str> {
+    refusal.details.as_ref()?.get("code")?.as_str()
 }
 
 fn is_failed_secret(refusal: &Refusal) -> bool {
-    let code = refusal.details.as_ref().and_then(|details| details.get("code")?.as_str());
     matches!(
-        code,
+        code_of(refusal),
         Some("AUTH_TOKEN_MISMATCH" | "AUTH_DEVICE_TOKEN_MISMATCH" | "AUTH_BOOTSTRAP_TOKEN_INVALID" | "DEVICE_AUTH_SIGNATURE_INVALID")
     )
 }

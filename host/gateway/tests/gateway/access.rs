@@ -1,15 +1,8 @@
 //! Tokens, scopes, lock-outs and pages of other origins.
 
-use crate::wire::{Hello, Socket};
+use crate::wire::{Hello, Socket, refused};
 use crate::world::{OWNER, READER, World};
-use serde_json::{Value, json};
-
-async fn refused(world: &World, hello: Hello, headers: &[(&'static str, &str)]) -> (Value, String) {
-    let mut socket = Socket::dial(world.address, "/", headers).await.unwrap();
-    let answer = socket.hello(hello).await;
-    assert_eq!(answer["ok"], false, "{answer}");
-    (answer["error"].clone(), socket.closed().await)
-}
+use serde_json::json;
 
 #[tokio::test]
 async fn a_wrong_token_is_refused_with_what_to_do() {
@@ -105,6 +98,7 @@ async fn a_stranger_that_keeps_failing_is_locked_out_for_a_while() {
     let (error, _) = refused(&world, Hello::new().token(OWNER), &from("203.0.113.9")).await;
     assert_eq!(error["message"], "unauthorized: too many failed authentication attempts (retry later)");
     assert_eq!(error["details"], json!({"code": "AUTH_RATE_LIMITED", "recommendedNextStep": "wait_then_retry"}));
+    assert_eq!(error["retryAfterMs"], 300_000);
     let mut other = Socket::dial(world.address, "/", &from("203.0.113.10")).await.unwrap();
     assert_eq!(other.hello(Hello::new()).await["ok"], true);
     world.advance(300_001);

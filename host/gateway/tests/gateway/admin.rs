@@ -16,16 +16,19 @@ async fn an_owner_manages_plugins_and_every_change_is_recorded() {
     owner.call("plugins.enable", id.clone()).await;
     owner.call("plugins.grant", id.clone()).await;
     owner.call("plugins.grant", json!({"id": "acme/hello", "permissions": {"net": []}})).await;
+    owner.call("plugins.grant", json!({"id": "acme/hello", "untilMs": 5})).await;
     owner.call("plugins.revoke", id.clone()).await;
     owner.call("plugins.deny", id.clone()).await;
+    assert_eq!(owner.call("plugins.grants", json!({})).await["grants"][0]["plugin"], "acme/hello");
+    assert_eq!(owner.call("plugins.whyDenied", id.clone()).await, id);
     assert_eq!(owner.call("plugins.rollback", id.clone()).await["serving"]["version"], "1.0.0");
     owner.call("plugins.reload", json!({})).await;
     let done = world.admin.0.lock().unwrap().join("; ");
-    let by = r#"grant None by token; grant Some(Object {"net": Array []}) by token"#;
-    assert_eq!(done, format!("info; enabled false; enabled true; {by}; revoke; revoke; rollback; rescan"));
+    let by = r#"grant None by token; grant Some(Object {"net": Array []}) by token; grant None until 5 by token"#;
+    assert_eq!(done, format!("info; enabled false; enabled true; {by}; revoke; deny; why 20; rollback; rescan"));
     let rows = world.audit.0.lock().unwrap().clone();
     let kinds: Vec<_> = rows.iter().filter(|row| row.subject == "acme/hello").map(|row| row.kind.as_str()).collect();
-    assert_eq!(kinds, ["admission", "admission", "grant", "grant", "revoke", "revoke", "admission"]);
+    assert_eq!(kinds, ["admission", "admission", "grant", "grant", "grant", "revoke", "deny", "admission"]);
     assert!(rows.iter().all(|row| row.actor == "token owner"), "{rows:?}");
 }
 

@@ -279,8 +279,22 @@ impl PluginAdmin for FakeAdmin {
         self.act(id, format!("enabled {enabled}"))
     }
 
-    async fn grant(&self, id: &PluginId, permissions: Option<Value>, by: &str) -> Result<(), AdminError> {
-        self.act(id, format!("grant {permissions:?} by {}", by.split(' ').next().unwrap()))
+    async fn grants(&self) -> Result<Vec<Value>, AdminError> {
+        Ok(vec![json!({"plugin": "acme/hello"})])
+    }
+
+    async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError> {
+        let until = until_ms.map_or_else(String::new, |until| format!(" until {until}"));
+        self.act(id, format!("grant {permissions:?}{until} by {}", by.split(' ').next().unwrap()))
+    }
+
+    async fn deny(&self, id: &PluginId, _: &str) -> Result<(), AdminError> {
+        self.act(id, "deny".into())
+    }
+
+    async fn why_denied(&self, id: &PluginId, limit: usize) -> Result<Value, AdminError> {
+        self.act(id, format!("why {limit}"))?;
+        Ok(json!({"id": id}))
     }
 
     async fn revoke(&self, id: &PluginId) -> Result<(), AdminError> {

@@ -16,6 +16,7 @@ mod handshake;
 mod http_completions;
 mod http_edges;
 mod methods;
+mod rates;
 mod sessions;
 mod shutdown;
 mod tools;

@@ -230,6 +230,13 @@ impl Socket {
         format!("{} {}", answer["error"]["code"].as_str().unwrap(), answer["error"]["message"].as_str().unwrap())
     }
 
+    /// A request that must be refused; gives the whole error.
+    pub(crate) async fn error(&mut self, method: &str, params: Value) -> Value {
+        let answer = self.request(method, params).await;
+        assert_eq!(answer["ok"], false, "{method}: {answer}");
+        answer["error"].clone()
+    }
+
     /// Chat and agent events of a run up to its last chat event.
     pub(crate) async fn run(&mut self, run: &str) -> Vec<Value> {
         let mut events = Vec::new();
@@ -266,6 +273,14 @@ impl Reply {
             .and_then(|line| line.split_once(':'))
             .map(|(_, v)| v.trim())
     }
+}
+
+/// A client that must not get in: the error and the close frame's word.
+pub(crate) async fn refused(world: &crate::world::World, hello: Hello, headers: &[(&'static str, &str)]) -> (Value, String) {
+    let mut socket = Socket::dial(world.address, "/", headers).await.unwrap();
+    let answer = socket.hello(hello).await;
+    assert_eq!(answer["ok"], false, "{answer}");
+    (answer["error"].clone(), socket.closed().await)
 }
 
 /// One HTTP request on its own connection.

@@ -5,7 +5,7 @@ use crate::wire::{Hello, Socket};
 use sha2::{Digest as _, Sha256};
 use skynet_agent::{Agent, Ports, Settings, prompt::Workspace};
 use skynet_core::access::TokenRow;
-use skynet_core::config::{AgentConfig, GatewayConfig};
+use skynet_core::config::{AgentConfig, GatewayConfig, RatesConfig};
 use skynet_gateway::{Gateway, GatewayParts, Readiness};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +39,10 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        Self::of(RatesConfig::default(), change).await
+    }
+
+    pub(crate) async fn of(rates: RatesConfig, change: impl FnOnce(&mut GatewayConfig)) -> Self {
         let mut config = GatewayConfig { port: 0, ..GatewayConfig::default() };
         change(&mut config);
         let snapshot = FakeSnapshot::new();
@@ -68,6 +72,7 @@ impl World {
             audit: audit.clone(),
             clock: clock.clone(),
             config,
+            rates,
             version: "9.9.9".into(),
             ready: Arc::new(move || ready.lock().unwrap().clone()),
             state_dir: Some("state".into()),

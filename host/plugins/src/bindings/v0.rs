@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import skynet:plugin/config@0.1.0;
             import skynet:plugin/kv@0.1.0;
             import skynet:plugin/secrets@0.1.0;
+            import skynet:plugin/secret-reveal@0.1.0;
             import skynet:plugin/delta-sink@0.1.0;
             export skynet:plugin/lifecycle@0.1.0;
             export skynet:plugin/tool@0.1.0;
@@ -27,6 +28,8 @@ wasmtime::component::bindgen!({
     world: "skynet:host/everything",
     imports: {
         "skynet:plugin/kv@0.1.0": async | trappable,
+        "skynet:plugin/secrets@0.1.0": async | trappable,
+        "skynet:plugin/secret-reveal@0.1.0": async | trappable,
         "skynet:plugin/delta-sink@0.1.0": async | trappable,
         default: trappable,
     },

@@ -25,8 +25,6 @@ pub(crate) struct HttpBudget {
 pub(crate) struct Notes {
     /// The first refusal.
     pub(crate) denial: Option<Denial>,
-    /// A credential that should have been added and is not set.
-    pub(crate) missing_secret: Option<String>,
     /// The plugin's share of the network was used up.
     pub(crate) overrun: Option<Overrun>,
 }
@@ -62,11 +60,6 @@ impl HttpBudget {
     /// Remembers a refusal, the first one.
     pub(crate) fn note_denial(&self, denial: Denial) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).denial.get_or_insert(denial);
-    }
-
-    /// Remembers that a credential is not set.
-    pub(crate) fn note_missing_secret(&self, name: &str) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing_secret.get_or_insert_with(|| name.to_owned());
     }
 
     /// Remembers that the plugin's share is used up, the first time.

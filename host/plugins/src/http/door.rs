@@ -5,6 +5,7 @@
 //! Follows no redirect: a guest that does comes through here again.
 
 use super::budget::HttpBudget;
+use super::credential::{self, Missing};
 use super::dial::{self, Connection, Sender};
 use super::exchange::{self, Exchange, head_bytes};
 use super::meter::{Incoming, Outgoing};
@@ -26,7 +27,8 @@ use skynet_core::secret::Secrets;
 use skynet_core::{Denial, PluginRef};
 use skynet_policy::egress::{self, Destination};
 use skynet_policy::host_name::Host;
-use skynet_policy::permission::{NetRule, Permissions, Scheme};
+use skynet_policy::permission::{NetRule, Permissions, Scheme, SecretRule};
+use skynet_policy::scrub::Known;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +60,7 @@ pub(crate) struct Door {
     pool: Pool,
     pub(super) shares: Shares,
     secrets: Arc<dyn Secrets>,
+    known: Known,
     audit: Arc<dyn Audit>,
 }
 
@@ -81,9 +84,10 @@ struct Way {
 }
 
 impl Door {
-    pub(crate) fn new(outside: Outside, secrets: Arc<dyn Secrets>, audit: Arc<dyn Audit>) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(outside: Outside, secrets: Arc<dyn Secrets>, known: Known, audit: Arc<dyn Audit>) -> Result<Self, rustls::Error> {
         let Outside { resolver, wire, roots } = outside;
-        Ok(Self { resolver, wire, tls: dial::tls_config(roots)?, pool: Pool::default(), shares: Shares::default(), secrets, audit })
+        let tls = dial::tls_config(roots)?;
+        Ok(Self { resolver, wire, tls, pool: Pool::default(), shares: Shares::default(), secrets, known, audit })
     }
 
     /// Sends one request.
@@ -97,7 +101,7 @@ impl Door {
         };
         let way = self.find_way(&errand, &share, &request, destination, &rule).await?;
         let exchange = Arc::clone(&way.exchange);
-        let answer = exchange_over(way, &errand.options, &self.pool, (request, body)).await;
+        let answer = exchange_over(way, &errand.options, (&self.pool, &self.known), (request, body)).await;
         answer.inspect_err(|error| exchange.failed(error))
     }
 
@@ -119,8 +123,8 @@ impl Door {
                 return Err(Error::DestinationIpProhibited);
             }
         };
-        let credentials = self.credentials(errand, &destination)?;
-        let exchange = Exchange::begin(&self.audit, (&errand.budget, share), &errand.plugin, target(request), address).await?;
+        let (credentials, secrets) = self.credentials(errand, request, &destination).await?;
+        let exchange = Exchange::begin(&self.audit, (&errand.budget, share), &errand.plugin, target(request), (address, secrets)).await?;
         let tls_name = match destination.scheme() {
             Scheme::Https => Some(tls_name(&destination)?),
             Scheme::Http => None,
@@ -172,23 +176,29 @@ impl Door {
         })
     }
 
-    fn credentials(&self, errand: &Errand, destination: &Destination) -> Result<Credentials, Error> {
-        let mut credentials = Vec::new();
-        for rule in egress::secret_for(&errand.permissions, destination) {
-            let Some(secret) = self.secrets.get(&errand.plugin.id, &rule.name) else {
-                tracing::warn!(plugin = %errand.plugin, secret = %rule.name, "a request should carry this secret, which is not set");
-                errand.budget.note_missing_secret(&rule.name);
-                continue;
-            };
-            let value = HeaderValue::try_from(rule.header_value(secret.expose()));
-            let header = HeaderName::try_from(rule.header.as_str());
-            let (Ok(header), Ok(value)) = (header, value) else {
-                tracing::error!(plugin = %errand.plugin, secret = %rule.name, "this secret has characters that no header may carry");
-                return Err(Error::ConfigurationError);
-            };
-            credentials.push((header, value));
+    /// The headers of all secrets that belong to this server, with the secrets' names. One
+    /// that cannot be put in stops the request: nothing else would say which it was.
+    async fn credentials(&self, errand: &Errand, request: &Parts, destination: &Destination) -> Result<(Credentials, Vec<String>), Error> {
+        let (mut credentials, mut names) = (Vec::new(), Vec::new());
+        let rules: Vec<&SecretRule> = egress::secret_for(&errand.permissions, destination).collect();
+        for rule in rules {
+            match credential::open(&*self.secrets, &errand.plugin.id, rule, destination).await {
+                Ok(Some(found)) => {
+                    credentials.push(found);
+                    names.push(rule.name.clone());
+                }
+                Ok(None) => {}
+                Err(Missing { why, remedy }) => {
+                    let what = target(request);
+                    tracing::warn!(plugin = %errand.plugin, secret = %rule.name, %what, %why, %remedy, "a request was not sent");
+                    let detail = serde_json::json!({ "server": destination.to_string(), "why": why });
+                    errand.budget.note_denial(Denial { who: errand.plugin.to_string(), what, why, remedy });
+                    exchange::record(&*self.audit, "secret", "denied", &errand.plugin.to_string(), &rule.name, detail).await?;
+                    return Err(Error::HttpRequestDenied);
+                }
+            }
         }
-        Ok(credentials)
+        Ok((credentials, names))
     }
 
     async fn refuse(&self, errand: &Errand, request: &Parts, no: No) -> Error {
@@ -248,7 +258,7 @@ fn wait(asked: Option<Duration>, limit: Duration) -> Duration {
 async fn exchange_over(
     way: Way,
     options: &RequestOptions,
-    pool: &Pool,
+    (pool, known): (&Pool, &Known),
     (parts, body): (Parts, WasiBody),
 ) -> Result<http::Response<WasiBody>, Error> {
     let Way { destination, exchange, route, mut connection, credentials, place } = way;
@@ -274,6 +284,7 @@ async fn exchange_over(
     }
     exchange.received(head_bytes(&parts.headers))?;
     sanitize::clean_response(&mut parts.headers);
+    sanitize::scrub_response(&mut parts.headers, &known.now());
     let idling = Arc::clone(&connection.idling);
     let pool = pool.clone();
     let done = move |whole: bool| {

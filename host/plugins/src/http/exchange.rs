@@ -68,11 +68,15 @@ impl Exchange {
         (budget, share): (&Arc<HttpBudget>, &Arc<Share>),
         plugin: &PluginRef,
         subject: String,
-        address: IpAddr,
+        (address, secrets): (IpAddr, Vec<String>),
     ) -> Result<Arc<Self>, Error> {
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let actor = plugin.to_string();
-        let detail = json!({ "exchange": number, "address": address.to_string() });
+        let mut detail = json!({ "exchange": number, "address": address.to_string() });
+        if !secrets.is_empty() {
+            // By name: which the request carries.
+            detail["secrets"] = json!(secrets);
+        }
         record(&**audit, BEGUN, "ok", &actor, &subject, detail).await?;
         Ok(Arc::new(Self {
             audit: Arc::clone(audit),

@@ -8,6 +8,8 @@ use http::Uri;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use skynet_policy::egress::Destination;
+use skynet_policy::scrub::Scrubber;
+use std::borrow::Cow;
 
 const HOP_BY_HOP: [HeaderName; 11] = [
     header::CONNECTION,
@@ -95,6 +97,19 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes known secrets out of a response's headers, which a server may have echoed.
+pub(crate) fn scrub_response(headers: &mut HeaderMap, scrubber: &Scrubber) {
+    if scrubber.is_empty() {
+        return;
+    }
+    for value in headers.values_mut() {
+        if let Cow::Owned(scrubbed) = scrubber.bytes(value.as_bytes()) {
+            // What it was made of was a header's value, and so is a secret's name.
+            *value = HeaderValue::from_maybe_shared(bytes::Bytes::from(scrubbed)).unwrap_or(HeaderValue::from_static("[secret]"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +154,16 @@ mod tests {
             ("trailer", "x"),
         ];
         check(&evil, &[], "host: api.example.com");
+    }
+
+    #[test]
+    fn a_secret_that_a_server_sends_back_in_a_header_is_taken_out() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-echo", HeaderValue::from_static("Bearer hunter2-hunter2; q=1"));
+        headers.append("x-other", HeaderValue::from_static("plain"));
+        scrub_response(&mut headers, &Scrubber::new([("key", "hunter2-hunter2")]));
+        assert_eq!(headers["x-echo"], "Bearer [secret key]; q=1");
+        assert_eq!(headers["x-other"], "plain");
     }
 
     #[test]

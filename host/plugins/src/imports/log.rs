@@ -17,7 +17,8 @@ impl Host for CallState {
             tracing::warn!(%plugin, "log lines of this call reached {}; the rest is dropped", limits::LOG_LINES);
             return Ok(());
         }
-        let text = plain_line(&text, limits::LOG_LINE);
+        // Before it is cut: half a secret would not be found.
+        let text = plain_line(&reach.known.now().text(&text), limits::LOG_LINE);
         match level {
             Level::Trace => tracing::trace!(%plugin, guest = true, "{text}"),
             Level::Debug => tracing::debug!(%plugin, guest = true, "{text}"),

@@ -1,5 +1,7 @@
 //! A small HTTP/1.1 server on loopback that remembers what it was sent.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,6 +20,8 @@ pub(crate) enum Answer {
     Endless,
     /// Headers without end.
     EndlessHead,
+    /// The request's credential, in a header and in the body: as it is and encoded.
+    Echo,
     /// Another place to go to.
     Redirects(&'static str),
     /// A body without end, a byte a second.
@@ -59,6 +63,14 @@ impl Server {
     }
 }
 
+/// A value as a server might send it back: plain, base64 (alone and after a name), percent, JSON, hex.
+pub(crate) fn forms(value: &str) -> [String; 6] {
+    let percent = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let json = serde_json::to_string(value).unwrap();
+    let json = json[1..json.len() - 1].to_owned();
+    [value.to_owned(), STANDARD.encode(value), STANDARD.encode(format!("user:{value}")), percent, json, hex::encode(value)]
+}
+
 /// The next request's head; nothing when the client is done.
 async fn head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
@@ -70,8 +82,14 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
 
 async fn serve(mut stream: TcpStream, answer: Answer, requests: Arc<Mutex<Vec<String>>>) -> std::io::Result<()> {
     while let Some(head) = head(&mut stream).await {
+        let credential = head.lines().find_map(|line| line.strip_prefix("authorization: bearer ")).unwrap_or_default().to_owned();
         requests.lock().unwrap().push(head);
         match answer {
+            Answer::Echo => {
+                let body = forms(&credential).join(" ");
+                let head = format!("HTTP/1.1 200 OK\r\nx-echo: {credential}\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all(format!("{head}{body}").as_bytes()).await?;
+            }
             Answer::Hello => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await?,
             Answer::Stalls => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhi").await?;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use skynet_core::ports::{Audit, AuditRow};
-use skynet_core::secret::{SecretValue, Secrets};
+use skynet_core::secret::{OpenSecret, SecretFault, SecretValue, Secrets};
 use skynet_core::{PluginId, StoreError};
 use skynet_plugins::Resolver;
 use skynet_plugins::compile::{CompileError, Compiler, InProcess};
@@ -13,13 +13,57 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
-/// Secrets by `plugin/name`, all set.
+/// Secrets by `plugin/name`, with the servers that they are bound to. Whoever asks for the
+/// one named `pause` waits at the gate first.
 #[derive(Default)]
-pub(crate) struct SetSecrets(pub(crate) BTreeMap<(PluginId, String), String>);
+pub(crate) struct SetSecrets {
+    pub(crate) set: BTreeMap<(PluginId, String), (String, Vec<String>)>,
+    pub(crate) gate: Option<Arc<Gate>>,
+}
 
+/// Where something waits until a test lets it go on.
+pub(crate) struct Gate {
+    arrived: Semaphore,
+    go: Semaphore,
+}
+
+impl Gate {
+    pub(crate) fn closed() -> Arc<Self> {
+        Arc::new(Self { arrived: Semaphore::new(0), go: Semaphore::new(0) })
+    }
+
+    async fn pass(&self) {
+        self.arrived.add_permits(1);
+        self.go.acquire().await.unwrap().forget();
+    }
+
+    /// Returns once somebody waits there.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    /// Lets one go on.
+    pub(crate) fn open(&self) {
+        self.go.add_permits(1);
+    }
+}
+
+impl SetSecrets {
+    /// One secret that may go wherever a grant says.
+    pub(crate) fn one(plugin: &PluginId, name: &str, value: &str) -> Self {
+        let set = BTreeMap::from([((plugin.clone(), name.to_owned()), (value.to_owned(), Vec::new()))]);
+        Self { set, gate: None }
+    }
+}
+
+#[async_trait]
 impl Secrets for SetSecrets {
-    fn get(&self, plugin: &PluginId, name: &str) -> Option<SecretValue> {
-        self.0.get(&(plugin.clone(), name.to_owned())).cloned().map(SecretValue::new)
+    async fn open(&self, plugin: &PluginId, name: &str) -> Result<OpenSecret, SecretFault> {
+        if let (Some(gate), "pause") = (&self.gate, name) {
+            gate.pass().await;
+        }
+        let (value, servers) = self.set.get(&(plugin.clone(), name.to_owned())).cloned().ok_or(SecretFault::NotSet)?;
+        Ok(OpenSecret { value: SecretValue::new(value), version: 1, servers })
     }
 }
 

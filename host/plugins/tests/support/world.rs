@@ -11,6 +11,7 @@ use skynet_core::ports::{Audit as _, AuditRow, CallContext, Registry as _, Snaps
 use skynet_core::{PluginError, PluginId, PluginRef, ResultPart, SessionKey, TurnId, UserId};
 use skynet_plugins::compile::{Compiler, InProcess};
 use skynet_plugins::{Parts, PluginHost, Root, Settings};
+use skynet_policy::scrub::Known;
 use skynet_policy::trust::TrustStore;
 use skynet_store::Store;
 use std::collections::BTreeMap;
@@ -29,8 +30,11 @@ pub(crate) struct Worldly {
     pub(crate) config: PluginsConfig,
     pub(crate) roots: BTreeMap<String, Root>,
     pub(crate) settings: BTreeMap<PluginId, Settings>,
+    pub(crate) ceiling: Option<skynet_policy::permission::Permissions>,
     pub(crate) trust: Arc<Mutex<Result<TrustStore, String>>>,
     pub(crate) secrets: Arc<SetSecrets>,
+    /// What guests are scrubbed of.
+    pub(crate) known: Known,
     pub(crate) names: Arc<Names>,
     pub(crate) compiler: Arc<dyn Compiler>,
     /// Whether the audit log takes no more rows.
@@ -42,9 +46,11 @@ impl Default for Worldly {
         Self {
             config: PluginsConfig { watch: false, ..PluginsConfig::default() },
             roots: BTreeMap::new(),
+            ceiling: None,
             settings: BTreeMap::new(),
             trust: Arc::new(Mutex::new(Ok(trust()))),
             secrets: Arc::default(),
+            known: Known::default(),
             names: Arc::default(),
             compiler: Arc::new(InProcess),
             audit_fails: Arc::default(),
@@ -86,10 +92,12 @@ impl World {
             config: worldly.config.clone(),
             roots: worldly.roots.clone(),
             settings: worldly.settings.clone(),
+            ceiling: worldly.ceiling.clone(),
             trust: Arc::new(move || trust.lock().unwrap().clone()),
             state: Arc::new(store.clone()),
             audit: Arc::new(FailingAudit { inner: store.clone(), fails: Arc::clone(&worldly.audit_fails) }),
             secrets: worldly.secrets.clone(),
+            known: worldly.known.clone(),
             clock,
             resolver: worldly.names.clone(),
             compiler: Arc::clone(&worldly.compiler),

@@ -41,8 +41,19 @@ impl Bed {
         for sub in [home.plugins(), home.private(), home.workspace(), home.notes(), home.keys()] {
             home::private_folder(&sub)?;
         }
-        let config =
-            crate::config_file::TEMPLATE.replace("port = 18789", "port = 0").replace("scan_interval_ms = 2000", "scan_interval_ms = 200");
+        let mut config = crate::config_file::TEMPLATE.to_owned();
+        // What is measured is how fast it can, not how often it may.
+        let changes = [
+            ("port = 18789", "port = 0"),
+            ("scan_interval_ms = 2000", "scan_interval_ms = 200"),
+            ("turns_per_minute = 120", "turns_per_minute = 0"),
+            ("turns_per_minute = 600", "turns_per_minute = 0"),
+            ("calls_per_minute = 1200", "calls_per_minute = 0"),
+        ];
+        for (from, to) in changes {
+            anyhow::ensure!(config.contains(from), "the settings have no `{from}`");
+            config = config.replace(from, to);
+        }
         home::write_file(&home.config(), config.as_bytes(), 0o600)?;
         let trust = std::fs::read(real.trust()).context("the trusted keys of the data folder cannot be read; run: skynet init")?;
         home::write_file(&home.trust(), &trust, 0o600)?;

@@ -9,6 +9,7 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::lock;
 use crate::output::Out;
+use crate::vault::{self, Ask, Places};
 use anyhow::{Context, Result};
 use serde_json::json;
 use service::Manager;
@@ -49,6 +50,9 @@ async fn start(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
     }
     // A configuration that would stop it should be told here, not in a log.
     crate::config_file::load(home)?;
+    if !manager.is_installed() {
+        unlocks(home).await?;
+    }
     if manager.is_installed() {
         manager.start().await?;
     } else {
@@ -67,6 +71,15 @@ async fn start(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
     let last = log.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n  ");
     let hint = if manager.is_installed() { manager.log_hint() } else { format!("{} ends with:\n  {last}", home.log().display()) };
     Err(fail(Kind::NotRunning, format!("the host was not ready after {} s; {hint}", READY.as_secs())))
+}
+
+/// A host in the background has nobody to ask for a passphrase.
+async fn unlocks(home: &Home) -> Result<()> {
+    let store = crate::wire::open_store(home).await?;
+    if store.vault_changes().await?.is_some() {
+        vault::unlock(&store, &Places::of(home)?, Ask::Nobody).await?;
+    }
+    Ok(())
 }
 
 async fn stop(home: &Home, manager: &Manager, out: &Out) -> Result<()> {

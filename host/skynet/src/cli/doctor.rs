@@ -4,6 +4,7 @@
 //! something could be better.
 
 mod checks;
+mod secrets;
 
 use crate::home::Home;
 use crate::output::Out;

@@ -5,8 +5,10 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::keys;
 use crate::output::Out;
+use crate::wire;
 use anyhow::Result;
 use serde_json::json;
+use skynet_core::ports::{Audit as _, AuditRow};
 use skynet_policy::signature::KeyId;
 use skynet_policy::trust::Tier;
 
@@ -29,6 +31,7 @@ pub(crate) async fn run(home: &Home, verb: Key, out: &Out) -> Result<()> {
             home.must_exist()?;
             let public = keys::read_public(&key)?;
             let tier = if builtin { Tier::Builtin } else { Tier::Local };
+            record(home, "trust", public.key_id().as_str(), &namespaces.join(", ")).await?;
             let trusted = keys::trust(home, &public, &name, namespaces, tier)?;
             let text = format!("{} may sign plugins of: {}", trusted.keyid, trusted.namespaces.join(", "));
             out.both(&text, &json!(trusted));
@@ -40,11 +43,20 @@ pub(crate) async fn run(home: &Home, verb: Key, out: &Out) -> Result<()> {
             let keyid = KeyId::parse(&id).map_err(|error| fail(Kind::NotFound, error.to_string()))?;
             let mut trust = keys::load_trust(home)?;
             trust.revoke(&keyid, &reason).map_err(|error| fail(Kind::NotFound, error.to_string()))?;
+            record(home, "revoke", keyid.as_str(), &reason).await?;
             keys::save_trust(home, &trust)?;
             out.both(&format!("{keyid} no longer counts"), &json!({ "keyid": keyid, "revoked": reason }));
         }
     }
     Ok(())
+}
+
+/// Whose plugins run here is written down before it is so.
+async fn record(home: &Home, action: &str, keyid: &str, more: &str) -> Result<()> {
+    let detail = json!({ "action": action, "by": "command line", "more": more });
+    let subject = format!("key {keyid}");
+    let row = AuditRow { kind: "auth".into(), actor: "owner".into(), subject, verdict: "ok".into(), detail };
+    Ok(wire::open_store(home).await?.record(row).await?)
 }
 
 fn list(home: &Home, out: &Out) -> Result<()> {

@@ -4,6 +4,7 @@
 
 mod file;
 mod grant;
+mod why;
 
 use crate::args::Plugin;
 use crate::client;
@@ -25,6 +26,9 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
         Plugin::Info { id } => info(home, &checked(&id)?, out).await,
         Plugin::Enable { id } => simple(home, "plugins.enable", &checked(&id)?, "is switched on", out).await,
         Plugin::Disable { id } => simple(home, "plugins.disable", &checked(&id)?, "is switched off", out).await,
+        Plugin::Grants { id } => grant::list(home, id.as_deref(), out).await,
+        Plugin::Deny { id } => simple(home, "plugins.deny", &checked(&id)?, "was denied what it asks for", out).await,
+        Plugin::WhyDenied { id, rows } => why::run(home, &checked(&id)?, rows, out).await,
         Plugin::Revoke { id } => simple(home, "plugins.revoke", &checked(&id)?, "has no grant any more", out).await,
         Plugin::Rollback { id } => rollback(home, &checked(&id)?, out).await,
         Plugin::Grant(grant) => grant::run(home, grant, out).await,
@@ -112,6 +116,7 @@ async fn info(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
     };
     section("asks for", &info["asks"]);
     section("may", &info["may"]);
+    section("kept from it by [ceiling] in skynet.toml", &info["above_ceiling"]);
     section("waits for your grant", &info["waiting"]["asks"]);
     section("tools", &status["tools"]);
     section("versions kept here", &info["history"]);

@@ -1,27 +1,35 @@
 //! `skynet start`: the host in the foreground. SIGTERM and Ctrl-C drain: no new
 //! turns, running ones end, then the sockets close; a second signal ends at once.
 
+use crate::anchor;
 use crate::home::Home;
 use crate::lock;
 use crate::output::Out;
+use crate::scrubbed::ScrubbedLog;
 use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::json;
-use skynet_core::config::LogConfig;
+use skynet_core::config::{AuditConfig, LogConfig};
+use skynet_core::ports::{Audit as _, AuditRow};
+use skynet_policy::scrub::Known;
+use skynet_store::Store;
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 /// Running turns get so long to end after SIGTERM; service managers wait 90 s.
 const DRAIN: Duration = Duration::from_secs(60);
 
-fn start_log(config: &LogConfig) -> Result<()> {
+fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
     let filter = std::env::var("SKYNET_LOG").unwrap_or_else(|_| config.level.clone());
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("log.level = \"{filter}\" is no log filter; use info or debug"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(ScrubbedLog(known.clone()))
+        .with_ansi(std::io::stderr().is_terminal());
     if config.json {
         log.json().init()
     } else {
@@ -33,8 +41,14 @@ fn start_log(config: &LogConfig) -> Result<()> {
 pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     home.must_exist()?;
     let mut lock = lock::take(home)?;
-    start_log(&crate::config_file::load(home)?.log)?;
-    let wired = wire::wire(home).await?;
+    let config = crate::config_file::load(home)?;
+    let known = Known::default();
+    start_log(&config.log, &known)?;
+    // Before anybody can know that there is a host to end.
+    let mut asked = Signals::take()?;
+    let wired = wire::wire(home, known).await?;
+    let store = wired.store;
+    begin_run(&store).await?;
     let address = wired.gateway.local_addr();
     lock.listens_on(address)?;
     out.both(
@@ -54,34 +68,65 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     let agent = wired.agent.clone();
     let stopping = wired.stopping;
     let signals = tokio::spawn(async move {
-        if let Err(error) = first_signal().await {
-            tracing::error!(%error, "no signals here");
-            return;
-        }
+        asked.next().await;
         tracing::info!("stopping: running turns are finished first");
         stopping.store(true, Ordering::Relaxed);
         tokio::select! {
             () = agent.drain(DRAIN) => {}
-            _ = first_signal() => tracing::warn!("stopping at once"),
+            () = asked.next() => tracing::warn!("stopping at once"),
         }
         let _ = stop.send(true);
     });
+    let checkpoints = tokio::spawn(anchor::tend(home.clone(), config.audit.clone(), Store::clone(&store)));
     wired.gateway.serve(wait(stopped)).await?;
     signals.abort();
+    checkpoints.abort();
     // The folder loop ends with the same word; what serves is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), plugins).await;
-    // Rows that no later write took along.
-    wired.audit.settle().await?;
+    end_run(home, &config.audit, &store).await?;
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn first_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+fn host_row(subject: &str, verdict: &str) -> AuditRow {
+    let detail = json!({ "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id() });
+    AuditRow { kind: "host".into(), actor: "host".into(), subject: subject.into(), verdict: verdict.into(), detail }
+}
+
+async fn begin_run(store: &Store) -> Result<()> {
+    let crashed = store.begin_run().await?;
+    if crashed {
+        tracing::warn!("the host before this one ended without a word; audit rows of its last moments may never have been written");
     }
-    Ok(())
+    Ok(store.record(host_row("start", if crashed { "recovered" } else { "ok" })).await?)
+}
+
+/// The last row also takes along those that no later write did, and is signed.
+async fn end_run(home: &Home, config: &AuditConfig, store: &Store) -> Result<()> {
+    store.record(host_row("stop", "ok")).await?;
+    store.end_run().await?;
+    anchor::sign(home, config, store, &mut String::new()).await;
+    Ok(store.fold().await?)
+}
+
+/// The two ways in which a host is asked to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on they no longer end the process by themselves.
+    fn take() -> Result<Self> {
+        let signals =
+            || Ok::<_, std::io::Error>(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? });
+        signals().context("no signals can be received here")
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -6,14 +6,23 @@ use crate::home::Home;
 use crate::output::Out;
 use crate::wire;
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use skynet_core::access::AccessStore;
+use skynet_core::ports::{Audit as _, AuditRow};
+use skynet_store::Store;
 
 const SCOPES: [&str; 5] = ["operator.read", "operator.write", "operator.approvals", "operator.pairing", "operator.admin"];
 
+async fn record(store: &Store, action: &str, name: &str, more: Value) -> Result<()> {
+    let detail = json!({ "action": action, "by": "command line", "more": more });
+    let subject = format!("token {name}");
+    let row = AuditRow { kind: "auth".into(), actor: "owner".into(), subject, verdict: "ok".into(), detail };
+    Ok(store.record(row).await?)
+}
+
 pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
     home.must_exist()?;
-    let store = wire::open_store(home)?;
+    let store = wire::open_store(home).await?;
     match verb {
         Token::New { name, scopes } => {
             if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
@@ -25,6 +34,7 @@ pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
             if !store.create_token(&name, scopes.clone(), skynet_gateway::token_hash(&token)).await? {
                 return Err(fail(Kind::Refused, format!("a token named {name} exists; end it with: skynet token revoke {name}")));
             }
+            record(&store, "new", &name, json!({ "scopes": scopes })).await?;
             out.line(&format!("{token}\n(shown once; name {name}, scopes {})", scopes.join(", ")));
             out.value(&json!({ "token": token, "name": name, "scopes": scopes }));
         }
@@ -39,6 +49,7 @@ pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
             if !store.revoke_token(&name).await? {
                 return Err(fail(Kind::NotFound, format!("there is no token named {name}; see: skynet token list")));
             }
+            record(&store, "revoke", &name, json!({})).await?;
             out.both(&format!("token {name} ended"), &json!({ "revoked": name }));
         }
     }

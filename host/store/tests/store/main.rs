@@ -15,3 +15,4 @@ mod rivals;
 mod scratch;
 mod sessions;
 mod turns;
+mod vault;

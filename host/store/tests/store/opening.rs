@@ -152,3 +152,15 @@ fn eight_first_starts_at_once_all_find_the_same_format() {
         }
     });
 }
+
+#[tokio::test]
+async fn after_a_fold_the_file_alone_is_a_whole_copy() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let lease = store.take_lease(&key("a")).await.unwrap();
+    append(&store, "a", lease, "kept").await.unwrap();
+    store.fold().await.unwrap();
+    let copy = Scratch::new();
+    std::fs::copy(scratch.path(), copy.path()).unwrap();
+    assert_eq!(texts(&copy.open(), "a").await, "kept");
+}

@@ -12,9 +12,10 @@ use http_body_util::{BodyExt, Empty, Full};
 use rustls::RootCertStore;
 use serde_json::{Value, json};
 use skynet_core::ports::{Audit, AuditRow};
-use skynet_core::secret::{SecretValue, Secrets};
+use skynet_core::secret::{OpenSecret, SecretFault, SecretValue, Secrets};
 use skynet_core::{Generation, PluginId, PluginRef, StoreError};
 use skynet_policy::permission::Permissions;
+use skynet_policy::scrub::Known;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -79,9 +80,10 @@ impl Audit for Log {
 /// One value for each name.
 struct OneSecret;
 
+#[async_trait]
 impl Secrets for OneSecret {
-    fn get(&self, _: &PluginId, _: &str) -> Option<SecretValue> {
-        Some(SecretValue::new("hunter2".to_owned()))
+    async fn open(&self, _: &PluginId, _: &str) -> Result<OpenSecret, SecretFault> {
+        Ok(OpenSecret { value: SecretValue::new("hunter2".to_owned()), version: 1, servers: Vec::new() })
     }
 }
 
@@ -111,7 +113,7 @@ impl Stage {
         let net = Arc::new(Internet { server, dialled: Mutex::default() });
         let log = Arc::<Log>::default();
         let outside = Outside { resolver: names.clone(), wire: net.clone(), roots };
-        let door = Door::new(outside, Arc::new(OneSecret), log.clone()).unwrap();
+        let door = Door::new(outside, Arc::new(OneSecret), Known::default(), log.clone()).unwrap();
         Self { door, log, names, net, permissions: Arc::new(serde_json::from_value(granted).unwrap()) }
     }
 

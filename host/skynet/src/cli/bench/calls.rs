@@ -85,7 +85,7 @@ async fn bare_rate(baseline: &Arc<Bare>, tasks: usize, calls: usize) -> Result<f
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
-    let wired = wire::wire(&bed.home).await?;
+    let wired = wire::wire(&bed.home, Default::default()).await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     host.settled().await;

@@ -3,6 +3,7 @@
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use crate::output::Out;
+use crate::vault::material::CREDENTIAL;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_scripts::system::run_tool;
@@ -25,7 +26,8 @@ pub(crate) enum Manager {
 }
 
 /// What a systemd user unit for this binary and folder says.
-pub(crate) fn unit(program: &Path, home: &Path) -> String {
+/// With a sealed credential, systemd opens it for the service and for nobody else.
+pub(crate) fn unit(program: &Path, home: &Path, credential: Option<&Path>) -> String {
     let quote = |path: &Path| path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
     format!(
         "[Unit]\n\
@@ -44,12 +46,24 @@ pub(crate) fn unit(program: &Path, home: &Path) -> String {
          LockPersonality=yes\n\
          RestrictRealtime=yes\n\
          RestrictSUIDSGID=yes\n\
-         SystemCallArchitectures=native\n\n\
+         SystemCallArchitectures=native\n\
+         {credential}\n\
          [Install]\n\
          WantedBy=default.target\n",
         home = quote(home),
         program = quote(program),
+        credential = credential.map(|path| format!("LoadCredentialEncrypted={CREDENTIAL}:{}\n", spaced(path))).unwrap_or_default(),
     )
+}
+
+/// A path where systemd takes no quotes: as it splits at none, only `%` is special.
+fn spaced(path: &Path) -> String {
+    path.display().to_string().replace('%', "%%")
+}
+
+/// The sealed credential of this folder, if there is one.
+fn credential(home: &Home) -> Option<PathBuf> {
+    Some(home.credential()).filter(|path| path.is_file())
 }
 
 /// What a launchd agent for this binary and folder says.
@@ -159,7 +173,7 @@ pub(crate) fn print(home: &Home, out: &Out) -> Result<()> {
     let (name, text) = if cfg!(target_os = "macos") {
         (format!("{LABEL}.plist"), plist(&program, home.root(), &home.log()))
     } else {
-        (UNIT.to_owned(), unit(&program, home.root()))
+        (UNIT.to_owned(), unit(&program, home.root(), credential(home).as_deref()))
     };
     out.both(text.trim_end(), &json!({ "name": name, "text": text }));
     Ok(())
@@ -169,7 +183,7 @@ pub(crate) fn print(home: &Home, out: &Out) -> Result<()> {
 pub(crate) async fn install(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
     let program = std::env::current_exe().context("the path of this program")?;
     let (file, text) = match manager {
-        Manager::Systemd { file } => (file, unit(&program, home.root())),
+        Manager::Systemd { file } => (file, unit(&program, home.root(), credential(home).as_deref())),
         Manager::Launchd { file } => (file, plist(&program, home.root(), &home.log())),
         Manager::None { why } => {
             let text = format!("this machine has no service manager for users ({why}); `skynet daemon start` runs the host without one");
@@ -199,7 +213,9 @@ mod tests {
 
     #[test]
     fn paths_with_spaces_quotes_and_percents_survive_in_the_unit() {
-        let text = unit(Path::new("/a b/sky\"net"), Path::new("/home/100%"));
+        let text = unit(Path::new("/a b/sky\"net"), Path::new("/home/100%"), Some(Path::new("/home/100%/a b/vault.cred")));
+        assert!(text.contains("\nLoadCredentialEncrypted=skynet-vault:/home/100%%/a b/vault.cred\n"), "{text}");
+        assert!(!unit(Path::new("/a"), Path::new("/b"), None).contains("Credential"));
         assert!(text.contains("ExecStart=\"/a b/sky\\\"net\" start"), "{text}");
         assert!(text.contains("SKYNET_HOME=/home/100%%\""), "{text}");
     }

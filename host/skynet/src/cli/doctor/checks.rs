@@ -7,7 +7,6 @@ use crate::home::{self, Home};
 use crate::keys;
 use crate::limits::{ANSWER, LOW_DISK};
 use crate::lock;
-use crate::secrets_file::FileSecrets;
 use crate::wire;
 use serde_json::{Value, json};
 use skynet_core::access::AccessStore;
@@ -28,7 +27,8 @@ pub(crate) async fn all(home: &Home) -> Vec<Finding> {
             None
         }
     };
-    findings.extend([secrets(home), trust(home), token(home).await, database(home).await, audit(home).await]);
+    findings.extend([trust(home), token(home).await, database(home).await, audit(home).await]);
+    findings.extend(super::secrets::all(home).await);
     if let Some(config) = &config {
         findings.extend(roots(home, config));
         findings.extend(host(home, config).await);
@@ -63,19 +63,6 @@ fn disk(home: &Home) -> Finding {
     }
 }
 
-fn secrets(home: &Home) -> Finding {
-    let good = |secrets: FileSecrets| match secrets.names().as_slice() {
-        [] => "no secrets are set".to_owned(),
-        names => format!("set: {}", names.join(", ")),
-    };
-    from_result(
-        "secrets",
-        FileSecrets::load(home),
-        good,
-        &format!("chmod 600 {0}, and write lines like name = \"value\"", home.secrets().display()),
-    )
-}
-
 fn trust(home: &Home) -> Finding {
     let good = |trust: skynet_policy::trust::TrustStore| {
         let live = trust.keys.iter().filter(|key| key.revoked.is_none()).count();
@@ -87,7 +74,7 @@ fn trust(home: &Home) -> Finding {
 async fn token(home: &Home) -> Finding {
     let look = async {
         let token = home::read_private(&home.token())?;
-        let store = wire::open_store(home)?;
+        let store = wire::open_store(home).await?;
         anyhow::Ok(store.find_token(&skynet_gateway::token_hash(token.trim())).await?.is_some())
     };
     match look.await {
@@ -99,23 +86,23 @@ async fn token(home: &Home) -> Finding {
 
 async fn database(home: &Home) -> Finding {
     let look = async {
-        let store = wire::open_store(home)?;
+        let store = wire::open_store(home).await?;
         Ok(store.check().await?)
     };
     from_result("database", look.await, |()| "it is whole".into(), "stop the host and restore skynet.db from a backup")
 }
 
 async fn audit(home: &Home) -> Finding {
-    let store = match wire::open_store(home) {
+    let store = match wire::open_store(home).await {
         Ok(store) => store,
         Err(error) => return Finding::wrong("audit", format!("{error:#}"), "see database"),
     };
-    match store.verify_audit().await {
-        Ok(rows) => Finding::good("audit", format!("{rows} rows, the chain holds")),
+    match store.verify_audit(Vec::new()).await {
+        Ok(report) => Finding::good("audit", format!("{} rows, {} signed checkpoints, all of them hold", report.rows, report.checkpoints)),
         Err(fault) => Finding::wrong(
             "audit",
             fault.to_string(),
-            "somebody changed the log outside of skynet; keep a copy of skynet.db before anything else",
+            "keep a copy of skynet.db before anything else, and look closer with: skynet audit verify",
         ),
     }
 }
@@ -156,7 +143,7 @@ async fn host(home: &Home, config: &Config) -> Vec<Finding> {
         Ok(_) => findings.push(Finding::wrong(
             "model",
             "no model serves, so nobody can answer",
-            "put a key into secrets.toml and restart, or run ./setup.sh again; `skynet plugin list` shows which providers wait",
+            "set a key with `skynet secret set`, or run ./setup.sh again; `skynet plugin list` shows which providers wait",
         )),
         Err(_) => {}
     }

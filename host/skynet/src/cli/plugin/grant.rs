@@ -3,12 +3,14 @@
 use super::{checked, text};
 use crate::args::Grant;
 use crate::client;
+use crate::clock::SystemClock;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use skynet_core::ports::Clock as _;
 use skynet_policy::permission::Permissions;
 use std::io::{IsTerminal, Write};
 
@@ -34,14 +36,72 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
         return Ok(());
     }
     let sentences = permissions.sentences();
+    let until_ms = grant.lasts.as_deref().map(until).transpose()?;
     out.line(&format!("{id}, signed by {}, asks:", text(publisher)));
     sentences.iter().for_each(|sentence| out.line(&format!("  {sentence}")));
+    show_change(&info, out);
+    for above in info["above_ceiling"].as_array().into_iter().flatten() {
+        out.line(&format!("  kept from it by [ceiling] in skynet.toml: {}", text(above)));
+    }
     if !grant.yes && !confirmed(out)? {
         return Err(fail(Kind::Refused, format!("nothing was granted; `skynet plugin grant --yes {id}` does not ask")));
     }
     let granted: Value = serde_json::to_value(&permissions)?;
-    client::call(home, "plugins.grant", json!({ "id": id, "permissions": granted }), PLUGIN_CHANGE).await?;
-    out.both(&format!("granted to {id}"), &json!({ "id": id, "granted": sentences }));
+    client::call(home, "plugins.grant", json!({ "id": id, "permissions": granted, "untilMs": until_ms }), PLUGIN_CHANGE).await?;
+    let lasts = grant.lasts.map_or_else(String::new, |lasts| format!(" for {lasts}"));
+    out.both(&format!("granted to {id}{lasts}"), &json!({ "id": id, "granted": sentences, "until_ms": until_ms }));
+    Ok(())
+}
+
+/// What an update changes, line by line: the owner agrees to the difference.
+fn show_change(info: &Value, out: &Out) {
+    let waiting = &info["waiting"];
+    if waiting.is_null() || waiting["signer"] == "first" {
+        return;
+    }
+    let serving = text(&info["status"]["serving"]["version"]);
+    let signer = if waiting["signer"] == "same" { "signed by the same key" } else { "SIGNED BY ANOTHER KEY than the version that serves" };
+    out.line(&format!("{serving} → {}, {signer}", text(&waiting["version"])));
+    text(&waiting["diff_text"]).lines().for_each(|line| out.line(&format!("  {line}")));
+}
+
+/// When a time such as `12h` from now is over, in milliseconds since the Unix epoch.
+fn until(lasts: &str) -> Result<u64> {
+    let span: jiff::SignedDuration =
+        lasts.parse().map_err(|_| fail(Kind::Refused, format!("`{lasts}` is no time; write 30m, 12h or 7d")))?;
+    let ms = u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0);
+    let ms = ms.ok_or_else(|| fail(Kind::Refused, format!("`{lasts}` is over before it begins; write 30m, 12h or 7d")))?;
+    Ok(SystemClock.now_ms().saturating_add(ms))
+}
+
+fn when(ms: &Value) -> String {
+    let time = ms.as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(|| "-".into(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+/// `skynet plugin grants`.
+pub(super) async fn list(home: &Home, id: Option<&str>, out: &Out) -> Result<()> {
+    let id = id.map(checked).transpose()?;
+    let answer = client::call(home, "plugins.grants", json!({}), PLUGIN_CHANGE).await?;
+    let all = answer["grants"].as_array().cloned().unwrap_or_default();
+    let grants: Vec<Value> = all.into_iter().filter(|grant| id.as_ref().is_none_or(|id| grant["plugin"] == id.as_str())).collect();
+    out.value(&json!(grants));
+    if grants.is_empty() {
+        out.line(&id.map_or_else(|| "no plugin has a grant".to_owned(), |id| format!("{id} has no grant")));
+    }
+    for grant in &grants {
+        let until = if grant["until_ms"].is_null() { "for good".into() } else { format!("until {}", when(&grant["until_ms"])) };
+        out.line(&format!(
+            "{}  signed by {}, granted by {} on {}, {until}",
+            text(&grant["plugin"]),
+            text(&grant["publisher"]),
+            text(&grant["by"]),
+            when(&grant["at_ms"])
+        ));
+        let lines = |key: &str| grant[key].as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
+        lines("allows").iter().for_each(|sentence| out.line(&format!("  {sentence}")));
+        lines("above_ceiling").iter().for_each(|sentence| out.line(&format!("  kept from it by [ceiling]: {sentence}")));
+    }
     Ok(())
 }
 

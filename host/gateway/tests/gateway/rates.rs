@@ -1,0 +1,101 @@
+//! How often one may ask, and what the audit log has of who came.
+
+use crate::wire::{Hello, http, refused};
+use crate::world::{OWNER, World};
+use serde_json::{Value, json};
+use skynet_core::config::RatesConfig;
+use skynet_core::ports::AuditRow;
+
+fn send(key: usize) -> Value {
+    json!({"sessionKey": "main", "message": format!("hello {key}"), "idempotencyKey": format!("key-{key}")})
+}
+
+fn auth_rows(world: &World) -> Vec<AuditRow> {
+    world.audit.0.lock().unwrap().iter().filter(|row| row.kind == "auth").cloned().collect()
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_turns_a_minute_over_all_connections_and_ways() {
+    let world = World::of(RatesConfig { turns_per_minute: 2, ..RatesConfig::default() }, |_| {}).await;
+    let mut owner = world.owner().await;
+    owner.call("chat.send", send(1)).await;
+    assert_eq!(owner.call("chat.send", send(1)).await["status"], "in_flight", "the same turn again costs nothing");
+    owner.call("tools.invoke", json!({"name": "look"})).await;
+    let error = owner.error("chat.send", send(2)).await;
+    assert_eq!(
+        (&error["details"]["code"], &error["retryable"], &error["retryAfterMs"]),
+        (&json!("RATE_LIMITED"), &json!(true), &json!(30_000))
+    );
+    assert_eq!(error["message"], "too many turns (retry in 30 s)");
+    // Neither a new connection nor the other way in brings new ones.
+    let mut again = world.owner().await;
+    assert_eq!(again.error("tools.invoke", json!({"name": "look"})).await["details"]["code"], "RATE_LIMITED");
+    let bearer = format!("Bearer {OWNER}");
+    let headers = [("authorization", bearer.as_str())];
+    let body = json!({"model": "skynet", "messages": [{"role": "user", "content": "hi"}]}).to_string();
+    let reply = http(world.address, "POST", "/v1/chat/completions", &headers, &body).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("30")), "{}", reply.body);
+    let reply = http(world.address, "POST", "/tools/invoke", &headers, r#"{"tool": "look"}"#).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("30")), "{}", reply.body);
+    world.advance(30_000);
+    again.call("chat.send", send(2)).await;
+}
+
+#[tokio::test]
+async fn a_channel_has_so_many_turns_a_minute_of_all_its_users() {
+    let world = World::of(RatesConfig { channel_turns_per_minute: 1, ..RatesConfig::default() }, |_| {}).await;
+    let mut owner = world.owner().await;
+    owner.call("chat.send", send(1)).await;
+    assert_eq!(owner.error("chat.send", send(2)).await["retryAfterMs"], 60_000);
+    // Another channel has its own.
+    owner.call("tools.invoke", json!({"name": "look"})).await;
+}
+
+#[tokio::test]
+async fn a_client_may_call_one_method_so_often_and_others_still() {
+    let world = World::of(RatesConfig { calls_per_minute: 3, ..RatesConfig::default() }, |_| {}).await;
+    let mut owner = world.owner().await;
+    for _ in 0..3 {
+        owner.call("ping", json!({})).await;
+    }
+    assert_eq!(owner.error("ping", json!({})).await["message"], "too many calls of ping (retry in 20 s)");
+    owner.call("health", json!({})).await;
+    let mut again = world.owner().await;
+    assert_eq!(again.error("ping", json!({})).await["retryAfterMs"], 20_000, "it is the same client");
+    let mut other = world.connect(Hello::device(5)).await.0;
+    other.call("ping", json!({})).await;
+}
+
+#[tokio::test]
+async fn each_login_that_holds_and_each_that_does_not_has_an_audit_row() {
+    let world = World::start().await;
+    world.owner().await;
+    refused(&world, Hello::new().token("a-wrong-token"), &[]).await;
+    let reply = http(world.address, "POST", "/tools/invoke", &[("authorization", "Bearer wrong")], "{}").await;
+    assert_eq!(reply.status, 401);
+    let rows = auth_rows(&world);
+    let told: Vec<_> = rows.iter().map(|row| (row.actor.as_str(), row.subject.as_str(), row.verdict.as_str())).collect();
+    assert_eq!(told, [("token owner", "connect", "ok"), ("client", "connect", "denied"), ("client", "http", "denied")]);
+    assert_eq!((&rows[1].detail["reason"], &rows[1].detail["peer"]), (&json!("AUTH_TOKEN_MISMATCH"), &json!("127.0.0.1")));
+    assert!(!format!("{rows:?}").contains("wrong"), "no row holds what was shown");
+}
+
+#[tokio::test]
+async fn a_flood_of_failures_does_not_fill_the_log_and_is_counted() {
+    let world = World::start().await;
+    for _ in 0..70 {
+        refused(&world, Hello::new().token("wrong"), &[]).await;
+    }
+    assert_eq!(auth_rows(&world).len(), 60);
+    world.advance(1_000);
+    refused(&world, Hello::new().token("wrong"), &[]).await;
+    assert_eq!(auth_rows(&world).last().unwrap().detail["more_before"], 10);
+}
+
+#[tokio::test]
+async fn nobody_gets_in_whom_the_audit_log_cannot_take() {
+    let world = World::start().await;
+    world.audit.1.store(true, std::sync::atomic::Ordering::Relaxed);
+    let (error, _) = refused(&world, Hello::new(), &[]).await;
+    assert_eq!(error["code"], "UNAVAILABLE", "{error}");
+}

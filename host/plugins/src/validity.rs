@@ -1,0 +1,49 @@
+//! Whether what a generation was granted still holds.
+//!
+//! The grant is looked at when a call begins, and calls may run for minutes. So each step
+//! from guest to host looks here again: once the owner took the grant back, or its time is
+//! over, the next one is refused, whichever interface it goes through.
+
+use skynet_core::ports::Clock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Shared by all calls of a generation.
+#[derive(Debug, Default)]
+pub(crate) struct Validity {
+    taken_back: AtomicBool,
+    until_ms: Option<u64>,
+}
+
+/// Why a step to the host was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoLonger {
+    #[error("the owner took its grant back while it ran")]
+    Granted,
+    #[error("the time of its grant was over while it ran")]
+    InTime,
+}
+
+impl Validity {
+    /// Of a grant that ends at this time.
+    pub(crate) fn until(until_ms: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { taken_back: AtomicBool::new(false), until_ms })
+    }
+
+    pub(crate) fn until_ms(&self) -> Option<u64> {
+        self.until_ms
+    }
+
+    /// From here on nothing is allowed any more.
+    pub(crate) fn end(&self) {
+        self.taken_back.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn check(&self, clock: &dyn Clock) -> Result<(), NoLonger> {
+        // The time first: a grant that is over is also ended, and should say why.
+        if self.until_ms.is_some_and(|until| clock.now_ms() >= until) {
+            return Err(NoLonger::InTime);
+        }
+        if self.taken_back.load(Ordering::Acquire) { Err(NoLonger::Granted) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,143 @@
+//! The owner's word: no as well as yes, for a while, up to a ceiling, and told why.
+
+use crate::support::package::{Package, id, second_author};
+use crate::support::{World, Worldly};
+use crate::zoo::{Guest, zoo};
+use serde_json::{Value, json};
+use skynet_core::PluginError;
+use skynet_core::admin::{AdminError, PluginAdmin as _};
+use skynet_core::plugin::PluginState;
+use skynet_core::ports::Clock as _;
+use std::time::Duration;
+
+fn kv(version: &str, asking: Value) -> Package {
+    Package::new("tool", version, &Guest::tool(zoo!("kv"))).asking(asking)
+}
+
+fn some_kv() -> Value {
+    json!({"kv": {"bytes": 1000, "keys": 3}})
+}
+
+fn more_kv() -> Value {
+    json!({"kv": {"bytes": 2000, "keys": 3}, "net": [{"url": "https://api.example.com"}]})
+}
+
+async fn with_ceiling(ceiling: Value) -> World {
+    World::with(Worldly { ceiling: Some(serde_json::from_value(ceiling).unwrap()), ..Worldly::default() }).await
+}
+
+#[tokio::test]
+async fn a_denied_update_no_longer_asks_and_the_old_version_serves_on() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    world.drop_file("tool.wasm", &kv("1.1.0", more_kv()).file()).await;
+    world.host.deny(&id("tool"), "owner").await.unwrap();
+    assert_eq!(world.state("acme/tool").await, PluginState::Serving);
+    assert_eq!(world.audited("deny", "ok").await[0].detail["version"], "1.1.0");
+    let world = world.restart(|_| {}).await;
+    world.host.settled().await;
+    assert_eq!(world.state("acme/tool").await, PluginState::Serving, "a restart does not ask again");
+    assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "1.0.0");
+    assert!(matches!(world.host.deny(&id("tool"), "owner").await, Err(AdminError::Refused(_))), "nothing waits");
+    world.drop_file("tool.wasm", &kv("1.2.0", more_kv()).file()).await;
+    assert!(matches!(world.state("acme/tool").await, PluginState::Pending { .. }), "another release is another question");
+}
+
+#[tokio::test]
+async fn a_plugin_denied_from_the_start_says_how_to_allow_it_and_then_serves() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    world.host.deny(&id("tool"), "owner").await.unwrap();
+    let world = world.restart(|_| {}).await;
+    world.host.settled().await;
+    match world.state("acme/tool").await {
+        PluginState::Disabled { reason } => assert!(reason.contains("skynet plugin grant acme/tool"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    assert_eq!(world.call_with("tool", &json!("sa")).await.unwrap(), "said");
+}
+
+#[tokio::test]
+async fn a_grant_for_a_while_ends_by_itself_and_asks_again() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    let hour = world.clock.now_ms() + 3_600_000;
+    world.host.grant_until(&id("tool"), None, Some(hour), "owner").await.unwrap();
+    world.call_with("tool", &json!("sa")).await.unwrap();
+    assert_eq!(world.host.grants().await.unwrap()[0]["until_ms"], hour);
+    world.clock.advance(Duration::from_secs(3_600));
+    world.host.settled().await;
+    assert_eq!(world.serving("tool").await, None);
+    assert!(matches!(world.state("acme/tool").await, PluginState::Pending { .. }));
+    assert_eq!(world.host.grants().await.unwrap(), Vec::<Value>::new());
+    let past = world.host.grant_until(&id("tool"), None, Some(hour), "owner").await;
+    assert!(matches!(past, Err(AdminError::Refused(_))), "{past:?}");
+}
+
+#[tokio::test]
+async fn grants_are_shown_with_who_when_and_what() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    let grants = world.host.grants().await.unwrap();
+    assert_eq!((&grants[0]["plugin"], &grants[0]["by"], &grants[0]["until_ms"]), (&json!("acme/tool"), &json!("owner"), &Value::Null));
+    assert_eq!(grants[0]["allows"], json!(["Keep up to 3 keys and 1000 bytes in a store of its own."]));
+}
+
+#[tokio::test]
+async fn an_update_shows_what_it_changes_as_text_and_as_data() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    world.drop_file("tool.wasm", &kv("1.1.0", more_kv()).signed_by(&second_author()).file()).await;
+    let waiting = world.host.info(&id("tool")).await.unwrap()["waiting"].clone();
+    assert_eq!((&waiting["version"], &waiting["signer"]), (&json!("1.1.0"), &json!("other")));
+    assert_eq!(waiting["diff"]["added"][0]["subject"], "https://api.example.com");
+    let text = "+ network  https://api.example.com: any method\n~ store    own keys: 3 keys, 1000 bytes → 3 keys, 2000 bytes";
+    assert_eq!(waiting["diff_text"], text);
+}
+
+#[tokio::test]
+async fn no_grant_goes_beyond_the_ceiling_of_the_instance() {
+    let world = with_ceiling(json!({"kv": {"bytes": 1000, "keys": 1}})).await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    world.call_with("tool", &json!("sa")).await.unwrap();
+    match world.call_with("tool", &json!("sb")).await {
+        Err(PluginError::Tool(error)) => assert!(error.to_string().contains("1 keys"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    let above = json!(["Keep up to 3 keys and 1000 bytes in a store of its own."]);
+    assert_eq!(world.host.info(&id("tool")).await.unwrap()["above_ceiling"], above);
+    assert_eq!(world.host.grants().await.unwrap()[0]["above_ceiling"], above);
+}
+
+#[tokio::test]
+async fn what_the_ceiling_does_not_name_nobody_gets_and_the_refusal_says_so() {
+    let world = with_ceiling(json!({"schedule": true})).await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    assert_eq!(world.serving("tool").await, None);
+    let refusal = world.refusal("tool.wasm").await;
+    assert!(refusal.contains("kv") && refusal.contains("[ceiling]"), "{refusal}");
+}
+
+#[tokio::test]
+async fn an_owner_is_told_what_was_denied_why_and_what_would_allow_it() {
+    let world = World::start().await;
+    let guest = Guest::tool(zoo!("fetch")).importing("import wasi:io/poll@0.2.12; import wasi:io/streams@0.2.12;");
+    let fetch = Package::new("tool", "1.0.0", &guest).asking(json!({"net": [{"url": "https://api.example.com"}]}));
+    world.drop_file("tool.wasm", &fetch.file()).await;
+    let asked = world.host.why_denied(&id("tool"), 20).await.unwrap();
+    assert_eq!(asked["asks"], json!(["Send any request to https://api.example.com."]), "{asked}");
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    world.call_with("tool", &json!("1h10.0.0.1/")).await.unwrap_err();
+    let told = world.host.why_denied(&id("tool"), 20).await.unwrap();
+    let row = &told["denied"][0];
+    assert_eq!((&row["kind"], &row["what"]), (&json!("egress"), &json!("GET http://10.0.0.1")), "{told}");
+    assert!(row["why"].as_str().unwrap().contains("10.0.0.1"), "{told}");
+    assert_eq!(told["remedy"], "skynet plugin grant acme/tool");
+    assert!(matches!(world.host.why_denied(&id("nobody"), 1).await, Err(AdminError::NotFound(_))));
+}

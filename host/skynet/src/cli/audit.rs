@@ -1,0 +1,217 @@
+//! `skynet audit`: what was done on this host, and whether the record of it is whole.
+
+use crate::anchor;
+use crate::args::Audit;
+use crate::config_file;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::keys;
+use crate::output::Out;
+use crate::wire;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use skynet_core::ports::AuditRow;
+use skynet_policy::audit::{Checkpoint, Proof};
+use skynet_policy::naming::plain_line;
+use skynet_policy::signature::PublicKey;
+use skynet_store::{AuditFault, KeptRow, Store};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Rows that are read at once.
+const CHUNK: usize = 4096;
+
+/// How long `--follow` waits between looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(crate) async fn run(home: &Home, verb: Audit, out: &Out) -> Result<()> {
+    if let Audit::Prove { what, check: true, key } = &verb {
+        return check(what, key.as_deref(), out);
+    }
+    home.must_exist()?;
+    let store = wire::open_store(home).await?;
+    match verb {
+        Audit::Tail { rows, kind, about, follow } => tail(&store, &Wanted { kind, about }, rows, follow, out).await,
+        Audit::Export { from, to, out: path } => export(&store, from, to.unwrap_or(u64::MAX), path.as_deref()).await,
+        Audit::Verify { anchors } => verify(home, &store, &anchors, out).await,
+        Audit::Prove { what, .. } => prove(&store, &what).await,
+        Audit::Checkpoint => checkpoint(home, &store, out).await,
+    }
+}
+
+/// Which rows somebody wants to see.
+struct Wanted {
+    kind: Option<String>,
+    about: Option<String>,
+}
+
+impl Wanted {
+    fn holds(&self, row: &AuditRow) -> bool {
+        let kind = self.kind.as_ref().is_none_or(|kind| row.kind == *kind);
+        kind && self.about.as_ref().is_none_or(|about| row.actor.contains(about) || row.subject.contains(about))
+    }
+}
+
+fn time(at_ms: u64) -> String {
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX));
+    time.map_or_else(|_| at_ms.to_string(), |time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+}
+
+fn shown(number: u64, at_ms: u64, row: &AuditRow) -> Value {
+    json!({
+        "number": number, "time": time(at_ms), "kind": row.kind, "verdict": row.verdict,
+        "actor": row.actor, "subject": row.subject, "detail": row.detail,
+    })
+}
+
+fn print(out: &Out, number: u64, at_ms: u64, row: &AuditRow) {
+    let verdict = format!("{:<9}", row.verdict);
+    let verdict = match row.verdict.as_str() {
+        "ok" => verdict,
+        "denied" => out.paint("33", &verdict),
+        _ => out.paint("31", &verdict),
+    };
+    let detail = if row.detail.is_null() { String::new() } else { format!("  {}", row.detail) };
+    // Names in a row may be a stranger's: one line, no control characters.
+    let told = plain_line(&format!("{}  {}{detail}", row.actor, row.subject), 2000);
+    out.both(&format!("{:>7}  {}  {:<10} {verdict} {told}", number, time(at_ms), row.kind), &shown(number, at_ms, row));
+}
+
+async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &Out) -> Result<()> {
+    use skynet_core::ports::Audit as _;
+    let everything = wanted.kind.is_none() && wanted.about.is_none();
+    let newest = store.tail(if everything { rows } else { usize::MAX }).await?;
+    let mut last = newest.first().map_or(0, |(number, _, _)| *number);
+    let found: Vec<_> = newest.into_iter().filter(|(_, _, row)| wanted.holds(row)).take(rows).collect();
+    for (number, at_ms, row) in found.iter().rev() {
+        print(out, *number, *at_ms, row);
+    }
+    while follow {
+        for kept in store.audit_after(last, CHUNK).await? {
+            last = kept.number;
+            let row = parse(&kept)?;
+            if wanted.holds(&row) {
+                print(out, kept.number, kept.at_ms, &row);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = tokio::signal::ctrl_c() => break,
+        }
+    }
+    Ok(())
+}
+
+fn parse(kept: &KeptRow) -> Result<AuditRow> {
+    let row = serde_json::from_str(&kept.text);
+    row.map_err(|_| fail(Kind::LogDamaged, format!("audit row {} is not as it was written; run: skynet audit verify", kept.number)))
+}
+
+async fn export(store: &Store, from: u64, to: u64, path: Option<&Path>) -> Result<()> {
+    let mut writer: Box<dyn std::io::Write> = match path {
+        Some(path) => {
+            let file = std::fs::File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+            Box::new(std::io::BufWriter::new(file))
+        }
+        None => Box::new(std::io::stdout().lock()),
+    };
+    let mut last = from.saturating_sub(1);
+    while last < to {
+        let rows = store.audit_after(last, CHUNK).await?;
+        let Some(newest) = rows.last() else { break };
+        last = newest.number;
+        for kept in rows.iter().filter(|kept| kept.number <= to) {
+            let mut line = shown(kept.number, kept.at_ms, &parse(kept)?);
+            line["hash"] = json!(hex::encode(kept.hash));
+            // What the hash covers: numbers and texts above may be written in other ways.
+            line["row"] = json!(kept.text);
+            line["at_ms"] = json!(kept.at_ms);
+            writeln!(writer, "{line}").context("writing the rows")?;
+        }
+    }
+    writer.flush().context("writing the rows")
+}
+
+fn log_key(home: &Home) -> Result<PublicKey> {
+    Ok(keys::read(&keys::path(home, keys::AUDIT)?)?.public())
+}
+
+fn failure(fault: AuditFault) -> anyhow::Error {
+    let kind = match &fault {
+        AuditFault::Row { .. } | AuditFault::Checkpoint { .. } => Kind::LogDamaged,
+        AuditFault::Cut { .. } => Kind::LogCut,
+        AuditFault::Rewritten { .. } => Kind::LogRewritten,
+        AuditFault::NoRow { .. } => Kind::NotFound,
+        AuditFault::NoKey => Kind::BadConfig,
+        AuditFault::Store(_) => return fault.into(),
+    };
+    fail(kind, fault.to_string())
+}
+
+async fn verify(home: &Home, store: &Store, files: &[PathBuf], out: &Out) -> Result<()> {
+    let configured = config_file::load(home)?.audit.anchor_file.map(|file| home.root().join(file)).filter(|file| file.exists());
+    let mut anchors: Vec<Checkpoint> = Vec::new();
+    for path in files.iter().chain(&configured) {
+        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let found = Checkpoint::verify_all(&text, &log_key(home)?);
+        anchors.extend(found.map_err(|error| fail(Kind::Refused, format!("{}: {error}", path.display())))?);
+    }
+    let kept_elsewhere = anchors.len();
+    let report = store.verify_audit(anchors).await.map_err(failure)?;
+    let mut text = format!(
+        "{} rows, each as it was written; {} signed checkpoints agree, {kept_elsewhere} of them kept elsewhere",
+        report.rows, report.checkpoints
+    );
+    if report.crashes > 0 {
+        text += &format!(
+            "\nthe host ended without a word {} times: rows of the last moments before may never have been written",
+            report.crashes
+        );
+    }
+    if kept_elsewhere == 0 {
+        text +=
+            "\nnobody who holds keys/audit.key is excluded by this: keep a `skynet audit checkpoint` elsewhere, or set audit.anchor_file";
+    }
+    let value = json!({
+        "rows": report.rows, "checkpoints": report.checkpoints, "anchors": kept_elsewhere, "crashes": report.crashes,
+    });
+    out.both(&text, &value);
+    Ok(())
+}
+
+async fn prove(store: &Store, what: &str) -> Result<()> {
+    let number = what.parse().map_err(|_| fail(Kind::NotFound, format!("`{what}` is no row number; see: skynet audit tail")))?;
+    let proof = store.prove_audit(number).await.map_err(failure)?;
+    // For a file or a pipe, with and without --json.
+    let text = serde_json::to_string_pretty(&proof)?;
+    writeln!(std::io::stdout(), "{text}").context("writing the proof")
+}
+
+fn check(what: &str, key: Option<&str>, out: &Out) -> Result<()> {
+    let text = if what == "-" {
+        let mut text = String::new();
+        std::io::stdin().take(1 << 20).read_to_string(&mut text).context("reading the proof")?;
+        text
+    } else {
+        std::fs::read_to_string(what).with_context(|| format!("{what} cannot be read"))?
+    };
+    let expected = key.map(keys::read_public).transpose()?;
+    let refused = |error: skynet_policy::audit::ProofError| fail(Kind::Refused, format!("the proof does not hold: {error}"));
+    let proof = Proof::parse(&text).map_err(refused)?;
+    let checkpoint = proof.check(expected.as_ref()).map_err(refused)?;
+    let row: Value = serde_json::from_str(&proof.row).unwrap_or(Value::Null);
+    let by = if expected.is_some() { "the log that you named" } else { "a log whose key you did not name" };
+    let text = format!("row {} of {} is in {by}, key {}:\n{row}", proof.number, checkpoint.size, plain_line(&proof.key, 80));
+    out.both(&text, &json!({ "number": proof.number, "time": time(proof.at_ms), "row": row, "rows": checkpoint.size, "key": proof.key }));
+    Ok(())
+}
+
+async fn checkpoint(home: &Home, store: &Store, out: &Out) -> Result<()> {
+    let note = store.checkpoint().await?;
+    let note = note.ok_or_else(|| fail(Kind::NotFound, "the log has no row yet, or keys/audit.key is gone"))?;
+    anchor::keep(home, &config_file::load(home)?.audit, &note).await?;
+    out.line(note.trim_end());
+    out.value(&json!({ "checkpoint": note, "key": log_key(home)?.text() }));
+    Ok(())
+}

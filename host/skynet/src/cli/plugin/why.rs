@@ -1,0 +1,46 @@
+//! `skynet plugin why-denied`: what a plugin was refused, and what would allow it.
+
+use super::text;
+use crate::client;
+use crate::home::Home;
+use crate::limits::PLUGIN_CHANGE;
+use crate::output::Out;
+use anyhow::Result;
+use serde_json::{Value, json};
+use skynet_core::PluginId;
+
+fn time(ms: &Value) -> String {
+    let time = ms.as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(String::new, |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+pub(super) async fn run(home: &Home, id: &PluginId, rows: u64, out: &Out) -> Result<()> {
+    let answer = client::call(home, "plugins.whyDenied", json!({ "id": id, "limit": rows }), PLUGIN_CHANGE).await?;
+    out.value(&answer);
+    let list = |key: &str| answer[key].as_array().cloned().unwrap_or_default();
+    let (denied, asks, ceiling) = (list("denied"), list("asks"), list("above_ceiling"));
+    if denied.is_empty() && asks.is_empty() && ceiling.is_empty() {
+        out.line(&format!("{id} was refused nothing lately"));
+    }
+    for row in &denied {
+        out.line(&format!("{}  {}  {}", time(&row["at_ms"]), out.paint("33", text(&row["what"])), text(&row["who"])));
+        out.line(&format!("  {}", text(&row["why"])));
+    }
+    if !asks.is_empty() {
+        out.line("it waits for your word on:");
+        asks.iter().for_each(|ask| out.line(&format!("  {}", text(ask))));
+        out.line(&format!("allow it with `{0}`, or say no with `skynet plugin deny {id}`", text(&answer["remedy"])));
+    }
+    if !ceiling.is_empty() {
+        out.line("[ceiling] in skynet.toml keeps from it, whatever it is granted:");
+        ceiling.iter().for_each(|sentence| out.line(&format!("  {}", text(sentence))));
+    }
+    if !denied.is_empty() {
+        let may = list("may");
+        out.line(if may.is_empty() { "it may do nothing beyond computing" } else { "it may:" });
+        may.iter().for_each(|sentence| out.line(&format!("  {}", text(sentence))));
+        out.line(&format!("what its manifest asks for and you left out you can allow with: {}", text(&answer["remedy"])));
+        out.line("what its manifest does not ask for nobody can allow; its publisher must ask for it in a new version");
+    }
+    Ok(())
+}

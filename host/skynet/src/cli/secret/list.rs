@@ -1,0 +1,38 @@
+//! `secret list`: names, versions, servers and users of secrets. Needs no key.
+
+use super::Desk;
+use crate::vault::failed;
+use crate::{config_file, secret_uses};
+use anyhow::Result;
+use serde_json::json;
+
+pub(super) async fn run(desk: &Desk<'_>) -> Result<()> {
+    let rows = desk.store.secrets().await.map_err(failed)?;
+    let uses = secret_uses::all(&desk.store, &config_file::load(desk.home)?).await?;
+    let mut values = Vec::new();
+    for row in &rows {
+        let used: Vec<_> = uses.iter().filter(|one| one.secret == row.name).collect();
+        let goes = if row.servers.is_empty() { "wherever a grant says".to_owned() } else { row.servers.join(", ") };
+        let kind = if row.none { ", none to send" } else { "" };
+        desk.out.line(&format!("{}  version {}, set {}{kind}, for {goes}", row.name, row.version, when(row.set_ms)));
+        used.iter().for_each(|one| desk.out.line(&format!("  {}", one.words())));
+        values.push(json!({
+            "name": row.name, "version": row.version, "set_ms": row.set_ms, "servers": row.servers, "none": row.none, "used_by": used,
+        }));
+    }
+    let missing: Vec<_> = uses.iter().filter(|one| one.counts() && !rows.iter().any(|row| row.name == one.secret)).collect();
+    for one in &missing {
+        desk.out.line(&format!("{}  {}: {}", one.secret, desk.out.paint("31", "not set"), one.words()));
+    }
+    if rows.is_empty() && missing.is_empty() {
+        desk.out.line("no secrets; set one with: skynet secret set NAME");
+    }
+    desk.out.value(&json!({ "secrets": values, "missing": missing }));
+    Ok(())
+}
+
+/// A time in words that sort.
+pub(super) fn when(ms: u64) -> String {
+    let time = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(|| "at an unknown time".into(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}

@@ -1,0 +1,189 @@
+//! Walks the whole log and says whether it is what was written: row by row along the
+//! chain, and at each checkpoint against what was signed.
+
+use super::head::Head;
+use super::page;
+use crate::error::{Doing, Result};
+use rusqlite::Connection;
+use skynet_core::StoreError;
+use skynet_policy::audit::{BEFORE_FIRST, Checkpoint, CheckpointError, Frontier, Hash, link};
+use skynet_policy::signature::PublicKey;
+use std::collections::BTreeMap;
+
+/// A log that is as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AuditReport {
+    /// How many rows.
+    pub rows: u64,
+    /// How many checkpoints agreed with them, those from elsewhere among them.
+    pub checkpoints: u64,
+    /// How often the host began after a run that had not ended properly.
+    pub crashes: u64,
+}
+
+/// Why the audit log cannot be trusted, or could not be checked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AuditFault {
+    /// The first row that is not as it was written.
+    #[error("audit row {number} {why}. Rows from there on prove nothing: keep the file as evidence and compare it with a backup")]
+    Row {
+        /// Its number.
+        number: u64,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Rows are gone from the end, and the end was moved with them.
+    #[error(
+        "the end of the audit log was cut off: a signed checkpoint speaks of {had} rows, {left} are left. Keep the file as evidence; the missing rows are in backups only"
+    )]
+    Cut {
+        /// Rows that there were.
+        had: u64,
+        /// Rows that there are.
+        left: u64,
+    },
+    /// The chain is whole, but it is another one.
+    #[error(
+        "audit rows {from} to {to} are not those that a signed checkpoint speaks of: one of them was changed and the chain after it built anew. Keep the file as evidence and compare it with a backup"
+    )]
+    Rewritten {
+        /// After the last checkpoint that agrees.
+        from: u64,
+        /// Where the first one disagrees.
+        to: u64,
+    },
+    /// A checkpoint in the log is not one.
+    #[error("the audit checkpoint of {size} rows is not good: {why}")]
+    Checkpoint {
+        /// Its size.
+        size: u64,
+        /// What is wrong.
+        why: CheckpointError,
+    },
+    /// There are checkpoints, and no key to check them by.
+    #[error("the log has signed checkpoints, and its key is not there. Put keys/audit.key back from a backup")]
+    NoKey,
+    /// There is no such row to prove.
+    #[error("the log has no row {number}; its rows are 1 to {last}")]
+    NoRow {
+        /// What was asked for.
+        number: u64,
+        /// The newest.
+        last: u64,
+    },
+    /// The log could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a walk knows of the rows behind it.
+struct Walk {
+    last: u64,
+    hash: Hash,
+    tree: Frontier,
+    /// Roots that were signed, by size, of those sizes that are still ahead.
+    ahead: BTreeMap<u64, Vec<Hash>>,
+    agreed: u64,
+    report: AuditReport,
+}
+
+type Checked = std::result::Result<(), AuditFault>;
+
+impl Walk {
+    fn row(&mut self, stored: page::Stored<'_>, end: u64) -> Checked {
+        let number = self.last + 1;
+        let bad = |why| Err(AuditFault::Row { number, why });
+        if stored.number != number {
+            return bad("is missing");
+        }
+        if number > end {
+            return bad("was put in by somebody else");
+        }
+        if link(&self.hash, number, stored.at_ms, stored.text) != stored.hash {
+            return bad("was changed, or does not follow the row before it");
+        }
+        if stored.text.starts_with(br#"{"kind":"host""#) && stored.text.windows(CRASHED.len()).any(|part| part == CRASHED) {
+            self.report.crashes += 1;
+        }
+        (self.last, self.hash) = (number, stored.hash);
+        self.tree.push(&stored.hash);
+        self.signed()
+    }
+
+    fn signed(&mut self) -> Checked {
+        let Some(roots) = self.ahead.remove(&self.last) else { return Ok(()) };
+        let root = self.tree.root();
+        if roots.iter().any(|signed| *signed != root) {
+            return Err(AuditFault::Rewritten { from: self.agreed + 1, to: self.last });
+        }
+        self.agreed = self.last;
+        self.report.checkpoints += roots.len() as u64;
+        Ok(())
+    }
+}
+
+/// How a row says that the host before it had crashed; see `Store::begin_run`.
+const CRASHED: &[u8] = br#""verdict":"recovered""#;
+
+fn checkpoints(db: &Connection, key: Option<&PublicKey>) -> std::result::Result<Vec<Checkpoint>, AuditFault> {
+    let doing = "reading the audit checkpoints";
+    let mut query = db.prepare_cached("SELECT size, note FROM audit_checkpoints ORDER BY size").doing(doing)?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)?;
+    let notes: Vec<(u64, String)> = rows.collect::<rusqlite::Result<_>>().doing(doing)?;
+    let check = |(size, note): (u64, String)| {
+        let key = key.ok_or(AuditFault::NoKey)?;
+        let found = Checkpoint::verify(&note, key).map_err(|why| AuditFault::Checkpoint { size, why })?;
+        let another = CheckpointError::Form(format!("it speaks of {} rows", found.size));
+        if found.size == size { Ok(found) } else { Err(AuditFault::Checkpoint { size, why: another }) }
+    };
+    notes.into_iter().map(check).collect()
+}
+
+/// Checks everything; `anchors` are checkpoints that were kept elsewhere.
+pub(super) fn verify(db: &Connection, key: Option<&PublicKey>, anchors: &[Checkpoint]) -> std::result::Result<AuditReport, AuditFault> {
+    let mut signed = checkpoints(db, key)?;
+    signed.extend_from_slice(anchors);
+    let mut ahead: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
+    signed.iter().for_each(|checkpoint| ahead.entry(checkpoint.size).or_default().push(checkpoint.root));
+    let mut walk = Walk { last: 0, hash: BEFORE_FIRST, tree: Frontier::default(), ahead, agreed: 0, report: AuditReport::default() };
+    walk.signed()?;
+    let (end, end_hash) = end(db)?;
+    let doing = "reading the audit log";
+    let mut query = db.prepare_cached("SELECT first, rows, body FROM audit_pages ORDER BY first").doing(doing)?;
+    let mut pages = query.query([]).doing(doing)?;
+    while let Some(found) = pages.next().doing(doing)? {
+        let (first, rows): (i64, i64) = (found.get(0).doing(doing)?, found.get(1).doing(doing)?);
+        let body = found.get_ref(2).doing(doing)?.as_bytes().unwrap_or_default();
+        let number = walk.last + 1;
+        let (Ok(first), Ok(rows)) = (u64::try_from(first), u64::try_from(rows)) else {
+            return Err(AuditFault::Row { number, why: "is missing" });
+        };
+        for row in page::rows(first, rows, body) {
+            walk.row(row.map_err(|number| AuditFault::Row { number, why: "cannot be read" })?, end)?;
+        }
+    }
+    finish(walk, db, end, &end_hash)
+}
+
+fn end(db: &Connection) -> Result<(u64, Vec<u8>)> {
+    let doing = "reading the end of the audit log";
+    let mut query = db.prepare_cached("SELECT number, hash FROM audit_head").doing(doing)?;
+    query.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)
+}
+
+fn finish(walk: Walk, db: &Connection, end: u64, end_hash: &[u8]) -> std::result::Result<AuditReport, AuditFault> {
+    if walk.last < end {
+        return Err(AuditFault::Row { number: walk.last + 1, why: "is missing" });
+    }
+    if let Some(had) = walk.ahead.keys().next_back() {
+        return Err(AuditFault::Cut { had: *had, left: walk.last });
+    }
+    if end_hash != walk.hash {
+        return Err(AuditFault::Row { number: walk.last, why: "is not the row that the end of the log speaks of" });
+    }
+    // Its tree too: the next rows build on it.
+    if Head::read(db).ok().is_none_or(|head| head.tree != walk.tree) {
+        return Err(AuditFault::Row { number: walk.last, why: "does not fit the edge of the tree that is kept with it" });
+    }
+    Ok(AuditReport { rows: walk.last, ..walk.report })
+}
