@@ -73,9 +73,9 @@ impl Exchange {
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let actor = plugin.to_string();
         let mut detail = json!({ "exchange": number, "address": address.to_string() });
-        if !secrets.is_empty() {
+        if let Some(fields) = detail.as_object_mut().filter(|_| !secrets.is_empty()) {
             // By name: which the request carries.
-            detail["secrets"] = json!(secrets);
+            fields.insert("secrets".into(), json!(secrets));
         }
         record(&**audit, BEGUN, "ok", &actor, &subject, detail).await?;
         Ok(Arc::new(Self {
