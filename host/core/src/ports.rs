@@ -281,7 +281,7 @@ pub struct KvQuota {
 /// What the audit log keeps. One row each, in order, never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRow {
-    /// `tool.call`, `grant`, `revoke`, `egress`, `admission`, `auth`, `secret`, `denied`.
+    /// `tool.call`, `grant`, `revoke`, `egress`, `egress.end`, `admission`, `auth`, `secret`, `denied`.
     pub kind: String,
     /// `plugin@version#generation`, a user or a client.
     pub actor: String,

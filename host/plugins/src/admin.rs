@@ -297,7 +297,7 @@ impl PluginAdmin for PluginHost {
         let of_plugin = |actor: &str| actor == id.as_str() || actor.split_once('@').is_some_and(|(name, _)| name == id.as_str());
         let denied = rows.into_iter().filter(|(_, _, row)| row.verdict == "denied" && of_plugin(&row.actor)).take(limit);
         let denied: Vec<Value> = denied
-            .map(|(number, at_ms, row)| json!({ "number": number, "at_ms": at_ms, "kind": row.kind, "who": row.actor, "what": row.subject, "why": row.detail["why"] }))
+            .map(|(number, at_ms, row)| json!({ "number": number, "at_ms": at_ms, "kind": row.kind, "who": row.actor, "what": row.subject, "why": row.detail.get("why") }))
             .collect();
         let book = self.shared.book.lock().await;
         let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;

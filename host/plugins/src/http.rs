@@ -3,9 +3,10 @@
 //! One file per step: `hooks` takes the request from wasi:http, `door` decides and
 //! leads it through, `resolve` asks for addresses once, `pool` and `dial` connect to
 //! the very address that was checked, `wire` cuts off who sends nothing of use,
-//! `sanitize` builds the request anew, `meter` bounds the bodies, `exchange` counts and
-//! audits. `budget` is one call's, `share` and `rate` are one plugin's. Whether an
-//! address may be dialled is `policy::egress`'s word alone.
+//! `credential` opens what the host adds, `sanitize` builds the request anew, `send`
+//! hands it over, `meter` bounds the bodies, `exchange` counts and audits. `budget` is
+//! one call's, `share` and `rate` are one plugin's. Whether an address may be dialled
+//! is `policy::egress`'s word alone.
 
 pub(crate) mod budget;
 pub(crate) mod credential;
@@ -18,6 +19,7 @@ pub(crate) mod pool;
 pub(crate) mod rate;
 pub(crate) mod resolve;
 pub(crate) mod sanitize;
+pub(crate) mod send;
 pub(crate) mod share;
 pub(crate) mod wire;
 

@@ -74,12 +74,12 @@ impl Store {
     pub async fn checkpoint(&self) -> std::result::Result<Option<String>, StoreError> {
         let (store, now) = (self.clone(), self.now());
         self.write(move |db| store.key().get().map_or(Ok(()), |key| seal(db, key, now, 1))).await?;
-        self.read(|db| read::newest_note(db)).await
+        self.read(read::newest_note).await
     }
 
     /// Whether somebody has signed the log already.
     pub async fn has_checkpoints(&self) -> std::result::Result<bool, StoreError> {
-        Ok(self.read(|db| read::newest_note(db)).await?.is_some())
+        Ok(self.read(read::newest_note).await?.is_some())
     }
 
     /// Rows after this number, oldest first.

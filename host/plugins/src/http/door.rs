@@ -6,20 +6,17 @@
 
 use super::budget::HttpBudget;
 use super::credential::{self, Missing};
-use super::dial::{self, Connection, Sender};
-use super::exchange::{self, Exchange, head_bytes};
-use super::meter::{Incoming, Outgoing};
+use super::dial::{self, Connection};
+use super::exchange::{self, Exchange};
 use super::pool::{Pool, Route};
 use super::rate::Overrun;
 use super::resolve::Resolver;
-use super::sanitize;
+use super::send::{self, Way};
 use super::share::{Share, Shares};
 use super::wire::Wire;
 use crate::limits;
-use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
-use http_body_util::BodyExt;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use skynet_core::ports::Audit;
@@ -31,9 +28,7 @@ use skynet_policy::permission::{NetRule, Permissions, Scheme, SecretRule};
 use skynet_policy::scrub::Known;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 /// Who asks, and within what.
@@ -64,23 +59,13 @@ pub(crate) struct Door {
     audit: Arc<dyn Audit>,
 }
 
-type Credentials = Vec<(HeaderName, HeaderValue)>;
+/// Headers that the host adds.
+pub(crate) type Credentials = Vec<(HeaderName, HeaderValue)>;
 
 /// Why a request goes nowhere.
 enum No {
     Rule(String),
     Overrun(Overrun),
-}
-
-/// A request that may go, with all that it needs.
-struct Way {
-    destination: Destination,
-    exchange: Arc<Exchange>,
-    route: Route,
-    connection: Connection,
-    credentials: Credentials,
-    /// Its place among the open requests of its call.
-    place: OwnedSemaphorePermit,
 }
 
 impl Door {
@@ -101,7 +86,7 @@ impl Door {
         };
         let way = self.find_way(&errand, &share, &request, destination, &rule).await?;
         let exchange = Arc::clone(&way.exchange);
-        let answer = exchange_over(way, &errand.options, (&self.pool, &self.known), (request, body)).await;
+        let answer = send::over(way, &errand.options, (&self.pool, &self.known), (request, body)).await;
         answer.inspect_err(|error| exchange.failed(error))
     }
 
@@ -114,7 +99,7 @@ impl Door {
         destination: Destination,
         rule: &NetRule,
     ) -> Result<Way, Error> {
-        let deadline = Instant::now() + wait(errand.options.connect_timeout, limits::HTTP_CONNECT);
+        let deadline = Instant::now() + send::wait(errand.options.connect_timeout, limits::HTTP_CONNECT);
         let addresses = timeout_at(deadline, self.addresses(&destination)).await.map_err(|_| Error::DnsTimeout)??;
         let address = match egress::check_addresses(rule, &destination, &addresses) {
             Ok(address) => address,
@@ -157,7 +142,8 @@ impl Door {
         }
         let make_room = |own: bool| self.pool.make_room(own.then_some(&route.plugin));
         let lease = self.shares.lease(share, make_room).await.ok_or(Error::ConnectionLimitReached)?;
-        let connection = dial::dial(&*self.wire, route, &self.tls, lease).await?;
+        // In a box: a handshake's state is large, and most requests find an open connection.
+        let connection = Box::pin(dial::dial(&*self.wire, route, &self.tls, lease)).await?;
         if let Some(shared) = connection.share() {
             self.pool.put(route.clone(), shared);
         }
@@ -245,65 +231,6 @@ fn tls_name(destination: &Destination) -> Result<ServerName<'static>, Error> {
     match destination.host() {
         Host::Ip(address) => Ok(ServerName::from(*address)),
         Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| Error::TlsCertificateError),
-    }
-}
-
-/// A guest's time-out within the host's own; zero is the shortest wait.
-fn wait(asked: Option<Duration>, limit: Duration) -> Duration {
-    asked.unwrap_or(limit).clamp(limits::HTTP_LEAST_WAIT, limit)
-}
-
-/// Sends the rebuilt request and gives the answer with its body bounded.
-async fn exchange_over(
-    way: Way,
-    options: &RequestOptions,
-    (pool, known): (&Pool, &Known),
-    (parts, body): (Parts, WasiBody),
-) -> Result<http::Response<WasiBody>, Error> {
-    let Way { destination, exchange, route, mut connection, credentials, place } = way;
-    let is_h2 = matches!(connection.sender, Sender::Many(_));
-    let length = sanitize::declared_length(&parts.headers);
-    let host = HeaderValue::try_from(destination.authority()).map_err(|_| Error::HttpRequestUriInvalid)?;
-    let mut outgoing = http::Request::builder()
-        .method(parts.method)
-        .uri(sanitize::target(&parts.uri, &destination, is_h2).map_err(|_| Error::HttpRequestUriInvalid)?)
-        .body(Outgoing::new(body, Arc::clone(&exchange), length))
-        .map_err(|_| Error::HttpRequestUriInvalid)?;
-    *outgoing.headers_mut() = sanitize::request_headers(&parts.headers, (!is_h2).then_some(host), &credentials);
-    let path = outgoing.uri().path_and_query().map_or(0, |path| path.as_str().len());
-    exchange.sent(path + head_bytes(outgoing.headers()))?;
-    let first_byte = wait(options.first_byte_timeout, limits::HTTP_FIRST_BYTE);
-    let sending = timeout(first_byte, connection.sender.send(outgoing)).await;
-    let answer = sending.map_err(|_| Error::HttpResponseTimeout)?.map_err(own_fault)?;
-    connection.idling.was_of_use();
-    let (mut parts, body) = answer.into_parts();
-    exchange.answered(parts.status.as_u16());
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Error::HttpUpgradeFailed);
-    }
-    exchange.received(head_bytes(&parts.headers))?;
-    sanitize::clean_response(&mut parts.headers);
-    sanitize::scrub_response(&mut parts.headers, &known.now());
-    let idling = Arc::clone(&connection.idling);
-    let pool = pool.clone();
-    let done = move |whole: bool| {
-        drop(place);
-        if whole && !is_h2 {
-            pool.put(route, connection);
-        }
-    };
-    let idle = wait(options.between_bytes_timeout, limits::HTTP_IDLE);
-    let body = Incoming::new(body, exchange, idling, idle, Box::new(done));
-    Ok(http::Response::from_parts(parts, body.boxed_unsync()))
-}
-
-/// What went wrong with the request's own body, where that was it.
-fn own_fault(error: hyper::Error) -> Error {
-    use std::error::Error as _;
-    match error.source().and_then(|source| source.downcast_ref()) {
-        Some(Error::HttpRequestBodySize(limit)) => Error::HttpRequestBodySize(*limit),
-        Some(Error::ConnectionLimitReached) => Error::ConnectionLimitReached,
-        _ => Error::Hyper(error),
     }
 }
 

@@ -73,9 +73,9 @@ impl Exchange {
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let actor = plugin.to_string();
         let mut detail = json!({ "exchange": number, "address": address.to_string() });
-        if !secrets.is_empty() {
+        if let Some(fields) = detail.as_object_mut().filter(|_| !secrets.is_empty()) {
             // By name: which the request carries.
-            detail["secrets"] = json!(secrets);
+            fields.insert("secrets".into(), json!(secrets));
         }
         record(&**audit, BEGUN, "ok", &actor, &subject, detail).await?;
         Ok(Arc::new(Self {
@@ -140,22 +140,16 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let outcome = std::mem::take(&mut *self.outcome());
-        let mut detail = json!({
-            "exchange": self.number, "address": self.address.to_string(), "status": outcome.status,
+        let (verdict, why) = match outcome.end {
+            Some(Ok(())) => ("ok", None),
+            Some(Err(why)) => ("error", Some(why)),
+            None => ("error", Some("the plugin let go of it before its end".to_owned())),
+        };
+        let detail = json!({
+            "exchange": self.number, "address": self.address.to_string(), "status": outcome.status, "why": why,
             "out": self.sent.load(Ordering::Relaxed), "in": self.received.load(Ordering::Relaxed),
             "ms": u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
-        let verdict = match outcome.end {
-            Some(Ok(())) => "ok",
-            Some(Err(why)) => {
-                detail["why"] = why.into();
-                "error"
-            }
-            None => {
-                detail["why"] = "the plugin let go of it before its end".into();
-                "error"
-            }
-        };
         let (audit, actor, subject) = (Arc::clone(&self.audit), std::mem::take(&mut self.actor), std::mem::take(&mut self.subject));
         // An error is in the log of the host; the next request finds that no row is taken, and is refused.
         let mut row = Box::pin(async move { drop(record(&*audit, ENDED, verdict, &actor, &subject, detail).await) });

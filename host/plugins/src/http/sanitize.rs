@@ -113,6 +113,10 @@ pub(crate) fn scrub_response(headers: &mut HeaderMap, scrubber: &Scrubber) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use proptest::test_runner::RngSeed;
 
     fn check(guest: &[(&str, &str)], credentials: &[(&str, &str)], leaves: &str) {
         let mut headers = HeaderMap::new();
@@ -198,5 +202,52 @@ mod tests {
             &[("authorization", "Bearer ours")],
             "authorization: Bearer ours\nhost: api.example.com",
         );
+    }
+
+    const NAMES: [&str; 12] = [
+        "accept",
+        "x-a",
+        "x-b",
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "upgrade",
+        "expect",
+        "proxy-anything",
+        "x-key",
+        "keep-alive",
+    ];
+
+    /// What may pass, read off the rules one header at a time.
+    fn slowly(guest: &[(&str, String)], credential: &str) -> Vec<String> {
+        let hops = guest.iter().filter(|(name, _)| *name == "connection").flat_map(|(_, value)| value.split(", "));
+        let hops: Vec<&str> = hops.collect();
+        let never = ["connection", "host", "content-length", "transfer-encoding", "te", "upgrade", "expect", "keep-alive"];
+        let passes = |name: &str| !never.contains(&name) && !name.starts_with("proxy-") && name != credential && !hops.contains(&name);
+        let mut lines: Vec<String> =
+            guest.iter().filter(|(name, _)| passes(name)).map(|(name, value)| format!("{name}: {value}")).collect();
+        lines.extend([format!("{credential}: ours"), "host: api.example.com".into()]);
+        lines.sort();
+        lines
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20_260_101), failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_leaves_is_what_a_slow_reader_of_the_rules_would_let_leave(
+            headers in vec((select(&NAMES[..]), "[a-z0-9]{0,4}"), 0..8), hops in vec(vec(select(&NAMES[..]), 0..3), 0..3), credential in select(&["x-key", "authorization"][..]),
+        ) {
+            let mut guest = headers;
+            guest.extend(hops.iter().map(|names| ("connection", names.join(", "))));
+            let map: HeaderMap = guest.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::try_from(value).unwrap())).fold(
+                HeaderMap::new(), |mut map, (name, value)| { map.append(name, value); map });
+            let credentials = [(HeaderName::from_static(credential), HeaderValue::from_static("ours"))];
+            let out = request_headers(&map, Some(HeaderValue::from_static("api.example.com")), &credentials);
+            let mut lines: Vec<String> = out.iter().filter(|(name, _)| *name != header::USER_AGENT).map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+            lines.sort();
+            prop_assert_eq!(lines, slowly(&guest, credential));
+        }
     }
 }

@@ -87,7 +87,10 @@ async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &O
     for (number, at_ms, row) in found.iter().rev() {
         print(out, *number, *at_ms, row);
     }
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         for kept in store.audit_after(last, CHUNK).await? {
             last = kept.number;
             let row = parse(&kept)?;
@@ -97,10 +100,9 @@ async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &O
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            _ = tokio::signal::ctrl_c() => break,
+            _ = tokio::signal::ctrl_c() => return Ok(()),
         }
     }
-    Ok(())
 }
 
 fn parse(kept: &KeptRow) -> Result<AuditRow> {

@@ -86,7 +86,7 @@ async fn the_request_carries_the_checked_host_and_nothing_of_the_connection() {
     assert_eq!(head.uri.to_string(), URL);
     let mut headers: Vec<_> = head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     headers.sort();
-    assert_eq!(headers, ["content-length: 5", concat!("user-agent: skynet/", env!("CARGO_PKG_VERSION")).into(), "x-a: 1"]);
+    assert_eq!(headers, ["content-length: 5", concat!("user-agent: skynet/", env!("CARGO_PKG_VERSION")), "x-a: 1"]);
     assert_eq!(body, "hello");
     let ended = &scene.stage.rows("egress.end")[0];
     assert_eq!((ended.verdict.as_str(), &ended.detail["status"]), ("ok", &json!(200)));

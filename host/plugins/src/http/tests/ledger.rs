@@ -24,7 +24,7 @@ async fn an_exchange_has_two_rows_with_its_number_its_address_its_bytes_and_its_
     assert_eq!((&ended.actor, &ended.subject, ended.verdict.as_str()), (&begun.actor, &begun.subject, "ok"));
     assert_eq!(ended.detail["exchange"], begun.detail["exchange"]);
     assert_eq!((&ended.detail["address"], &ended.detail["status"]), (&json!(PUBLIC), &json!(200)));
-    assert!(ended.detail["ms"].is_u64() && ended.detail.get("why").is_none());
+    assert!(ended.detail["ms"].is_u64() && ended.detail["why"].is_null());
     let (out, back) = (ended.detail["out"].as_u64().unwrap(), ended.detail["in"].as_u64().unwrap());
     assert!(out > 5 + "/secret-path?token=hunter2x-a1".len() as u64 && out < 200, "body, path and headers: {out}");
     assert!(back > 2 && back < 50, "body and headers: {back}");
