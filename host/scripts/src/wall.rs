@@ -108,6 +108,7 @@ pub enum WallError {
     },
 }
 
+#[cfg(target_os = "linux")]
 const SWITCHED_OFF: &str = "switched off by the owner";
 
 /// Raises it, for this process and all it will start. Call it with one thread.

@@ -52,7 +52,7 @@ pub(super) const DENIED: &[c_long] = &[
     sys::SYS_keyctl,
     // Another kernel, or parts of one.
     sys::SYS_kexec_load,
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+    #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_env = "gnu")))]
     sys::SYS_kexec_file_load,
     sys::SYS_init_module,
     sys::SYS_finit_module,

@@ -3,6 +3,7 @@
 //! Each test starts this program again, on one thread, as the host would be; it
 //! raises the wall, tries one thing after another and prints what the system said.
 #![allow(unsafe_code, reason = "system calls that no crate offers, with arguments that do nothing where they are let through")]
+#![allow(clippy::print_stdout, reason = "it is how the confined process tells what it met")]
 
 use libc::{SYS_ioctl, SYS_socket, c_long};
 use rustix::fs::{Mode, OFlags};
