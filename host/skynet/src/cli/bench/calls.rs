@@ -4,15 +4,19 @@
 use super::cores;
 use super::report::{Bound, Report, best, median, micros};
 use super::{Bed, TOOL};
+use crate::clock::SystemClock;
 use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
+use async_trait::async_trait;
 use serde_json::json;
-use skynet_agent::Agent;
-use skynet_core::{PluginId, SessionKey, UserId};
-use skynet_plugins::Bare;
+use skynet_agent::{Agent, Ports, Settings};
+use skynet_core::ports::{Audit, AuditRow};
+use skynet_core::{PluginId, SessionKey, StoreError, UserId};
+use skynet_plugins::{Bare, PluginHost};
 use skynet_policy::scrub::Known;
 use skynet_scripts::system::run_tool;
+use skynet_store::Store;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +28,27 @@ async fn full(agent: &Agent) -> Result<()> {
     let result = agent.invoke(TOOL_CALL, &json!({}), SessionKey::main(), UserId::owner()).await?;
     anyhow::ensure!(!result.is_error, "the tool failed: {}", result.to_text());
     Ok(())
+}
+
+/// An audit log that keeps nothing: what the real one adds is measured beside it.
+struct Nothing;
+
+#[async_trait]
+impl Audit for Nothing {
+    async fn record(&self, _: AuditRow) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn tail(&self, _: usize) -> Result<Vec<(u64, u64, AuditRow)>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+/// The same turn loop over the same plugins, unaudited.
+fn unaudited(bed: &Bed, host: &PluginHost, memory: Arc<Store>) -> Result<Agent> {
+    let config = crate::config_file::load(&bed.home)?;
+    let ports = Ports { registry: Arc::new(host.clone()), memory, audit: Arc::new(Nothing), clock: Arc::new(SystemClock) };
+    Ok(Agent::new(ports, Settings { agent: config.agent, prompt: Arc::new(wire::workspace(&bed.home)?) }))
 }
 
 async fn bare(bare: &Bare) -> Result<()> {
@@ -89,6 +114,7 @@ async fn bare_rate(baseline: &Arc<Bare>, tasks: usize, calls: usize) -> Result<f
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
     let wired = wire::wire(&bed.home, Known::default(), Places::of(&bed.home)?).await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
+    let silent = unaudited(bed, &host, Arc::clone(&wired.store))?;
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     host.settled().await;
     let id = PluginId::new(&format!("skynet/{TOOL}"))?;
@@ -97,9 +123,9 @@ pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Resu
     let c = c_program(bed).await;
     let c_path = c.as_ref().and_then(|path| path.to_str());
     let python = spawn("python3", &["-c", "pass"]).await.is_ok();
-    let mut figures: [Vec<f64>; 4] = Default::default();
+    let mut figures: [Vec<f64>; 5] = Default::default();
     for _ in 0..rounds {
-        let [of_bare, of_full, of_c, of_python] = &mut figures;
+        let [of_bare, of_full, of_silent, of_c, of_python] = &mut figures;
         for _ in 0..calls {
             of_bare.push(micros(bare(&baseline)).await.0);
         }
@@ -107,6 +133,9 @@ pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Resu
             let (took, done) = micros(full(&agent)).await;
             done.context("a call on the full path")?;
             of_full.push(took);
+            let (took, done) = micros(full(&silent)).await;
+            done.context("a call that is not audited")?;
+            of_silent.push(took);
         }
         for _ in 0..5 {
             if let Some(path) = c_path {
@@ -117,11 +146,13 @@ pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Resu
             }
         }
     }
-    let [of_bare, of_full, of_c, of_python] = &mut figures;
-    let (bare, full) = (median(of_bare), median(of_full));
+    let [of_bare, of_full, of_silent, of_c, of_python] = &mut figures;
+    let (bare, full, silent) = (median(of_bare), median(of_full), median(of_silent));
     report.figure("tool call, bare fresh instance (baseline), p50", bare, "us");
     report.figure("tool call, full path, p50", full, "us");
     report.held("full path over bare", full / bare, "times", Bound::AtMost(3.0));
+    report.figure("tool call, full path without audit (baseline), p50", silent, "us");
+    report.held("audit adds to a tool call", (full / silent - 1.0) * 100.0, "%", Bound::AtMost(10.0));
     if of_c.is_empty() {
         report.figure("spawning a static C program: no C compiler here", f64::NAN, "us");
     } else {
@@ -136,14 +167,14 @@ pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Resu
         report.figure("spawning python3 (baseline), p50", python, "us");
         report.held("python3 over full path", python / full, "times", Bound::AtLeast(500.0));
     }
-    scaling(&agent, &baseline, if quick { 2 } else { 9 }, calls * 100, report).await?;
+    scaling([&agent, &silent], &baseline, if quick { 2 } else { 9 }, calls * 100, report).await?;
     plugins.abort();
     Ok(())
 }
 
 /// What a second core is worth. All threads of the process, those that write the audit
 /// log too, have the one core or both: else the first figure would use the second core.
-async fn scaling(agent: &Agent, baseline: &Arc<Bare>, rounds: usize, calls: usize, report: &mut Report<'_>) -> Result<()> {
+async fn scaling([agent, silent]: [&Agent; 2], baseline: &Arc<Bare>, rounds: usize, calls: usize, report: &mut Report<'_>) -> Result<()> {
     let mut free = Vec::new();
     for _ in 0..rounds {
         free.push(full_rate(agent, 1, calls).await?);
@@ -153,12 +184,13 @@ async fn scaling(agent: &Agent, baseline: &Arc<Bare>, rounds: usize, calls: usiz
         report.figure("scaling over cores: not measured, fewer than two cores that threads can be bound to", f64::NAN, "times");
         return Ok(());
     };
-    let (mut one, mut two, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut one, mut unaudited, mut two, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         // After a change of cores the system takes a moment to spread the threads.
         cores::bind(&one_core)?;
         full_rate(agent, 1, calls / 8).await?;
         one.push(full_rate(agent, 1, calls).await?);
+        unaudited.push(full_rate(silent, 1, calls).await?);
         cores::bind(&two_cores)?;
         full_rate(agent, 2, calls / 8).await?;
         two.push(full_rate(agent, 2, calls).await?);
@@ -168,10 +200,12 @@ async fn scaling(agent: &Agent, baseline: &Arc<Bare>, rounds: usize, calls: usiz
     cores::release()?;
     // A core that another machine borrows for a moment spoils a round; the best ones say
     // what the host can do with two cores.
-    let (one, two) = (best(&one), best(&two));
+    let (one, unaudited, two) = (best(&one), best(&unaudited), best(&two));
     report.figure("two tasks over one, bare fresh instances (baseline), best round", best(&bare), "times");
     report.figure("full-path calls a second, one core and one task, best round", one, "1/s");
     report.figure("full-path calls a second, two cores and two tasks, best round", two, "1/s");
+    // The thread that writes the log has to be somewhere: here it takes from the one core.
+    report.figure("audit adds to a tool call when one core does it all", (unaudited / one - 1.0) * 100.0, "%");
     report.held("two cores over one", two / one, "times", Bound::AtLeast(1.7));
     Ok(())
 }
