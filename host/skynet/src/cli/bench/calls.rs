@@ -147,12 +147,12 @@ pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Resu
         }
     }
     let [of_bare, of_full, of_silent, of_c, of_python] = &mut figures;
-    let (bare, full, silent) = (median(of_bare), median(of_full), median(of_silent));
+    let (bare, full, quiet) = (median(of_bare), median(of_full), median(of_silent));
     report.figure("tool call, bare fresh instance (baseline), p50", bare, "us");
     report.figure("tool call, full path, p50", full, "us");
     report.held("full path over bare", full / bare, "times", Bound::AtMost(3.0));
-    report.figure("tool call, full path without audit (baseline), p50", silent, "us");
-    report.held("audit adds to a tool call", (full / silent - 1.0) * 100.0, "%", Bound::AtMost(10.0));
+    report.figure("tool call, full path without audit (baseline), p50", quiet, "us");
+    report.held("audit adds to a tool call", (full / quiet - 1.0) * 100.0, "%", Bound::AtMost(10.0));
     if of_c.is_empty() {
         report.figure("spawning a static C program: no C compiler here", f64::NAN, "us");
     } else {
