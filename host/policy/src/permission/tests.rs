@@ -109,7 +109,7 @@ fn the_digest_of_known_permissions_never_changes() {
 fn a_secret_is_put_into_its_format_as_it_is() {
     let rule: SecretRule =
         serde_json::from_value(json!({ "name": "k", "header": "h", "format": "Bearer {}", "url": "https://x.com" })).unwrap();
-    assert_eq!(rule.header_value("a{}b"), "Bearer a{}b");
+    assert_eq!(*rule.header_value("a{}b"), "Bearer a{}b");
 }
 
 fn shuffled(permissions: &Permissions, seed: usize) -> Permissions {

@@ -56,7 +56,7 @@ pub(super) fn of(name: &str, value: &str) -> Vec<Needle> {
 /// The characters that this value alone decides, when it stands `shift` bytes after the
 /// beginning of a group.
 fn base64_at(alphabet: &Alphabet, value: &[u8], shift: usize) -> Zeroizing<Vec<u8>> {
-    let shifted = Zeroizing::new([&[0, 0, 0].get(..shift).unwrap_or_default(), value].concat());
+    let shifted = Zeroizing::new([[0, 0, 0].get(..shift).unwrap_or_default(), value].concat());
     let text = Zeroizing::new(GeneralPurpose::new(alphabet, NO_PAD).encode(shifted.as_slice()));
     let first = (shift * 8).div_ceil(6);
     let end = shifted.len() * 8 / 6;
