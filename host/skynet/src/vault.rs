@@ -78,6 +78,14 @@ pub(crate) async fn unlock(store: &Store, places: &Places, ask: Ask) -> Result<(
             Err(why) => why,
         };
         whys.push(format!("{}: {why}", slot.kind));
+        // A rotation that was cut off between the database and the file.
+        if slot.kind == SlotKind::Keyfile
+            && let Some(next) = material::next_keyfile(places)
+            && let Ok(unlocked) = store.unlock_vault(slot.kind, next).await
+        {
+            material::settle_keyfile(places)?;
+            return Ok((unlocked, slot.kind));
+        }
     }
     let whys = if whys.is_empty() { "it has no slot".to_owned() } else { whys.join("; ") };
     let remedy = "Mend one of these; where all are lost, the values are too, and `skynet secret reset` begins anew";
@@ -98,9 +106,23 @@ pub(crate) async fn ensure(store: &Store, places: &Places, ask: Ask) -> Result<(
     Ok((unlock(store, places, ask).await?.0, false))
 }
 
-/// What opens every slot, for a new key.
-pub(crate) async fn every_material(store: &Store, places: &Places) -> Result<Vec<(SlotKind, Material)>> {
-    let slots = store.vault_slots().await.map_err(failed)?;
-    // A slot that is missing here is named by the store, with what to do.
-    Ok(slots.iter().filter_map(|slot| Some((slot.kind, material::find(slot.kind, places, Ask::Terminal).ok()?))).collect())
+/// Gives the vault another key. The key file becomes another one too: the new one lies
+/// beside it before the database changes, and takes its place afterwards.
+pub(crate) async fn rotate(store: &Store, places: &Places, unlocked: &Unlocked) -> Result<()> {
+    let mut materials: Vec<(SlotKind, Material)> = Vec::new();
+    for slot in store.vault_slots().await.map_err(failed)? {
+        match slot.kind {
+            SlotKind::Keyfile => materials.push((slot.kind, material::begin_keyfile(places)?)),
+            // One that is missing here is named by the store, with what to do.
+            kind => materials.extend(material::find(kind, places, Ask::Terminal).ok().map(|material| (kind, material))),
+        }
+    }
+    let rotated = store.rotate_vault(unlocked, materials).await;
+    match rotated {
+        Ok(_) => material::settle_keyfile(places),
+        Err(fault) => {
+            material::forget_next_keyfile(places);
+            Err(failed(fault))
+        }
+    }
 }

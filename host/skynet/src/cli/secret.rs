@@ -95,8 +95,7 @@ async fn remove(desk: &Desk<'_>, name: &str, yes: bool) -> Result<()> {
 
 async fn rotate_vault(desk: &Desk<'_>) -> Result<()> {
     let unlocked = desk.unlocked().await?;
-    let materials = vault::every_material(&desk.store, &desk.places).await?;
-    desk.store.rotate_vault(&unlocked, materials).await.map_err(failed)?;
+    vault::rotate(&desk.store, &desk.places, &unlocked).await?;
     desk.record("vault", json!({ "did": "rotate" })).await?;
     let count = desk.store.secrets().await.map_err(failed)?.len();
     desk.out.both(

@@ -6,10 +6,10 @@
 use super::{Ask, Places, keyring};
 use crate::exit::{Kind, fail};
 use crate::{home, prompt};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use skynet_store::vault::{Material, SlotKind};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The credential's name in `$CREDENTIALS_DIRECTORY`.
@@ -32,7 +32,10 @@ pub(crate) fn find(kind: SlotKind, places: &Places, ask: Ask) -> Result<Material
 }
 
 fn keyfile(places: &Places) -> Result<Material> {
-    let path = &places.keyfile;
+    read_key(&places.keyfile)
+}
+
+fn read_key(path: &Path) -> Result<Material> {
     let text = Zeroizing::new(home::read_private(path)?);
     let bytes = hex::decode(text.trim()).map_err(|_| fail(Kind::BadConfig, format!("{} holds no key", path.display())))?;
     Ok(Material::new(Zeroizing::new(bytes)))
@@ -43,10 +46,45 @@ pub(crate) fn keyfile_for(places: &Places) -> Result<Material> {
     if places.keyfile.exists() {
         return keyfile(places);
     }
+    write_key(&places.keyfile)
+}
+
+fn write_key(path: &Path) -> Result<Material> {
     let material = Material::random()?;
     let text = Zeroizing::new(format!("{}\n", &*Zeroizing::new(hex::encode(material.expose()))));
-    home::write_file(&places.keyfile, text.as_bytes(), 0o600)?;
+    home::write_file(path, text.as_bytes(), 0o600)?;
     Ok(material)
+}
+
+/// Where the next key file lies until the database knows it.
+fn next_path(places: &Places) -> PathBuf {
+    let mut name = places.keyfile.clone().into_os_string();
+    name.push(".next");
+    name.into()
+}
+
+/// Writes another key file beside the present one.
+pub(crate) fn begin_keyfile(places: &Places) -> Result<Material> {
+    write_key(&next_path(places))
+}
+
+/// The next key file, when a rotation left one.
+pub(crate) fn next_keyfile(places: &Places) -> Option<Material> {
+    read_key(&next_path(places)).ok()
+}
+
+/// Puts the next key file in the place of the present one.
+pub(crate) fn settle_keyfile(places: &Places) -> Result<()> {
+    let next = next_path(places);
+    if next.exists() {
+        std::fs::rename(&next, &places.keyfile).with_context(|| format!("{} cannot be put in place", next.display()))?;
+    }
+    Ok(())
+}
+
+/// A rotation did not happen.
+pub(crate) fn forget_next_keyfile(places: &Places) {
+    drop(std::fs::remove_file(next_path(places)));
 }
 
 /// Where systemd puts the credential of this service, when it does.

@@ -160,12 +160,19 @@ fn a_canary_reaches_its_server_and_stands_nowhere_else() {
         holds_no_canary("a command's output", home.run(command).done().as_bytes());
     }
 
+    // Another key for the vault, which the host that runs takes up by itself.
+    let key = std::fs::read(home.home().join("vault.key")).unwrap();
+    home.run(&["secret", "rotate"]).done();
+    assert_ne!(std::fs::read(home.home().join("vault.key")).unwrap(), key);
+    fetch(&home, &echo);
+    assert_eq!(*echo.credentials.lock().unwrap(), [CANARY, CANARY]);
+
     // Bound elsewhere: loud again.
     home.run(&["secret", "set", "canary_key", "--keep", "--for", "https://api.example.com"]).done();
     let bound = fetch(&home, &echo);
     assert!(bound.contains("may go to https://api.example.com only"), "{bound}");
     home.run(&["secret", "test", "canary_key"]).refused(4, &["--keep --for https://api.example.com --for", &echo.url()]);
-    assert_eq!(echo.credentials.lock().unwrap().len(), 1);
+    assert_eq!(echo.credentials.lock().unwrap().len(), 2);
 
     assert_eq!(home.terminate(), 0);
     let logged = std::fs::read(&log).unwrap();
@@ -232,6 +239,7 @@ fn the_vault_opens_by_each_of_its_slots_and_keeps_the_last() {
     };
     by_systemd(&["secret", "slot", "add", "systemd"]).done();
     home.run(&["secret", "rotate"]).refused(78, &["slot rm systemd"]);
+    assert!(!home.home().join("vault.key.next").exists());
 
     // Without the key file each of the others opens it, and nothing else does.
     std::fs::rename(home.home().join("vault.key"), home.home().join("away")).unwrap();
@@ -250,6 +258,12 @@ fn the_vault_opens_by_each_of_its_slots_and_keeps_the_last() {
     home.run(&["secret", "slot", "rm", "systemd"]).done();
     home.run(&["secret", "slot", "rm", "passphrase"]).done();
     home.run(&["secret", "rotate"]).done();
+    // Cut off before the new key file was put in its place, the next command does it.
+    std::fs::rename(home.home().join("vault.key"), home.home().join("vault.key.next")).unwrap();
+    std::fs::write(home.home().join("vault.key"), "old").unwrap();
+    std::fs::set_permissions(home.home().join("vault.key"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    home.run(&["secret", "test", "key"]).done();
+    assert!(!home.home().join("vault.key.next").exists());
     home.run(&["secret", "test", "key"]).done();
     let kinds = home.run(&["--json", "secret", "slot", "list"]).json();
     assert_eq!(kinds.as_array().unwrap().iter().map(|slot| slot["kind"].clone()).collect::<Vec<_>>(), [json!("keyfile")]);
