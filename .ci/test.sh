@@ -138,7 +138,7 @@ readme_commands() {
   lines=$(sed -n '/^```sh$/,/^```$/{/^skynet /p;}' "$root/README.md")
   while IFS= read -r line; do
     # Up to the first word that is no verb: an option, a quotation, a file, a variable.
-    read -r -a words <<<"$(grep -oE '^[a-z]+( [a-z]+)?' <<<"${line#skynet }")"
+    read -r -a words <<<"$(grep -oE '^[a-z]+( [a-z][a-z-]*)?' <<<"${line#skynet }")"
     # The second word is a verb only where the first has verbs.
     if ! "$program" "${words[0]}" --help 2>/dev/null | grep -q '^Commands:'; then words=("${words[0]}"); fi
     if ! "$program" "${words[@]}" --help >/dev/null 2>&1; then
