@@ -93,8 +93,9 @@ impl Rates {
 
     /// A turn, or a tool call outside of one, of this user over this channel.
     pub(crate) fn turn(&self, user: &UserId, channel: &str) -> Result<(), u64> {
-        self.channels.take(&channel.to_owned())?;
-        self.users.take(&user.to_string())
+        // Whoever has none left takes nothing from the others of the channel.
+        self.users.take(&user.to_string())?;
+        self.channels.take(&channel.to_owned())
     }
 
     /// A call of this method by this client.

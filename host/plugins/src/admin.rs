@@ -103,6 +103,12 @@ impl PluginHost {
                 if terms.same_as(&serving.terms) {
                     return Ok(());
                 }
+                if serving.terms.allow_more_than(&terms)
+                    && let Some(entry) = book.plugins.get_mut(id)
+                {
+                    // Before anything can fail: what was taken away is gone.
+                    entry.end_grants();
+                }
                 let renewed = Arc::new(Generation::new(serving.receipt.clone(), terms, None));
                 if let Err(error) = self.shared.runtime.loaded(&renewed).await {
                     drop(book);
@@ -112,20 +118,18 @@ impl PluginHost {
                     self.read_again(id).await;
                     return Ok(());
                 }
-                let narrower = !grant::exceeds(&serving.terms.permissions, &renewed.terms.permissions).is_empty();
                 if let Some(entry) = book.plugins.get_mut(id) {
-                    entry.serving = Some(renewed);
+                    entry.replace(Some(renewed));
                 }
                 self.swap(&mut book);
                 drop(book);
-                if narrower {
-                    serving.terms.validity.end();
-                }
                 crate::refresh::ask_models(self, serving.plugin()).await;
             }
             crate::admit::Standing::Asks(_) => {
+                if let Some(entry) = book.plugins.get_mut(id) {
+                    entry.end_grants();
+                }
                 drop(book);
-                serving.terms.validity.end();
                 self.withdraw(id, "its grant was taken back or is over").await;
             }
         }
@@ -313,10 +317,16 @@ impl PluginAdmin for PluginHost {
     }
 
     async fn revoke(&self, id: &PluginId) -> Result<(), AdminError> {
-        if self.shared.state.grant(id).await?.is_none() {
+        let granted = self.shared.state.grant(id).await?.is_some();
+        // One whose grant is gone from the store and that serves all the same must end too.
+        let serves = self.serving(id).is_some_and(|serving| !serving.terms.permissions.is_empty());
+        if !granted && !serves {
             return Err(AdminError::Refused(format!("{id} has no grant")));
         }
         self.record("revoke", "owner", id.as_str(), "ok", Value::Null).await?;
+        if let Some(entry) = self.shared.book.lock().await.plugins.get_mut(id) {
+            entry.end_grants();
+        }
         self.shared.state.revoke(id).await?;
         self.renew_terms(id).await?;
         self.read_again(id).await;

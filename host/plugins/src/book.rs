@@ -6,8 +6,9 @@ use skynet_core::PluginId;
 use skynet_core::plugin::{PluginKind, PluginState, PluginStatus};
 use skynet_policy::naming;
 use skynet_policy::permission::Permissions;
+use crate::validity::Validity;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// What became of a file.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub(crate) struct Entry {
     pub(crate) file: String,
     /// What serves.
     pub(crate) serving: Option<Arc<Generation>>,
+    /// Grants of generations that served before, which turns and calls may still hold.
+    pub(crate) former: Vec<Weak<Validity>>,
     /// What it asks for and who signed it, of the release that serves.
     pub(crate) request: Permissions,
     pub(crate) publisher: String,
@@ -95,6 +98,21 @@ impl Book {
 }
 
 impl Entry {
+    /// Puts another generation, or none, in service; gives the one before.
+    pub(crate) fn replace(&mut self, serving: Option<Arc<Generation>>) -> Option<Arc<Generation>> {
+        let before = std::mem::replace(&mut self.serving, serving);
+        self.former.retain(|validity| validity.strong_count() > 0);
+        self.former.extend(before.iter().map(|before| Arc::downgrade(&before.terms.validity)));
+        before
+    }
+
+    /// Ends what any generation of this plugin was granted, in calls that run and in turns
+    /// that hold an old one.
+    pub(crate) fn end_grants(&mut self) {
+        self.serving.iter().for_each(|serving| serving.terms.validity.end());
+        self.former.drain(..).filter_map(|validity| validity.upgrade()).for_each(|validity| validity.end());
+    }
+
     fn state(&self) -> PluginState {
         match (&self.stopped, &self.waiting, &self.serving) {
             (Some(stopped), _, _) => stopped.clone(),

@@ -335,7 +335,7 @@ impl PluginHost {
         }
         let mut book = self.shared.book.lock().await;
         let Some(entry) = book.plugins.get_mut(id) else { return };
-        let Some(served) = entry.serving.take() else { return };
+        let Some(served) = entry.replace(None) else { return };
         self.swap(&mut book);
         drop(book);
         tracing::info!(plugin = %served.plugin(), %reason, "plugin no longer serves");
@@ -421,7 +421,7 @@ impl Entry {
         self.waiting = None;
         self.stopped = None;
         self.note = None;
-        self.serving = Some(Arc::new(generation));
+        self.replace(Some(Arc::new(generation)));
     }
 
     fn describe(&mut self, signed: &Signed, kinds: &[PluginKind]) {

@@ -58,6 +58,12 @@ impl Terms {
         let same = self.permissions == other.permissions && self.settings == other.settings;
         same && self.validity.until_ms() == other.validity.until_ms()
     }
+
+    /// Whether something that is allowed here is not allowed there, or not for so long.
+    pub(crate) fn allow_more_than(&self, other: &Self) -> bool {
+        let end = |terms: &Self| terms.validity.until_ms().unwrap_or(u64::MAX);
+        end(self) > end(other) || !skynet_policy::exceeds(&self.permissions, &other.permissions).is_empty()
+    }
 }
 
 /// One admitted release in service.

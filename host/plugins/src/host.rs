@@ -136,9 +136,8 @@ impl PluginHost {
         let (engine, allocator) = runtime::start_engine()?;
         let blobs = Blobs::open(&parts.private.join("components")).map_err(folder_error(&parts.private))?;
         let artifacts = ArtifactCache::open(&parts.private.join("artifacts"), &engine).map_err(folder_error(&parts.private))?;
-        let outside = Outside { resolver: parts.resolver, wire: Arc::new(Tcp), roots: dial::system_roots() };
-        let door = Door::new(outside, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit))
-            .map_err(|error| HostBug { place: "plugins/host", reason: format!("TLS: {error}") })?;
+        let outside = Outside { resolver: parts.resolver, wire: Arc::new(Tcp), roots: Arc::new(dial::system_roots) };
+        let door = Door::new(outside, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit));
         let (tripped, trips) = mpsc::unbounded_channel();
         let runtime = Arc::new(Runtime {
             engine,

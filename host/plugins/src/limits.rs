@@ -169,3 +169,8 @@ pub(crate) const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 pub(crate) const HTTP_IDLE_BYTES: usize = 1024 * 1024;
 /// Pieces of a body without a byte, one after the other. Some servers send one.
 pub(crate) const HTTP_EMPTY_FRAMES: u32 = 64;
+
+/// Refusals of one call that have an audit row each: of requests, and of secrets. More are
+/// refused all the same; a guest that asks on and on must not fill a log that nobody can
+/// make shorter.
+pub(crate) const REFUSAL_ROWS: u32 = 64;

@@ -18,7 +18,7 @@ use crate::limits;
 use crate::scrub::Scrub as _;
 use crate::stdio::Stdio;
 use crate::store::{self, CallLimits, CallState, Reach, Root};
-use crate::validity::NoLonger;
+use crate::validity::{Granted, NoLonger};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use skynet_core::plugin::PluginKind;
@@ -110,23 +110,25 @@ impl Runtime {
 
     fn open(&self, plugin: &PluginRef, terms: &Terms, call: CallLimits) -> Result<(Store<CallState>, Stdio, Arc<HttpBudget>), HostBug> {
         let budget = Arc::new(HttpBudget::default());
+        let granted = Arc::new(Granted { validity: Arc::clone(&terms.validity), clock: Arc::clone(&self.clock) });
         let hooks = Hooks {
             door: Arc::clone(&self.door),
             plugin: plugin.clone(),
             permissions: Arc::clone(&terms.permissions),
             budget: Arc::clone(&budget),
+            granted: Arc::clone(&granted),
         };
         let reach = Reach {
             plugin: plugin.clone(),
             permissions: Arc::clone(&terms.permissions),
-            validity: Arc::clone(&terms.validity),
-            clock: Arc::clone(&self.clock),
+            granted: Arc::clone(&granted),
             settings: Arc::clone(&terms.settings),
             secrets: Arc::clone(&self.secrets),
             known: self.known.clone(),
             audit: Arc::clone(&self.audit),
             state: Arc::clone(&self.state),
             log_lines: 0,
+            revealed: 0,
             in_call: false,
         };
         let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, call, hooks, reach)?;

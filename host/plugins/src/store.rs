@@ -9,8 +9,8 @@ use crate::http::hooks::Hooks;
 use crate::limiter::{Limiter, ProcessMemory};
 use crate::limits;
 use crate::stdio::Stdio;
-use crate::validity::Validity;
-use skynet_core::ports::{Audit, Clock, PluginStore};
+use crate::validity::Granted;
+use skynet_core::ports::{Audit, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
 use skynet_policy::permission::{Access, Permissions};
@@ -75,14 +75,15 @@ impl CallLimits {
 pub(crate) struct Reach {
     pub(crate) plugin: PluginRef,
     pub(crate) permissions: Arc<Permissions>,
-    pub(crate) validity: Arc<Validity>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) granted: Arc<Granted>,
     pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) known: Known,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) log_lines: u32,
+    /// How often it asked to see a secret.
+    pub(crate) revealed: u32,
     /// Whether a call is under way, and not only the start of the component.
     pub(crate) in_call: bool,
 }
@@ -90,7 +91,7 @@ pub(crate) struct Reach {
 impl Reach {
     /// Asked in every step from guest to host, WASI's own among them.
     fn still_granted(&self) -> wasmtime::Result<()> {
-        Ok(self.validity.check(&*self.clock)?)
+        Ok(self.granted.check()?)
     }
 }
 
@@ -170,19 +171,20 @@ pub(crate) fn open(
 /// A store with no limit but the engine's: the baseline of a benchmark.
 pub(crate) fn bare(runtime: &crate::runtime::Runtime, plugin: &PluginRef) -> Store<CallState> {
     let permissions: Arc<Permissions> = Arc::default();
+    let granted = Arc::new(Granted { validity: Arc::default(), clock: Arc::clone(&runtime.clock) });
     let hooks =
-        Hooks { door: Arc::clone(&runtime.door), plugin: plugin.clone(), permissions: Arc::clone(&permissions), budget: Arc::default() };
+        Hooks { door: Arc::clone(&runtime.door), plugin: plugin.clone(), permissions: Arc::clone(&permissions), budget: Arc::default(), granted: Arc::clone(&granted) };
     let reach = Reach {
         plugin: plugin.clone(),
         permissions,
-        validity: Arc::default(),
-        clock: Arc::clone(&runtime.clock),
+        granted: Arc::clone(&granted),
         settings: Arc::default(),
         secrets: Arc::clone(&runtime.secrets),
         known: runtime.known.clone(),
         audit: Arc::clone(&runtime.audit),
         state: Arc::clone(&runtime.state),
         log_lines: 0,
+        revealed: 0,
         in_call: true,
     };
     let wasi = WasiCtxBuilder::new().build();

@@ -47,3 +47,15 @@ impl Validity {
         if self.taken_back.load(Ordering::Acquire) { Err(NoLonger::Granted) } else { Ok(()) }
     }
 }
+
+/// A grant together with the clock by which it ends.
+pub(crate) struct Granted {
+    pub(crate) validity: Arc<Validity>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Granted {
+    pub(crate) fn check(&self) -> Result<(), NoLonger> {
+        self.validity.check(&*self.clock)
+    }
+}

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use crate::validity::Granted;
 use skynet_core::{Generation, PluginId, PluginRef};
 use skynet_policy::permission::{NetRule, Permissions};
 use std::net::SocketAddr;
@@ -50,6 +51,7 @@ impl PluginHost {
             plugin: PluginRef { id: plugin, version: semver::Version::new(0, 0, 0), generation: Generation(0) },
             permissions: Arc::new(Permissions { net: vec![rule], ..Permissions::default() }),
             budget: Arc::default(),
+            granted: Arc::new(Granted { validity: Arc::default(), clock: Arc::clone(&self.shared.clock) }),
         };
         Ok(Visitor { hooks, server })
     }

@@ -101,6 +101,51 @@ async fn a_call_that_runs_is_refused_when_the_time_of_its_grant_is_over() {
 }
 
 #[tokio::test]
+async fn a_call_under_an_earlier_grant_or_version_ends_with_the_grant_too() {
+    let held = Held::at(zoo!("kv"), "", some_kv()).await;
+    let less = json!({"kv": {"bytes": 500, "keys": 1}, "reveal": ["pause"]});
+    held.world.host.grant(&id("tool"), Some(less), "owner").await.unwrap();
+    let grown_and_revoked = async |world: &World| {
+        world.host.grant(&id("tool"), None, "owner").await.unwrap();
+        world.host.revoke(&id("tool")).await.unwrap();
+    };
+    let late = held.call("sa", grown_and_revoked).await;
+    assert!(matches!(late, Err(PluginError::Denied(_))), "{late:?}");
+
+    held.world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    let updated_and_revoked = async |world: &World| {
+        let mut asking = some_kv();
+        asking["reveal"] = json!(["pause"]);
+        world.drop_file("tool.wasm", &Package::new("tool", "1.1.0", &Guest::tool(zoo!("kv")).pausing()).asking(asking).file()).await;
+        assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "1.1.0");
+        world.host.revoke(&id("tool")).await.unwrap();
+    };
+    let late = held.call("sa", updated_and_revoked).await;
+    assert!(matches!(late, Err(PluginError::Denied(_))), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_turn_that_holds_an_old_snapshot_finds_its_grant_ended() {
+    let held = Held::at(zoo!("kv"), "", some_kv()).await;
+    let old = held.world.snapshot();
+    held.world.host.revoke(&id("tool")).await.unwrap();
+    held.gate.open();
+    let late = crate::support::call(&*old, "tool", &json!("sa")).await;
+    assert!(matches!(late, Err(PluginError::Denied(_))), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_grant_made_shorter_holds_for_calls_that_run_no_longer_than_it_says() {
+    let held = Held::at(zoo!("kv"), "", some_kv()).await;
+    let shortened = async |world: &World| {
+        let soon = world.clock.now_ms() + 60_000;
+        world.host.grant_until(&id("tool"), None, Some(soon), "owner").await.unwrap();
+    };
+    let late = held.call("sa", shortened).await;
+    assert!(matches!(late, Err(PluginError::Denied(_))), "{late:?}");
+}
+
+#[tokio::test]
 async fn a_grant_that_grows_leaves_the_calls_that_run_alone() {
     let held = Held::at(zoo!("kv"), "", some_kv()).await;
     let less = json!({"kv": {"bytes": 500, "keys": 1}, "reveal": ["pause"]});

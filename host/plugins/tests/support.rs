@@ -9,4 +9,4 @@ pub(crate) mod stubs;
 pub(crate) mod world;
 
 pub(crate) use package::Package;
-pub(crate) use world::{World, Worldly};
+pub(crate) use world::{World, Worldly, call};

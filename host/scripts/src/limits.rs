@@ -15,3 +15,7 @@ pub const REAP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Seconds between the signal that tells of the used-up CPU time and the one that
 /// no handler can catch.
 pub const CPU_GRACE_SECONDS: u64 = 1;
+
+/// For a process that was started ahead of the wall to do what it was given last. Service
+/// managers wait 90 s for the host, of which its turns may take 60.
+pub const EARLY_END: Duration = Duration::from_secs(20);

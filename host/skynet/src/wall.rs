@@ -46,9 +46,13 @@ pub(crate) fn raise(home: &Home, config: &Config) -> Result<Told> {
 /// What the host changes, and what it reads beside that and the system.
 pub(crate) fn paths(home: &Home, config: &Config) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let (mut write, mut read) = (vec![home.root().to_owned()], Vec::new());
+    // Where a path leads, not how it is written: `..` and links leave the folder.
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = real(home.root());
+    let inside = |path: &PathBuf| real(path).starts_with(&root);
     for root in crate::wire::roots(home, config).into_values() {
         // One in the data folder is in reach already.
-        if root.path.starts_with(home.root()) && !root.path.is_symlink() {
+        if inside(&root.path) {
             continue;
         }
         if root.writable { write.push(root.path) } else { read.push(root.path) }
@@ -57,9 +61,9 @@ pub(crate) fn paths(home: &Home, config: &Config) -> (Vec<PathBuf>, Vec<PathBuf>
     // passphrase is asked for.
     let keyfile = home.root().join(&config.vault.keyfile);
     let passphrase = std::env::var_os(PASSPHRASE_FILE).map(PathBuf::from);
-    read.extend([Some(keyfile), passphrase].into_iter().flatten().filter(|path| !path.starts_with(home.root())));
+    read.extend([Some(keyfile), passphrase].into_iter().flatten().filter(|path| !inside(path)));
     write.push("/dev/tty".into());
-    if let Some(anchors) = crate::anchor::file(home, &config.audit).filter(|path| !path.starts_with(home.root())) {
+    if let Some(anchors) = crate::anchor::file(home, &config.audit).filter(|path| !inside(path)) {
         write.push(anchors);
     }
     linked(home.root(), &mut write, &mut read);

@@ -98,10 +98,9 @@ async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> R
 }
 
 /// Builds everything. Nothing is served yet.
-pub(crate) async fn wire(home: &Home, known: Known, places: Places) -> Result<Wired> {
+pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = open_store(home).await?;
     settle_owner_token(home, &store).await?;
     let secrets = secrets(home, &store, &known, places).await?;
     let audit: Arc<dyn Audit> = Arc::new(ScrubbedAudit { inner: Arc::new(store.clone()), known: known.clone() });

@@ -2,9 +2,9 @@
 //!
 //! Each row carries a hash over itself and the one before, and the end of the chain is kept
 //! apart, so that a row changed, taken out, put in or cut off the end shows. Triggers
-//! refuse UPDATE and DELETE. Whoever can write the file can build a whole new chain: the
-//! checkpoints, signed with a key that is not in the file, show that, and one kept
-//! elsewhere shows it even of somebody who has the key.
+//! refuse UPDATE and DELETE. Whoever can write the file can build a whole new chain. The
+//! checkpoints, signed with a key that is not in the file, show that until the host signs
+//! again; one that was kept elsewhere shows it for good, even of somebody with the key.
 
 mod convert;
 mod head;
@@ -63,8 +63,7 @@ impl Store {
 
     /// Walks the whole log. `anchors` are checkpoints of it that were kept elsewhere.
     pub async fn verify_audit(&self, anchors: Vec<Checkpoint>) -> std::result::Result<AuditReport, AuditFault> {
-        // A log so damaged that it takes no rows is looked at all the same.
-        self.settle().await.ok();
+        // Nothing is written first: the log would be signed as it is, whoever made it.
         let key = self.key().get().map(SecretKey::public);
         self.read(move |db| Ok(verify::verify(db, key.as_ref(), &anchors))).await?
     }

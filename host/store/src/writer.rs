@@ -123,6 +123,10 @@ impl Writer {
 
     /// Takes an audit row; `false` when it must be written now instead.
     pub(crate) fn offer(&self, row: &str, at_ms: u64) -> bool {
+        if self.queue.is_closed() {
+            // Nobody would write it. The caller's own write says so.
+            return false;
+        }
         match self.rows.offer(row, at_ms) {
             Offer::Taken => true,
             Offer::TakenFirst => {

@@ -18,8 +18,8 @@ fn row(actor: &str, subject: &str, verdict: &str, detail: Value) -> AuditRow {
 }
 
 /// Somebody came in.
-pub(crate) async fn came_in(server: &Server, actor: &str, client: &str, address: IpAddr) -> Result<(), StoreError> {
-    server.enqueue(row(actor, "connect", "ok", json!({"client": client, "peer": address}))).await
+pub(crate) async fn came_in(server: &Server, actor: &str, way: &str, client: &str, address: IpAddr) -> Result<(), StoreError> {
+    server.enqueue(row(actor, way, "ok", json!({"client": client, "peer": address}))).await
 }
 
 /// Somebody showed what does not hold, or came while locked out.

@@ -23,6 +23,10 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
             if let Some(key) = key {
                 server.throttle.succeeded(&key);
             }
+            let actor = format!("token {}", row.name);
+            server.rates.call(&actor, "http").map_err(|after_ms| Fault::too_often("requests", after_ms))?;
+            let recorded = record::came_in(server, &actor, "http", "http", peer.address).await;
+            recorded.map_err(|error| Fault::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", error.to_string()))?;
             Ok(Scopes::of_strings(&row.scopes))
         }
         Ok(None) => {

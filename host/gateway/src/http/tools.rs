@@ -44,7 +44,10 @@ pub(super) async fn invoke(
         body.args.entry("action").or_insert_with(|| action.into());
     }
     let session = crate::invoke::session(body.session_key.as_deref()).map_err(Fault::invalid)?;
-    let invoked = invoke::run(&server, &body.tool, body.args.into(), session).await;
+    // To its end and into the log, also when the client leaves meanwhile.
+    let running = tokio::spawn(async move { invoke::run(&server, &body.tool, body.args.into(), session).await });
+    let lost = |_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "the call ended badly; see the host's log");
+    let invoked = running.await.map_err(lost)?;
     let failed = |status: StatusCode, kind: &str, message: &str| {
         (status, Json(json!({"ok": false, "error": {"type": kind, "message": message}}))).into_response()
     };

@@ -193,7 +193,9 @@ pub(crate) async fn judge(server: &Server, peer: &Peer, params: ConnectParams, n
         _ => {}
     }
     let welcome = answer?;
-    record::came_in(server, &welcome.identity.actor(), &welcome.identity.info.id, peer.address).await?;
+    let actor = welcome.identity.actor();
+    server.rates.call(&actor, "connect").map_err(|after| Refusal::too_often("connections", after))?;
+    record::came_in(server, &actor, "connect", &welcome.identity.info.id, peer.address).await?;
     Ok(welcome)
 }
 

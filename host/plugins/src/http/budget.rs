@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 #[derive(Debug)]
 pub(crate) struct HttpBudget {
     requests: AtomicU32,
+    refusals: AtomicU32,
     sent: AtomicU64,
     received: AtomicU64,
     pub(crate) open: Arc<Semaphore>,
@@ -33,6 +34,7 @@ impl Default for HttpBudget {
     fn default() -> Self {
         Self {
             requests: AtomicU32::new(0),
+            refusals: AtomicU32::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             open: Arc::new(Semaphore::new(limits::HTTP_CONCURRENT)),
@@ -45,6 +47,11 @@ impl HttpBudget {
     /// Counts one request; `false` when there were too many.
     pub(crate) fn count_request(&self) -> bool {
         self.requests.fetch_add(1, Ordering::Relaxed) < limits::HTTP_REQUESTS
+    }
+
+    /// Counts one refusal; `false` when so many were written down that this one is not.
+    pub(crate) fn count_refusal(&self) -> bool {
+        self.refusals.fetch_add(1, Ordering::Relaxed) < limits::REFUSAL_ROWS
     }
 
     /// Counts bytes of requests; `false` when there were too many.

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 
@@ -85,8 +86,36 @@ pub(crate) fn system_roots() -> RootCertStore {
     roots
 }
 
-/// TLS settings that trust these roots.
-pub(crate) fn tls_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+/// Who may say that a server is who it says.
+pub(crate) type Roots = Arc<dyn Fn() -> RootCertStore + Send + Sync>;
+
+/// TLS settings, made for the first connection that needs them: the roots take time and
+/// memory, and a host with a model of its own never asks for any.
+pub(crate) struct Tls {
+    roots: Roots,
+    config: OnceCell<Arc<ClientConfig>>,
+}
+
+impl Tls {
+    pub(crate) fn trusting(roots: Roots) -> Self {
+        Self { roots, config: OnceCell::new() }
+    }
+
+    async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        let make = || async {
+            let roots = Arc::clone(&self.roots);
+            let made = tokio::task::spawn_blocking(move || tls_config(roots())).await;
+            made.map_err(|error| error.to_string()).and_then(|made| made.map_err(|error| error.to_string()))
+        };
+        let config = self.config.get_or_try_init(make).await.map_err(|error| {
+            tracing::error!(%error, "TLS cannot be set up");
+            Error::ConfigurationError
+        })?;
+        Ok(Arc::clone(config))
+    }
+}
+
+fn tls_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
@@ -95,7 +124,7 @@ pub(crate) fn tls_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rust
 }
 
 /// Connects. The caller bounds the time.
-pub(crate) async fn dial(wire: &dyn Wire, route: &Route, tls: &Arc<ClientConfig>, lease: Lease) -> Result<Connection, Error> {
+pub(crate) async fn dial(wire: &dyn Wire, route: &Route, tls: &Tls, lease: Lease) -> Result<Connection, Error> {
     let stream = wire.open(route.address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
         std::io::ErrorKind::TimedOut => Error::ConnectionTimeout,
@@ -106,7 +135,7 @@ pub(crate) async fn dial(wire: &dyn Wire, route: &Route, tls: &Arc<ClientConfig>
     let sender = match route.tls_name.clone() {
         None => one(watched, lease).await?,
         Some(name) => {
-            let stream = TlsConnector::from(Arc::clone(tls)).connect(name, watched).await.map_err(tls_error)?;
+            let stream = TlsConnector::from(tls.config().await?).connect(name, watched).await.map_err(tls_error)?;
             let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             if is_h2 { many(stream, lease).await? } else { one(stream, lease).await? }
         }

@@ -6,7 +6,7 @@
 
 use super::budget::HttpBudget;
 use super::credential::{self, Missing};
-use super::dial::{self, Connection};
+use super::dial::{self, Connection, Roots, Tls};
 use super::exchange::{self, Exchange};
 use super::pool::{Pool, Route};
 use super::rate::Overrun;
@@ -15,10 +15,10 @@ use super::send::{self, Way};
 use super::share::{Share, Shares};
 use super::wire::Wire;
 use crate::limits;
+use crate::validity::Granted;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use skynet_core::ports::Audit;
 use skynet_core::secret::Secrets;
 use skynet_core::{Denial, PluginRef};
@@ -36,6 +36,8 @@ pub(crate) struct Errand {
     pub(crate) plugin: PluginRef,
     pub(crate) permissions: Arc<Permissions>,
     pub(crate) budget: Arc<HttpBudget>,
+    /// Looked at again after each wait: a request may be on its way for seconds.
+    pub(crate) granted: Arc<Granted>,
     pub(crate) options: RequestOptions,
 }
 
@@ -44,14 +46,14 @@ pub(crate) struct Outside {
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) wire: Arc<dyn Wire>,
     /// Who may say that a server is who it says.
-    pub(crate) roots: RootCertStore,
+    pub(crate) roots: Roots,
 }
 
 /// The door itself, one per host.
 pub(crate) struct Door {
     resolver: Arc<dyn Resolver>,
     wire: Arc<dyn Wire>,
-    tls: Arc<ClientConfig>,
+    tls: Tls,
     pool: Pool,
     pub(super) shares: Shares,
     secrets: Arc<dyn Secrets>,
@@ -69,10 +71,10 @@ enum No {
 }
 
 impl Door {
-    pub(crate) fn new(outside: Outside, secrets: Arc<dyn Secrets>, known: Known, audit: Arc<dyn Audit>) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(outside: Outside, secrets: Arc<dyn Secrets>, known: Known, audit: Arc<dyn Audit>) -> Self {
         let Outside { resolver, wire, roots } = outside;
-        let tls = dial::tls_config(roots)?;
-        Ok(Self { resolver, wire, tls, pool: Pool::default(), shares: Shares::default(), secrets, known, audit })
+        let tls = Tls::trusting(roots);
+        Self { resolver, wire, tls, pool: Pool::default(), shares: Shares::default(), secrets, known, audit }
     }
 
     /// Sends one request.
@@ -108,6 +110,7 @@ impl Door {
                 return Err(Error::DestinationIpProhibited);
             }
         };
+        self.still_granted(errand, request).await?;
         let (credentials, secrets) = self.credentials(errand, request, &destination).await?;
         let exchange = Exchange::begin(&self.audit, (&errand.budget, share), &errand.plugin, target(request), (address, secrets)).await?;
         let tls_name = match destination.scheme() {
@@ -121,7 +124,15 @@ impl Door {
         };
         let connected = timeout_at(deadline, connecting).await.unwrap_or(Err(Error::ConnectionTimeout));
         let (place, connection) = connected.inspect_err(|error| exchange.failed(error))?;
+        self.still_granted(errand, request).await.inspect_err(|error| exchange.failed(error))?;
         Ok(Way { destination, exchange, route, connection, credentials, place })
+    }
+
+    async fn still_granted(&self, errand: &Errand, request: &Parts) -> Result<(), Error> {
+        match errand.granted.check() {
+            Ok(()) => Ok(()),
+            Err(no_longer) => Err(self.refuse(errand, request, No::Rule(no_longer.to_string())).await),
+        }
     }
 
     /// A connection that is open, else a new one. The caller bounds the wait.
@@ -201,6 +212,10 @@ impl Door {
                 (why, Error::HttpRequestDenied)
             }
         };
+        if !errand.budget.count_refusal() {
+            // A guest that asks on and on must not fill the log: those before tell of it.
+            return answer;
+        }
         tracing::info!(plugin = %errand.plugin, %what, %why, "egress denied");
         let detail = serde_json::json!({ "why": why });
         match exchange::record(&*self.audit, exchange::BEGUN, "denied", &errand.plugin.to_string(), &what, detail).await {

@@ -2,6 +2,7 @@
 
 use super::budget::HttpBudget;
 use super::door::{Door, Errand};
+use crate::validity::Granted;
 use skynet_core::PluginRef;
 use skynet_policy::permission::Permissions;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ pub(crate) struct Hooks {
     pub(crate) plugin: PluginRef,
     pub(crate) permissions: Arc<Permissions>,
     pub(crate) budget: Arc<HttpBudget>,
+    pub(crate) granted: Arc<Granted>,
 }
 
 type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
@@ -28,6 +30,7 @@ impl WasiHttpHooks for Hooks {
             plugin: self.plugin.clone(),
             permissions: Arc::clone(&self.permissions),
             budget: Arc::clone(&self.budget),
+            granted: Arc::clone(&self.granted),
             options: options.unwrap_or_default(),
         };
         let door = Arc::clone(&self.door);

@@ -6,6 +6,7 @@
 //! hold a plugin to that once it has the value. Errors tell a guest nothing.
 
 use crate::bindings::v0::skynet::plugin::secret_reveal::Host;
+use crate::limits;
 use crate::store::CallState;
 use serde_json::json;
 use skynet_core::ports::AuditRow;
@@ -14,7 +15,12 @@ const REFUSED: &str = "this secret is not to be had";
 
 impl Host for CallState {
     async fn reveal(&mut self, name: String) -> wasmtime::Result<Result<Vec<u8>, String>> {
-        let reach = &self.reach;
+        let reach = &mut self.reach;
+        reach.revealed = reach.revealed.saturating_add(1);
+        if reach.revealed > limits::REFUSAL_ROWS {
+            // Each has an audit row, and no call needs so many.
+            return Ok(Err(REFUSED.into()));
+        }
         let plugin = &reach.plugin;
         let opened = if !reach.permissions.reveal.contains(&name) {
             Err("it was not granted".to_owned())
@@ -22,6 +28,8 @@ impl Host for CallState {
             Err("no call is under way".to_owned())
         } else {
             match reach.secrets.open(&plugin.id, &name).await {
+                // The vault may have taken a while.
+                Ok(_) if reach.granted.check().is_err() => Err("its grant is over".to_owned()),
                 Ok(secret) if secret.servers.is_empty() => Ok(secret),
                 Ok(secret) => Err(format!("its owner bound it to {}", secret.servers.join(", "))),
                 Err(fault) => Err(fault.to_string()),

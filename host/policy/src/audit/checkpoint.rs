@@ -95,15 +95,13 @@ impl Checkpoint {
     }
 
     /// All notes in a text that holds several, one after the other, as an anchor file does.
+    /// Anything else in it, a note of another log too, is a fault: somebody began anew.
     pub fn verify_all(text: &str, key: &PublicKey) -> Result<Vec<Self>, CheckpointError> {
-        let starts = format!("{}\n", origin(key));
-        let mut found = Vec::new();
-        for part in text.split(&starts).skip(1) {
-            found.push(Self::verify(&format!("{starts}{part}"), key)?);
+        let blocks: Vec<&str> = text.split("\n\n").map(|block| block.trim_matches('\n')).filter(|block| !block.is_empty()).collect();
+        let (notes, rest) = blocks.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(CheckpointError::Form("its last note is not whole".into()));
         }
-        if found.is_empty() && !text.trim().is_empty() {
-            return Err(CheckpointError::Form(format!("nothing in it is of the log `{}`", origin(key))));
-        }
-        Ok(found)
+        notes.iter().map(|[body, signatures]| Self::verify(&format!("{body}\n\n{signatures}\n"), key)).collect()
     }
 }

@@ -114,7 +114,12 @@ fn a_checkpoint_is_read_back_by_its_key_alone() {
     let several = format!("{note}\n{}", Checkpoint { size: 4, root: [1; 32] }.sign(&key()));
     let sizes: Vec<u64> = Checkpoint::verify_all(&several, &key().public()).unwrap().iter().map(|one| one.size).collect();
     assert_eq!(sizes, [3, 4]);
+    assert_eq!(Checkpoint::verify_all("\n", &key().public()), Ok(Vec::new()));
     assert!(Checkpoint::verify_all("something else", &key().public()).is_err());
+    let of_another = Checkpoint { size: 9, root: [1; 32] }.sign(&other);
+    for begun_anew in [format!("{of_another}\n{note}"), format!("{note}\n{of_another}"), format!("{note}\nnoise\n\n{note}")] {
+        assert!(Checkpoint::verify_all(&begun_anew, &key().public()).is_err(), "{begun_anew}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use skynet_policy::naming::plain_line;
 use skynet_policy::signature::PublicKey;
 use skynet_store::{AuditFault, KeptRow, Store};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -79,11 +80,21 @@ fn print(out: &Out, number: u64, at_ms: u64, row: &AuditRow) {
 }
 
 async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &Out) -> Result<()> {
-    use skynet_core::ports::Audit as _;
-    let everything = wanted.kind.is_none() && wanted.about.is_none();
-    let newest = store.tail(if everything { rows } else { usize::MAX }).await?;
-    let mut last = newest.first().map_or(0, |(number, _, _)| *number);
-    let found: Vec<_> = newest.into_iter().filter(|(_, _, row)| wanted.holds(row)).take(rows).collect();
+    let mut last = newest(store).await?;
+    let mut found = Vec::new();
+    // Back from the end, a stretch at a time.
+    let mut end = last;
+    while end > 0 && found.len() < rows {
+        let begin = end.saturating_sub(CHUNK as u64);
+        let stretch = store.audit_after(begin, CHUNK).await?;
+        for kept in stretch.iter().rev().filter(|kept| kept.number <= end) {
+            let row = parse(kept)?;
+            if wanted.holds(&row) && found.len() < rows {
+                found.push((kept.number, kept.at_ms, row));
+            }
+        }
+        end = begin;
+    }
     for (number, at_ms, row) in found.iter().rev() {
         print(out, *number, *at_ms, row);
     }
@@ -105,6 +116,11 @@ async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &O
     }
 }
 
+async fn newest(store: &Store) -> Result<u64> {
+    use skynet_core::ports::Audit as _;
+    Ok(store.tail(1).await?.first().map_or(0, |(number, _, _)| *number))
+}
+
 fn parse(kept: &KeptRow) -> Result<AuditRow> {
     let row = serde_json::from_str(&kept.text);
     row.map_err(|_| fail(Kind::LogDamaged, format!("audit row {} is not as it was written; run: skynet audit verify", kept.number)))
@@ -113,7 +129,8 @@ fn parse(kept: &KeptRow) -> Result<AuditRow> {
 async fn export(store: &Store, from: u64, to: u64, path: Option<&Path>) -> Result<()> {
     let mut writer: Box<dyn std::io::Write> = match path {
         Some(path) => {
-            let file = std::fs::File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+            let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+            let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
             Box::new(std::io::BufWriter::new(file))
         }
         None => Box::new(std::io::stdout().lock()),
@@ -143,7 +160,7 @@ fn failure(fault: AuditFault) -> anyhow::Error {
     let kind = match &fault {
         AuditFault::Row { .. } | AuditFault::Checkpoint { .. } => Kind::LogDamaged,
         AuditFault::Cut { .. } => Kind::LogCut,
-        AuditFault::Rewritten { .. } => Kind::LogRewritten,
+        AuditFault::Rewritten { .. } | AuditFault::Unsigned { .. } => Kind::LogRewritten,
         AuditFault::NoRow { .. } => Kind::NotFound,
         AuditFault::NoKey => Kind::BadConfig,
         AuditFault::Store(_) => return fault.into(),
@@ -152,18 +169,23 @@ fn failure(fault: AuditFault) -> anyhow::Error {
 }
 
 async fn verify(home: &Home, store: &Store, files: &[PathBuf], out: &Out) -> Result<()> {
-    let configured = config_file::load(home)?.audit.anchor_file.map(|file| home.root().join(file)).filter(|file| file.exists());
+    let configured = anchor::file(home, &config_file::load(home)?.audit);
     let mut anchors: Vec<Checkpoint> = Vec::new();
     for path in files.iter().chain(&configured) {
         let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let found = Checkpoint::verify_all(&text, &log_key(home)?);
-        anchors.extend(found.map_err(|error| fail(Kind::Refused, format!("{}: {error}", path.display())))?);
+        let found = found.map_err(|error| fail(Kind::LogRewritten, format!("{}: {error}", path.display())))?;
+        if found.is_empty() && store.has_checkpoints().await? {
+            let gone = "it is empty, and checkpoints were signed: what was kept there is gone";
+            return Err(fail(Kind::LogCut, format!("{}: {gone}", path.display())));
+        }
+        anchors.extend(found);
     }
     let kept_elsewhere = anchors.len();
     let report = store.verify_audit(anchors).await.map_err(failure)?;
     let mut text = format!(
-        "{} rows, each as it was written; {} signed checkpoints agree, {kept_elsewhere} of them kept elsewhere",
-        report.rows, report.checkpoints
+        "{} rows, each as it was written; {} signed checkpoints agree, {kept_elsewhere} of them kept elsewhere; {} rows at the end are not signed yet",
+        report.rows, report.checkpoints, report.unsigned
     );
     if report.crashes > 0 {
         text += &format!(
@@ -176,7 +198,7 @@ async fn verify(home: &Home, store: &Store, files: &[PathBuf], out: &Out) -> Res
             "\nnobody who holds keys/audit.key is excluded by this: keep a `skynet audit checkpoint` elsewhere, or set audit.anchor_file";
     }
     let value = json!({
-        "rows": report.rows, "checkpoints": report.checkpoints, "anchors": kept_elsewhere, "crashes": report.crashes,
+        "rows": report.rows, "checkpoints": report.checkpoints, "anchors": kept_elsewhere, "unsigned": report.unsigned, "crashes": report.crashes,
     });
     out.both(&text, &value);
     Ok(())

@@ -73,10 +73,11 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
     let Begun { mut lock, known, anchor, places, wall } = begun;
     // Before anybody can know that there is a host to end.
     let mut asked = Signals::take()?;
-    let wired = wire::wire(home, known, places).await?;
+    let store = wire::open_store(home).await?;
+    begin_run(&store).await?;
+    let wired = wire::wire(home, store, known, places).await?;
     wall::close(wall, home)?;
     let store = wired.store;
-    begin_run(&store).await?;
     let address = wired.gateway.local_addr();
     lock.listens_on(address)?;
     out.both(

@@ -5,8 +5,12 @@ use super::head::Head;
 use super::page::Page;
 use crate::error::{Doing, Result};
 use rusqlite::Connection;
+use skynet_core::StoreError;
 use skynet_policy::audit::{BEFORE_FIRST, Frontier, Hash};
 use std::collections::BTreeMap;
+
+/// Missing rows at the end that are believed: no log lost more, and each costs a hash.
+const FAR_BEYOND: u64 = 1_000_000;
 
 /// Copies what format 3 has in `audit`.
 pub(crate) fn convert(db: &Connection) -> Result<()> {
@@ -38,6 +42,10 @@ pub(crate) fn convert(db: &Connection) -> Result<()> {
     }
     let (number, hash): (u64, Hash) =
         db.query_row("SELECT number, hash FROM audit_head", [], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)?;
+    let last = hashes.keys().next_back().copied().unwrap_or(0);
+    if number.saturating_sub(last) > FAR_BEYOND {
+        return Err(StoreError::Corrupt(format!("the end of the audit log says {number} rows, and the last one is {last}")));
+    }
     // Whatever is missing is a leaf all the same: the log goes on, and verification names the gap.
     let mut tree = Frontier::default();
     (1..=number).for_each(|number| tree.push(hashes.get(&number).unwrap_or(&BEFORE_FIRST)));

@@ -4,6 +4,7 @@
 use super::head::Head;
 use super::page;
 use crate::error::{Doing, Result};
+use crate::limits::CHECKPOINT_ROWS;
 use rusqlite::Connection;
 use skynet_core::StoreError;
 use skynet_policy::audit::{BEFORE_FIRST, Checkpoint, CheckpointError, Frontier, Hash, link};
@@ -17,6 +18,8 @@ pub struct AuditReport {
     pub rows: u64,
     /// How many checkpoints agreed with them, those from elsewhere among them.
     pub checkpoints: u64,
+    /// How many rows at the end nobody has signed yet.
+    pub unsigned: u64,
     /// How often the host began after a run that had not ended properly.
     pub crashes: u64,
 }
@@ -59,6 +62,14 @@ pub enum AuditFault {
         size: u64,
         /// What is wrong.
         why: CheckpointError,
+    },
+    /// More rows without a signature than a host ever leaves.
+    #[error("audit rows {from} to {to} are signed by nobody, and the host signs every {CHECKPOINT_ROWS}: checkpoints were taken out, or rows written by somebody else. Compare the file with a backup, and with checkpoints kept elsewhere (--anchor)")]
+    Unsigned {
+        /// The first.
+        from: u64,
+        /// The last.
+        to: u64,
     },
     /// There are checkpoints, and no key to check them by.
     #[error("the log has signed checkpoints, and its key is not there. Put keys/audit.key back from a backup")]
@@ -122,7 +133,7 @@ impl Walk {
     }
 }
 
-/// How a row says that the host before it had crashed; see `Store::begin_run`.
+/// How a row says that the host before it had crashed; see `begin_run` in the binary's `start`.
 const CRASHED: &[u8] = br#""verdict":"recovered""#;
 
 fn checkpoints(db: &Connection, key: Option<&PublicKey>) -> std::result::Result<Vec<Checkpoint>, AuditFault> {
@@ -142,6 +153,7 @@ fn checkpoints(db: &Connection, key: Option<&PublicKey>) -> std::result::Result<
 /// Checks everything; `anchors` are checkpoints that were kept elsewhere.
 pub(super) fn verify(db: &Connection, key: Option<&PublicKey>, anchors: &[Checkpoint]) -> std::result::Result<AuditReport, AuditFault> {
     let mut signed = checkpoints(db, key)?;
+    let newest = signed.last().map_or(0, |checkpoint| checkpoint.size);
     signed.extend_from_slice(anchors);
     let mut ahead: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
     signed.iter().for_each(|checkpoint| ahead.entry(checkpoint.size).or_default().push(checkpoint.root));
@@ -162,7 +174,7 @@ pub(super) fn verify(db: &Connection, key: Option<&PublicKey>, anchors: &[Checkp
             walk.row(row.map_err(|number| AuditFault::Row { number, why: "cannot be read" })?, end)?;
         }
     }
-    finish(walk, db, end, &end_hash)
+    finish(walk, db, (end, &end_hash), (key.is_some(), newest))
 }
 
 fn end(db: &Connection) -> Result<(u64, Vec<u8>)> {
@@ -171,7 +183,7 @@ fn end(db: &Connection) -> Result<(u64, Vec<u8>)> {
     query.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)
 }
 
-fn finish(walk: Walk, db: &Connection, end: u64, end_hash: &[u8]) -> std::result::Result<AuditReport, AuditFault> {
+fn finish(walk: Walk, db: &Connection, (end, end_hash): (u64, &[u8]), (signs, newest): (bool, u64)) -> std::result::Result<AuditReport, AuditFault> {
     if walk.last < end {
         return Err(AuditFault::Row { number: walk.last + 1, why: "is missing" });
     }
@@ -182,8 +194,12 @@ fn finish(walk: Walk, db: &Connection, end: u64, end_hash: &[u8]) -> std::result
         return Err(AuditFault::Row { number: walk.last, why: "is not the row that the end of the log speaks of" });
     }
     // Its tree too: the next rows build on it.
-    if Head::read(db).ok().is_none_or(|head| head.tree != walk.tree) {
+    let head = Head::read(db).ok().filter(|head| head.tree == walk.tree);
+    let Some(head) = head else {
         return Err(AuditFault::Row { number: walk.last, why: "does not fit the edge of the tree that is kept with it" });
+    };
+    if signs && (head.sealed != newest || walk.last.saturating_sub(newest) >= CHECKPOINT_ROWS) {
+        return Err(AuditFault::Unsigned { from: newest + 1, to: walk.last });
     }
-    Ok(AuditReport { rows: walk.last, ..walk.report })
+    Ok(AuditReport { rows: walk.last, unsigned: walk.last.saturating_sub(newest), ..walk.report })
 }

@@ -177,6 +177,18 @@ async fn a_checkpoint_without_the_right_signature_is_named() {
 }
 
 #[tokio::test]
+async fn more_rows_than_a_host_leaves_unsigned_are_a_fault_and_looking_signs_nothing() {
+    let scratch = Scratch::new();
+    let store = with_rows(&scratch, CHECKPOINT_ROWS + 5).await;
+    assert_eq!(store.verify_audit(Vec::new()).await.unwrap().unsigned, 5);
+    tamper(&scratch, |_| {}, "DELETE FROM audit_checkpoints; UPDATE audit_head SET sealed = 0");
+    for _ in 0..2 {
+        let found = store.verify_audit(Vec::new()).await;
+        assert!(matches!(found, Err(AuditFault::Unsigned { from: 1, to }) if to == CHECKPOINT_ROWS + 5), "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_checkpoint_kept_elsewhere_shows_what_the_holder_of_the_key_did() {
     let scratch = Scratch::new();
     let store = with_rows(&scratch, 5).await;
@@ -357,6 +369,7 @@ async fn rows_beyond_the_queue_are_written_at_once_and_none_is_lost() {
     for number in 1..=rows {
         store.enqueue(row(&number.to_string())).await.unwrap();
     }
+    store.settle().await.unwrap();
     assert_eq!(store.verify_audit(Vec::new()).await.unwrap().rows, rows);
     assert_eq!(store.tail(1).await.unwrap()[0].2.subject, rows.to_string());
 }

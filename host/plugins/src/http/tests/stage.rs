@@ -6,12 +6,13 @@ use super::super::dial::Tcp;
 use super::super::door::{Door, Errand, Outside};
 use super::super::resolve::Resolver;
 use super::super::wire::Wire;
+use crate::validity::Granted;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
 use rustls::RootCertStore;
 use serde_json::{Value, json};
-use skynet_core::ports::{Audit, AuditRow};
+use skynet_core::ports::{Audit, AuditRow, Clock};
 use skynet_core::secret::{OpenSecret, SecretFault, SecretValue, Secrets};
 use skynet_core::{Generation, PluginId, PluginRef, StoreError};
 use skynet_policy::permission::Permissions;
@@ -19,6 +20,7 @@ use skynet_policy::scrub::Known;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
@@ -77,6 +79,18 @@ impl Audit for Log {
     }
 }
 
+/// Time that stands still.
+struct Stopped;
+
+#[async_trait]
+impl Clock for Stopped {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
 /// One value for each name.
 struct OneSecret;
 
@@ -112,8 +126,8 @@ impl Stage {
         let names = Arc::new(Names { answers: Mutex::new(answers.collect()), asked: Mutex::default() });
         let net = Arc::new(Internet { server, dialled: Mutex::default() });
         let log = Arc::<Log>::default();
-        let outside = Outside { resolver: names.clone(), wire: net.clone(), roots };
-        let door = Door::new(outside, Arc::new(OneSecret), Known::default(), log.clone()).unwrap();
+        let outside = Outside { resolver: names.clone(), wire: net.clone(), roots: Arc::new(move || roots.clone()) };
+        let door = Door::new(outside, Arc::new(OneSecret), Known::default(), log.clone());
         Self { door, log, names, net, permissions: Arc::new(serde_json::from_value(granted).unwrap()) }
     }
 
@@ -135,7 +149,8 @@ impl Stage {
         let id = PluginId::new(&format!("acme/{name}")).unwrap();
         let plugin = PluginRef { id, version: semver::Version::new(1, 0, 0), generation: Generation(7) };
         let (permissions, budget) = (Arc::clone(&self.permissions), Arc::<HttpBudget>::default());
-        Errand { plugin, permissions, budget, options: RequestOptions::default() }
+        let granted = Arc::new(Granted { validity: Arc::default(), clock: Arc::new(Stopped) });
+        Errand { plugin, permissions, budget, granted, options: RequestOptions::default() }
     }
 
     /// Sends in a call of its own.

@@ -112,7 +112,7 @@ async fn bare_rate(baseline: &Arc<Bare>, tasks: usize, calls: usize) -> Result<f
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
-    let wired = wire::wire(&bed.home, Known::default(), Places::of(&bed.home)?).await?;
+    let wired = wire::wire(&bed.home, wire::open_store(&bed.home).await?, Known::default(), Places::of(&bed.home)?).await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
     let silent = unaudited(bed, &host, Arc::clone(&wired.store))?;
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));

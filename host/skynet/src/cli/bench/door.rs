@@ -47,7 +47,7 @@ async fn server() -> Result<(SocketAddr, JoinHandle<()>)> {
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
-    let wired = wire::wire(&bed.home, Known::default(), Places::of(&bed.home)?).await?;
+    let wired = wire::wire(&bed.home, wire::open_store(&bed.home).await?, Known::default(), Places::of(&bed.home)?).await?;
     let (address, accepting) = server().await?;
     // A round is a plugin of its own, within what one plugin may send in a minute.
     let (rounds, requests) = if quick { (2, 100) } else { (15, 400) };

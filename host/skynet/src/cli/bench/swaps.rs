@@ -73,7 +73,7 @@ pub(crate) async fn run(bed: &Bed, tool: &Path, quick: bool, report: &mut Report
     ChildCompiler::new()?.compile(component).await?;
     let compile_ms = begun.elapsed().as_secs_f64() * 1e3;
 
-    let wired = wire::wire(&bed.home, Known::default(), Places::of(&bed.home)?).await?;
+    let wired = wire::wire(&bed.home, wire::open_store(&bed.home).await?, Known::default(), Places::of(&bed.home)?).await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     host.settled().await;

@@ -86,6 +86,7 @@ impl Unit<'_> {
              Restart=on-failure\n\
              RestartSec=2\n\
              TimeoutStopSec=90\n\
+             KillMode=mixed\n\
              UMask=0077\n\
              {credential}{EVERYWHERE}{writes}{tmp}{namespaces}\n\
              [Install]\n\
