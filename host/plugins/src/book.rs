@@ -2,11 +2,11 @@
 
 use crate::generation::Generation;
 use crate::inbox::Inbox;
+use crate::validity::Validity;
 use skynet_core::PluginId;
 use skynet_core::plugin::{PluginKind, PluginState, PluginStatus};
 use skynet_policy::naming;
 use skynet_policy::permission::Permissions;
-use crate::validity::Validity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 

@@ -172,8 +172,13 @@ pub(crate) fn open(
 pub(crate) fn bare(runtime: &crate::runtime::Runtime, plugin: &PluginRef) -> Store<CallState> {
     let permissions: Arc<Permissions> = Arc::default();
     let granted = Arc::new(Granted { validity: Arc::default(), clock: Arc::clone(&runtime.clock) });
-    let hooks =
-        Hooks { door: Arc::clone(&runtime.door), plugin: plugin.clone(), permissions: Arc::clone(&permissions), budget: Arc::default(), granted: Arc::clone(&granted) };
+    let hooks = Hooks {
+        door: Arc::clone(&runtime.door),
+        plugin: plugin.clone(),
+        permissions: Arc::clone(&permissions),
+        budget: Arc::default(),
+        granted: Arc::clone(&granted),
+    };
     let reach = Reach {
         plugin: plugin.clone(),
         permissions,

@@ -11,7 +11,7 @@ use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use skynet_core::ports::AuditRow;
-use skynet_policy::audit::{Checkpoint, Proof};
+use skynet_policy::audit::{Checkpoint, CheckpointError, Proof};
 use skynet_policy::naming::plain_line;
 use skynet_policy::signature::PublicKey;
 use skynet_store::{AuditFault, KeptRow, Store};
@@ -174,7 +174,10 @@ async fn verify(home: &Home, store: &Store, files: &[PathBuf], out: &Out) -> Res
     for path in files.iter().chain(&configured) {
         let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let found = Checkpoint::verify_all(&text, &log_key(home)?);
-        let found = found.map_err(|error| fail(Kind::LogRewritten, format!("{}: {error}", path.display())))?;
+        let found = found.map_err(|error| {
+            let of_another = matches!(error, CheckpointError::Origin(..));
+            fail(if of_another { Kind::LogRewritten } else { Kind::Refused }, format!("{}: {error}", path.display()))
+        })?;
         if found.is_empty() && store.has_checkpoints().await? {
             let gone = "it is empty, and checkpoints were signed: what was kept there is gone";
             return Err(fail(Kind::LogCut, format!("{}: {gone}", path.display())));

@@ -107,3 +107,17 @@ fn a_program_that_the_owner_names_gets_each_checkpoint() {
     std::fs::write(&other, "of another log\n").unwrap();
     home.run(&["audit", "verify", "--anchor", other.to_str().unwrap()]).refused(4, &["not a checkpoint"]);
 }
+
+#[test]
+fn a_log_begun_anew_with_another_key_is_shown_by_the_anchors_with_exit_code_8() {
+    let mut home = lived_in();
+    for file in ["skynet.db", "keys/audit.key"] {
+        std::fs::remove_file(home.home().join(file)).unwrap();
+    }
+    for left in ["skynet.db-wal", "skynet.db-shm"] {
+        drop(std::fs::remove_file(home.home().join(left)));
+    }
+    home.start();
+    assert_eq!(home.terminate(), 0);
+    home.run(&["audit", "verify"]).refused(8, &["anchors.txt", "of the log"]);
+}

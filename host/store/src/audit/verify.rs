@@ -64,7 +64,9 @@ pub enum AuditFault {
         why: CheckpointError,
     },
     /// More rows without a signature than a host ever leaves.
-    #[error("audit rows {from} to {to} are signed by nobody, and the host signs every {CHECKPOINT_ROWS}: checkpoints were taken out, or rows written by somebody else. Compare the file with a backup, and with checkpoints kept elsewhere (--anchor)")]
+    #[error(
+        "audit rows {from} to {to} are signed by nobody, and the host signs every {CHECKPOINT_ROWS}: checkpoints were taken out, or rows written by somebody else. Compare the file with a backup, and with checkpoints kept elsewhere (--anchor)"
+    )]
     Unsigned {
         /// The first.
         from: u64,
@@ -183,7 +185,12 @@ fn end(db: &Connection) -> Result<(u64, Vec<u8>)> {
     query.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)
 }
 
-fn finish(walk: Walk, db: &Connection, (end, end_hash): (u64, &[u8]), (signs, newest): (bool, u64)) -> std::result::Result<AuditReport, AuditFault> {
+fn finish(
+    walk: Walk,
+    db: &Connection,
+    (end, end_hash): (u64, &[u8]),
+    (signs, newest): (bool, u64),
+) -> std::result::Result<AuditReport, AuditFault> {
     if walk.last < end {
         return Err(AuditFault::Row { number: walk.last + 1, why: "is missing" });
     }
