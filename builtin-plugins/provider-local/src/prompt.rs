@@ -79,13 +79,20 @@ fn block(vocabulary: &Vocabulary, role: &str, text: &str) -> Result<Vec<u32>, Lo
     Ok(tokens)
 }
 
+/// The host notes the time beside the newest message. A model this small makes nothing of
+/// it, and answers the same question in another way each minute.
+fn without_time(text: &str) -> String {
+    let is_time = |line: &&str| line.starts_with("[now: ") && line.ends_with(']');
+    text.lines().filter(|line| !is_time(line)).collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
 /// Tool calls and results come from a model that could call tools; told in
 /// words, this one can still speak about them.
 fn turn(message: &Message) -> Option<Turn> {
     let mut texts = Vec::new();
     for part in &message.parts {
         match part {
-            Part::Text(text) => texts.push(text.trim().to_owned()),
+            Part::Text(text) => texts.push(without_time(text)),
             Part::ToolCall(call) => texts.push(format!("(used the tool {} with {})", call.name, call.arguments)),
             Part::ToolResult(result) => {
                 let pieces = result.content.iter().filter_map(|part| match part {

@@ -135,7 +135,11 @@ pub(crate) mod tests {
             check(&[], message, "not a language model");
         }
         for message in ["help", "how do I set a key", "write me a poem"] {
-            check(&[], message, "set a key with: skynet secret set anthropic_api_key, or set ANTHROPIC_API_KEY or OPENAI_API_KEY and run ./setup.sh again");
+            check(
+                &[],
+                message,
+                "set a key with: skynet secret set anthropic_api_key, or set ANTHROPIC_API_KEY or OPENAI_API_KEY and run ./setup.sh again",
+            );
         }
     }
 

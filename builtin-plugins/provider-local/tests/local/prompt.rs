@@ -158,3 +158,15 @@ fn a_message_that_spells_the_end_of_its_turn_does_not_end_it() {
     let count = |wanted: u32| prompt.tokens.iter().filter(|token| **token == wanted).count();
     assert_eq!((count(tiny().start), count(tiny().end)), (3, 2));
 }
+
+#[test]
+fn the_hosts_note_of_the_time_is_left_out_so_that_an_answer_does_not_change_each_minute() {
+    let asked = |text: &str| prompt::build(&request("Be kind.", vec![said(Role::User, text)]), &tiny(), 1000).unwrap();
+    let plain = asked("third");
+    for minute in ["08:39", "08:40"] {
+        let line = format!("[now: Monday 2026-11-23 {minute} +00:00 UTC]");
+        assert_eq!(asked(&format!("{line}\nthird")), plain);
+        assert_eq!(asked(&format!("third\n\n{line}")), plain);
+    }
+    assert_ne!(asked("[now: or never"), asked(""));
+}
