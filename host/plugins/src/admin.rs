@@ -100,7 +100,8 @@ impl PluginHost {
         match crate::admit::standing(&request, &publisher, stored.as_ref(), now)? {
             crate::admit::Standing::Granted(permissions, until_ms) => {
                 let terms = self.terms(id, &permissions, until_ms);
-                if terms.same_as(&serving.terms) {
+                // One that was ended, by a revocation that then failed say, is no longer of use.
+                if terms.same_as(&serving.terms) && !serving.terms.validity.is_ended() {
                     return Ok(());
                 }
                 if serving.terms.allow_more_than(&terms)

@@ -39,12 +39,17 @@ impl Validity {
         self.taken_back.store(true, Ordering::Release);
     }
 
+    /// Whether it was ended, and so serves nobody any more.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.taken_back.load(Ordering::Acquire)
+    }
+
     pub(crate) fn check(&self, clock: &dyn Clock) -> Result<(), NoLonger> {
         // The time first: a grant that is over is also ended, and should say why.
         if self.until_ms.is_some_and(|until| clock.now_ms() >= until) {
             return Err(NoLonger::InTime);
         }
-        if self.taken_back.load(Ordering::Acquire) { Err(NoLonger::Granted) } else { Ok(()) }
+        if self.is_ended() { Err(NoLonger::Granted) } else { Ok(()) }
     }
 }
 

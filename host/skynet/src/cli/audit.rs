@@ -2,6 +2,7 @@
 
 use crate::anchor;
 use crate::args::Audit;
+use crate::clock;
 use crate::config_file;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
@@ -54,14 +55,9 @@ impl Wanted {
     }
 }
 
-fn time(at_ms: u64) -> String {
-    let time = jiff::Timestamp::from_millisecond(i64::try_from(at_ms).unwrap_or(i64::MAX));
-    time.map_or_else(|_| at_ms.to_string(), |time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
-}
-
 fn shown(number: u64, at_ms: u64, row: &AuditRow) -> Value {
     json!({
-        "number": number, "time": time(at_ms), "kind": row.kind, "verdict": row.verdict,
+        "number": number, "time": clock::instant(at_ms), "kind": row.kind, "verdict": row.verdict,
         "actor": row.actor, "subject": row.subject, "detail": row.detail,
     })
 }
@@ -76,7 +72,7 @@ fn print(out: &Out, number: u64, at_ms: u64, row: &AuditRow) {
     let detail = if row.detail.is_null() { String::new() } else { format!("  {}", row.detail) };
     // Names in a row may be a stranger's: one line, no control characters.
     let told = plain_line(&format!("{}  {}{detail}", row.actor, row.subject), 2000);
-    out.both(&format!("{:>7}  {}  {:<10} {verdict} {told}", number, time(at_ms), row.kind), &shown(number, at_ms, row));
+    out.both(&format!("{:>7}  {}  {:<10} {verdict} {told}", number, clock::instant(at_ms), row.kind), &shown(number, at_ms, row));
 }
 
 async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &Out) -> Result<()> {
@@ -230,7 +226,10 @@ fn check(what: &str, key: Option<&str>, out: &Out) -> Result<()> {
     let row: Value = serde_json::from_str(&proof.row).unwrap_or(Value::Null);
     let by = if expected.is_some() { "the log that you named" } else { "a log whose key you did not name" };
     let text = format!("row {} of {} is in {by}, key {}:\n{row}", proof.number, checkpoint.size, plain_line(&proof.key, 80));
-    out.both(&text, &json!({ "number": proof.number, "time": time(proof.at_ms), "row": row, "rows": checkpoint.size, "key": proof.key }));
+    out.both(
+        &text,
+        &json!({ "number": proof.number, "time": clock::instant(proof.at_ms), "row": row, "rows": checkpoint.size, "key": proof.key }),
+    );
     Ok(())
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct Begun {
 pub(crate) fn begin(home: &Home) -> Result<Begun> {
     home.must_exist()?;
     let lock = lock::take(home)?;
-    // A core dump would hold every secret; a system that refuses this dumps as it did before.
+    // A core dump would hold every secret. The wall says this too, where there is one.
     let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let config = crate::config_file::load(home)?;
     let known = Known::default();

@@ -3,7 +3,7 @@
 use super::{checked, text};
 use crate::args::Grant;
 use crate::client;
-use crate::clock::SystemClock;
+use crate::clock::{self, SystemClock};
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::limits::PLUGIN_CHANGE;
@@ -79,8 +79,7 @@ fn until(lasts: &str) -> Result<u64> {
 }
 
 fn when(ms: &Value) -> String {
-    let time = ms.as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(|| "-".into(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    ms.as_u64().map_or_else(|| "-".into(), clock::minute)
 }
 
 /// `skynet plugin grants`.

@@ -2,17 +2,13 @@
 
 use super::text;
 use crate::client;
+use crate::clock;
 use crate::home::Home;
 use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 use skynet_core::PluginId;
-
-fn time(ms: &Value) -> String {
-    let time = ms.as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(String::new, |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
 
 pub(super) async fn run(home: &Home, id: &PluginId, rows: u64, out: &Out) -> Result<()> {
     let answer = client::call(home, "plugins.whyDenied", json!({ "id": id, "limit": rows }), PLUGIN_CHANGE).await?;
@@ -23,7 +19,12 @@ pub(super) async fn run(home: &Home, id: &PluginId, rows: u64, out: &Out) -> Res
         out.line(&format!("{id} was refused nothing lately"));
     }
     for row in &denied {
-        out.line(&format!("{}  {}  {}", time(&row["at_ms"]), out.paint("33", text(&row["what"])), text(&row["who"])));
+        out.line(&format!(
+            "{}  {}  {}",
+            row["at_ms"].as_u64().map(clock::instant).unwrap_or_default(),
+            out.paint("33", text(&row["what"])),
+            text(&row["who"])
+        ));
         out.line(&format!("  {}", text(&row["why"])));
     }
     if !asks.is_empty() {

@@ -1,6 +1,7 @@
 //! `secret list`: names, versions, servers and users of secrets. Needs no key.
 
 use super::Desk;
+use crate::clock;
 use crate::vault::failed;
 use crate::{config_file, secret_uses};
 use anyhow::Result;
@@ -14,7 +15,7 @@ pub(super) async fn run(desk: &Desk<'_>) -> Result<()> {
         let used: Vec<_> = uses.iter().filter(|one| one.secret == row.name).collect();
         let goes = goes(&row.servers);
         let kind = if row.none { ", none to send" } else { "" };
-        desk.out.line(&format!("{}  version {}, set {}{kind}, goes {goes}", row.name, row.version, when(row.set_ms)));
+        desk.out.line(&format!("{}  version {}, set {}{kind}, goes {goes}", row.name, row.version, clock::minute(row.set_ms)));
         used.iter().for_each(|one| desk.out.line(&format!("  {}", one.words())));
         values.push(json!({
             "name": row.name, "version": row.version, "set_ms": row.set_ms, "servers": row.servers, "none": row.none, "used_by": used,
@@ -34,10 +35,4 @@ pub(super) async fn run(desk: &Desk<'_>) -> Result<()> {
 /// Where a secret with these servers may go.
 pub(super) fn goes(servers: &[String]) -> String {
     if servers.is_empty() { "wherever a grant says".to_owned() } else { format!("to {}", servers.join(", ")) }
-}
-
-/// A time in words that sort.
-pub(super) fn when(ms: u64) -> String {
-    let time = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(|| "at an unknown time".into(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }

@@ -1,7 +1,8 @@
 //! `secret slot`: what unlocks the vault.
 
 use super::Desk;
-use super::list::when;
+use crate::clock;
+
 use crate::args::Slot;
 use crate::exit::{Kind, fail};
 use crate::home;
@@ -36,7 +37,7 @@ async fn list(desk: &Desk<'_>) -> Result<()> {
             SlotKind::Systemd => format!("the credential {} of the service", material::CREDENTIAL),
             SlotKind::Keyring => "the system's keyring".into(),
         };
-        desk.out.line(&format!("{:<10}  made {}  {about}", slot.kind.as_str(), when(slot.made_ms)));
+        desk.out.line(&format!("{:<10}  made {}  {about}", slot.kind.as_str(), clock::minute(slot.made_ms)));
     }
     desk.out.value(&json!(slots));
     Ok(())

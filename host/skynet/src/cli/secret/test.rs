@@ -1,7 +1,8 @@
 //! `secret test`: opens a secret and says where it would go, and what is in the way.
 
 use super::Desk;
-use super::list::{goes, when};
+use super::list::goes;
+use crate::clock;
 use crate::exit::{Kind, fail};
 use crate::vault::failed;
 use crate::{config_file, secret_uses};
@@ -39,7 +40,7 @@ pub(super) async fn run(desk: &Desk<'_>, name: &str) -> Result<()> {
         });
     }
     let what = if none { "there is none to send" } else { "it opens" };
-    desk.out.line(&format!("{name}: {what}; version {}, set {}, goes {}", opened.version, when(set_ms), goes(&opened.servers)));
+    desk.out.line(&format!("{name}: {what}; version {}, set {}, goes {}", opened.version, clock::minute(set_ms), goes(&opened.servers)));
     if uses.is_empty() {
         desk.out.line("no grant now in force uses it");
     }
