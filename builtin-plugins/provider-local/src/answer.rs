@@ -35,11 +35,11 @@ impl Loaded {
 
     /// Answers one request; a second one needs a fresh model.
     pub fn answer(mut self, request: &CompletionRequest, sink: &dyn Emit) -> Result<Completion, ProviderError> {
-        let mut sampler = Sampler::for_request(request)?;
         let wanted = request.max_output.and_then(|tokens| usize::try_from(tokens).ok()).unwrap_or(DEFAULT_OUTPUT).max(1);
         let window = self.model.blueprint().context;
         let room = window - wanted.min(RESERVED_OUTPUT).min(window / 2);
         let prompt = prompt::build(request, &self.vocabulary, room)?;
+        let mut sampler = Sampler::for_request(request, &prompt.tokens)?;
         let most = wanted.min(window - prompt.tokens.len());
         self.model.reserve(prompt.tokens.len() + most);
         hand_on(sink, prompt.notices.into_iter().map(Delta::Notice).collect())?;

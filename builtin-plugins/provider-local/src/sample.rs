@@ -9,7 +9,7 @@ use crate::limits::{DEFAULT_TEMPERATURE, DEFAULT_TOP_P, MAX_TEMPERATURE, REPEAT_
 use serde_json::Value;
 use skynet_plugin_sdk::provider::{CompletionRequest, ProviderError};
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Scores this far below the best (in units of the temperature) are as good as
 /// impossible: e to the minus 20.
@@ -24,8 +24,9 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// As the request asks. `options` may hold `top_p` and `seed`.
-    pub fn for_request(request: &CompletionRequest) -> Result<Self, ProviderError> {
+    /// As the request asks. `options` may hold `top_p` and `seed`; without one the same
+    /// prompt gets the same answer.
+    pub fn for_request(request: &CompletionRequest, prompt: &[u32]) -> Result<Self, ProviderError> {
         let options: Value = serde_json::from_str(&request.options).unwrap_or(Value::Null);
         let top_p = options.get("top_p").map_or(Some(DEFAULT_TOP_P), Value::as_f64);
         let temperature = request.temperature.unwrap_or(DEFAULT_TEMPERATURE);
@@ -35,7 +36,7 @@ impl Sampler {
         let Some(top_p) = top_p.filter(|share| *share > 0.0 && *share <= 1.0) else {
             return Err(ProviderError::InvalidRequest("`top_p` must be a number above 0 and up to 1".to_owned()));
         };
-        let seed = options.get("seed").and_then(Value::as_u64).unwrap_or_else(random);
+        let seed = options.get("seed").and_then(Value::as_u64).unwrap_or_else(|| seed_of(prompt));
         Ok(Self { temperature: temperature as f32, top_p: top_p as f32, state: seed })
     }
 
@@ -95,8 +96,9 @@ fn hold_back(scores: &mut [f32], said: &[u32]) {
     }
 }
 
-/// The standard library seeds its tables from the system; in a component that
-/// is `wasi:random`.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+/// One number for one prompt, the same in every run.
+fn seed_of(prompt: &[u32]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    prompt.hash(&mut hasher);
+    hasher.finish()
 }

@@ -9,7 +9,7 @@ fn sampler(temperature: f64, options: &str) -> Sampler {
     let mut request = request("", Vec::new());
     request.temperature = Some(temperature);
     request.options = options.to_owned();
-    Sampler::for_request(&request).unwrap()
+    Sampler::for_request(&request, &[]).unwrap()
 }
 
 fn draw(sampler: &mut Sampler, scores: &[f32], said: &[u32]) -> u32 {
@@ -42,6 +42,18 @@ fn draws_follow_the_probabilities_and_the_seed() {
 }
 
 #[test]
+fn without_a_seed_the_same_prompt_gets_the_same_answer() {
+    let draws = |prompt: &[u32]| -> Vec<u32> {
+        let mut request = request("", Vec::new());
+        request.temperature = Some(1.0);
+        let mut sampler = Sampler::for_request(&request, prompt).unwrap();
+        (0..100).map(|_| draw(&mut sampler, &[0.0, 0.0], &[])).collect()
+    };
+    assert_eq!(draws(&[1, 2]), draws(&[1, 2]));
+    assert_ne!(draws(&[1, 2]), draws(&[2, 1]));
+}
+
+#[test]
 fn a_small_top_p_leaves_only_the_best() {
     let mut sampler = sampler(5.0, "{\"seed\":1,\"top_p\":0.001}");
     assert!((0..100).all(|_| draw(&mut sampler, &[0.0, 0.1, 0.2], &[]) == 2));
@@ -61,7 +73,7 @@ fn senseless_settings_are_refused_as_the_requests_fault() {
     {
         let mut request = request("", Vec::new());
         (request.temperature, request.options) = (Some(temperature), options.to_owned());
-        let refused = Sampler::for_request(&request).err();
+        let refused = Sampler::for_request(&request, &[]).err();
         assert!(matches!(refused, Some(ProviderError::InvalidRequest(_))), "{temperature} {options}");
     }
 }
