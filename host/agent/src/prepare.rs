@@ -43,6 +43,7 @@ pub(crate) async fn prepare(shared: Arc<Shared>, job: Arc<Job>, ledger: Ledger) 
         session: job.request.session.clone(),
         user: job.request.user.clone(),
         time_zone: shared.config.time_zone.clone(),
+        depth: 0,
     };
     let workspace = shared.workspace();
     let (usage, model, text) = (Usage::default(), String::new(), String::new());

@@ -6,17 +6,21 @@
 
 pub mod access;
 pub mod admin;
+pub mod articles;
 pub mod channel;
 pub mod completion;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod facts;
 pub mod hook;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod neighbours;
 pub mod plugin;
 pub mod ports;
+pub mod schedule;
 pub mod secret;
 pub mod session;
 pub mod tool;

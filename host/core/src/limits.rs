@@ -1,4 +1,4 @@
-//! Limits of the turn and its data, each with its reason.
+//! Limits of the turn, of its data and of what is kept for later, each with its reason.
 
 /// Model requests in one turn. Enough for long work, and a stop for a model that
 /// calls for ever; the person sees a notice when it is reached.
@@ -22,3 +22,60 @@ pub const SESSION_QUEUE: usize = 32;
 
 /// Bytes of one user message, attachments included: as the gateway's frame limit.
 pub const MESSAGE_BYTES: usize = 24 * 1024 * 1024;
+
+/// Longest category, bytes: a name.
+pub const FACT_CATEGORY_BYTES: usize = 32;
+
+/// Longest key, bytes: a name.
+pub const FACT_KEY_BYTES: usize = 128;
+
+/// Longest value, bytes: a sentence or two; more is an article.
+pub const FACT_VALUE_BYTES: usize = 4 * 1024;
+
+/// Longest query, bytes.
+pub const QUERY_BYTES: usize = 1024;
+
+/// Most facts of one search.
+pub const FACTS_FOUND: usize = 50;
+
+/// Most facts that the host keeps of one user: a search stays quick, and nobody can fill the disk.
+pub const FACTS_OF_USER: u64 = 10_000;
+
+/// Most facts that one plugin may have written of one user.
+pub const FACTS_OF_SOURCE: u64 = 1_000;
+
+/// Longest topic, bytes: a heading.
+pub const ARTICLE_TOPIC_BYTES: usize = 128;
+
+/// Longest article, bytes.
+pub const ARTICLE_BYTES: usize = 64 * 1024;
+
+/// Most tags of an article.
+pub const ARTICLE_TAGS: usize = 16;
+
+/// Longest tag, bytes.
+pub const ARTICLE_TAG_BYTES: usize = 48;
+
+/// Most articles of one search.
+pub const ARTICLES_FOUND: usize = 20;
+
+/// Most articles of a host.
+pub const ARTICLES: u64 = 10_000;
+
+/// Most articles that one plugin may have written.
+pub const ARTICLES_OF_SOURCE: u64 = 1_000;
+
+/// Shortest time between two fires of a job: each is a turn that somebody pays for.
+pub const JOB_MIN_EVERY_MS: u64 = 60_000;
+
+/// Longest name, bytes.
+pub const JOB_NAME_BYTES: usize = 128;
+
+/// Longest prompt, bytes.
+pub const JOB_PROMPT_BYTES: usize = 16 * 1024;
+
+/// Most jobs of one user, those of plugins included.
+pub const JOBS_OF_USER: u64 = 1_000;
+
+/// Most jobs that one plugin has planned, for all users together.
+pub const JOBS_OF_PLUGIN: u64 = 50;

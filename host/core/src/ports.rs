@@ -38,6 +38,8 @@ pub struct CallContext {
     pub user: UserId,
     /// RFC 9557 zone name.
     pub time_zone: Option<String>,
+    /// How many turns this one is inside of: 0 for what a person asked.
+    pub depth: u8,
 }
 
 /// A tool that a snapshot can call.

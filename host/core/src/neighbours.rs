@@ -1,0 +1,129 @@
+//! What plugins may ask of the rest of the host, once they were granted it: the ports
+//! behind the doors of the plugin host.
+//!
+//! A door checks grant, quota and bounds and writes the audit row; what stands behind
+//! it serves whoever comes through, and knows on whose behalf.
+
+use crate::articles::Articles;
+use crate::facts::Facts;
+use crate::ids::PluginRef;
+use crate::ports::CallContext;
+use crate::schedule::Schedule;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A plugin at work for somebody.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose code.
+    pub plugin: PluginRef,
+    /// What its call is for.
+    pub context: CallContext,
+}
+
+/// Why a turn inside a call gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// Turns inside turns inside turns.
+    #[error("turns are nested {0} deep already; no deeper one is begun")]
+    TooDeep(u8),
+    /// It ran and did not come to an answer, or could not begin.
+    #[error("{0}")]
+    Failed(String),
+    /// Somebody stopped it.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Turns inside calls.
+#[async_trait]
+pub trait SubTurns: Send + Sync {
+    /// Runs one turn in a child session of the caller's and gives its final text. Dropping
+    /// the future stops the turn.
+    async fn ask(&self, caller: &Caller, prompt: String) -> Result<String, AskError>;
+}
+
+/// A message to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Such as `webchat`.
+    pub channel: String,
+    /// As the channel names people or conversations.
+    pub recipient: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Why a message was not sent. Nothing of it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No such channel is connected.
+    #[error("no channel `{0}` is connected; connected: {1}")]
+    NoChannel(String, String),
+    /// Not to this recipient; the sentence says why.
+    #[error("{0}")]
+    Refused(String),
+    /// It did not work.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Messages to people.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Sends one; returns when it is durable or handed over.
+    async fn send(&self, caller: &Caller, message: Outgoing) -> Result<(), SendError>;
+}
+
+/// What a script gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptOutcome {
+    /// Its exit code; 128 and the signal's number when one ended it.
+    pub exit_code: i32,
+    /// What it wrote.
+    pub output: String,
+    /// Whether it wrote more.
+    pub truncated: bool,
+}
+
+/// Why a script did not run to its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScriptError {
+    /// There is none of that name.
+    #[error("there is no script `{0}`")]
+    Unknown(String),
+    /// The sandbox cannot be made as asked.
+    #[error("{0}")]
+    Denied(String),
+    /// Too slow.
+    #[error("{0}")]
+    TimedOut(String),
+    /// It could not be run.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Scripts in the sandbox of the operating system.
+#[async_trait]
+pub trait Scripts: Send + Sync {
+    /// Runs one. Dropping the future ends its processes.
+    async fn run(&self, caller: &Caller, name: &str, input: &Value) -> Result<ScriptOutcome, ScriptError>;
+}
+
+/// All of them.
+#[derive(Clone)]
+pub struct Neighbours {
+    /// Facts about people.
+    pub facts: Arc<dyn Facts>,
+    /// Shared articles.
+    pub articles: Arc<dyn Articles>,
+    /// Later work.
+    pub schedule: Arc<dyn Schedule>,
+    /// Turns inside calls.
+    pub sub_turns: Arc<dyn SubTurns>,
+    /// Messages to people.
+    pub outbox: Arc<dyn Outbox>,
+    /// Scripts.
+    pub scripts: Arc<dyn Scripts>,
+}
