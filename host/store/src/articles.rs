@@ -9,7 +9,7 @@ use crate::facts::BY_HAND;
 use crate::json::Json;
 use crate::sessions::row_limit;
 use crate::words::expression;
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+use rusqlite::{Connection, Row, ToSql, params};
 use skynet_core::StoreError;
 use skynet_core::articles::{Article, NewArticle};
 use skynet_core::limits::{ARTICLES, ARTICLES_OF_SOURCE};
@@ -22,6 +22,11 @@ pub(crate) fn search(db: &Connection, query: &str, limit: usize) -> Result<Vec<A
     list(db, sql, params![words, row_limit(limit)])
 }
 
+/// The one of this topic.
+pub(crate) fn find(db: &Connection, topic: &str) -> Result<Option<Article>> {
+    Ok(list(db, "SELECT * FROM articles WHERE topic = ?1", params![topic])?.pop())
+}
+
 /// By topic, after `after`.
 pub(crate) fn page(db: &Connection, after: Option<&str>, limit: usize) -> Result<Vec<Article>> {
     let sql = "SELECT * FROM articles WHERE ?1 IS NULL OR topic > ?1 ORDER BY topic LIMIT ?2";
@@ -30,7 +35,7 @@ pub(crate) fn page(db: &Connection, after: Option<&str>, limit: usize) -> Result
 
 /// Writes one over its former self. On an error the caller's savepoint takes it back.
 pub(crate) fn write(db: &Connection, article: &NewArticle, now: u64) -> Result<()> {
-    let former = source_of(db, &article.topic)?;
+    let former = find(db, &article.topic)?.map(|article| article.source);
     let sql = "INSERT INTO articles (topic, content, tags, source, updated_ms) VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (topic) DO UPDATE SET content = ?2, tags = ?3, source = ?4, updated_ms = ?5";
     run(db, sql, params![article.topic, article.content, Json(once_each(&article.tags)), article.source, now])?;
@@ -50,12 +55,6 @@ pub(crate) fn write(db: &Connection, article: &NewArticle, now: u64) -> Result<(
 /// Deletes one; says whether there was one.
 pub(crate) fn delete(db: &Connection, topic: &str) -> Result<bool> {
     Ok(run(db, "DELETE FROM articles WHERE topic = ?1", params![topic])? > 0)
-}
-
-fn source_of(db: &Connection, topic: &str) -> Result<Option<String>> {
-    let doing = "reading an article";
-    let mut query = db.prepare_cached("SELECT source FROM articles WHERE topic = ?1").doing(doing)?;
-    query.query_row([topic], |row| row.get(0)).optional().doing(doing)
 }
 
 fn once_each(tags: &[String]) -> Vec<&String> {

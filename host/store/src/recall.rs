@@ -39,6 +39,11 @@ impl Articles for Store {
         self.read(move |db| articles::search(db, &query, limit)).await
     }
 
+    async fn article(&self, topic: &str) -> Result<Option<Article>, StoreError> {
+        let topic = topic.to_owned();
+        self.read(move |db| articles::find(db, &topic)).await
+    }
+
     async fn articles(&self, after: Option<&str>, limit: usize) -> Result<Vec<Article>, StoreError> {
         let after = after.map(str::to_owned);
         self.read(move |db| articles::page(db, after.as_deref(), limit)).await

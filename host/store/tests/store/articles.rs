@@ -42,6 +42,8 @@ async fn an_article_is_kept_whole_replaced_and_deleted_and_survives_a_restart() 
         source: "user".into(),
         updated_ms: 1000,
     };
+    assert_eq!(store.article("deploy").await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(store.article("Deploy").await.unwrap(), None);
     assert_eq!(store.articles(None, 10).await.unwrap(), [expected]);
     scratch.clock.set(2000);
     store.write_article(NewArticle { source: "plugin:a/x".into(), ..new("deploy", "Ask first.", &[]) }).await.unwrap();
