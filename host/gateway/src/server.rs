@@ -19,7 +19,9 @@ use skynet_agent::Agent;
 use skynet_core::StoreError;
 use skynet_core::access::AccessStore;
 use skynet_core::admin::PluginAdmin;
+use skynet_core::articles::Articles;
 use skynet_core::config::GatewayConfig;
+use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, AuditRow, Clock, Memory};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -31,6 +33,8 @@ use tokio::sync::watch;
 pub(crate) struct Server {
     pub(crate) agent: Agent,
     pub(crate) memory: Arc<dyn Memory>,
+    pub(crate) facts: Arc<dyn Facts>,
+    pub(crate) articles: Arc<dyn Articles>,
     pub(crate) access: Arc<dyn AccessStore>,
     pub(crate) admin: Arc<dyn PluginAdmin>,
     audit: Arc<dyn Audit>,
@@ -74,6 +78,8 @@ impl Server {
             strangers: Arc::default(),
             agent: parts.agent,
             memory: parts.memory,
+            facts: parts.facts,
+            articles: parts.articles,
             access: parts.access,
             admin: parts.admin,
             audit: parts.audit,
