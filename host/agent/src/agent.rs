@@ -129,6 +129,11 @@ impl Agent {
 
     /// Takes a turn. It runs when the turns of its session before it have ended.
     pub async fn submit(&self, request: TurnRequest) -> Result<Submitted, SubmitError> {
+        self.admit(request).await.map(|(submitted, _)| submitted)
+    }
+
+    /// As `submit`; also says whether the turn has to wait.
+    pub(crate) async fn admit(&self, request: TurnRequest) -> Result<(Submitted, Place), SubmitError> {
         let shared = &self.shared;
         if request.input.bytes() > MESSAGE_BYTES {
             return Err(SubmitError::TooLarge);
@@ -150,12 +155,13 @@ impl Agent {
         let (emitter, events) = Emitter::new(request.turn.clone(), request.session.clone(), clock, shared.events.clone());
         let turn = request.turn.clone();
         let job = Arc::new(Job { request, command, emitter, stop: Stop::new(), lease: OnceLock::new() });
-        match shared.desk.take(job.clone(), now)? {
+        let place = shared.desk.take(job.clone(), now)?;
+        match place {
             Place::Waits => {}
             Place::Apart => drop(tokio::spawn(turn::run(shared.clone(), job))),
             Place::NewLane => drop(tokio::spawn(walk(shared.clone(), job))),
         }
-        Ok(Submitted { turn, events })
+        Ok((Submitted { turn, events }, place))
     }
 
     /// Stops running and waiting turns of a session, or one of them. Gives those
@@ -217,6 +223,11 @@ impl Agent {
                 shared.pull(None, None, "shutdown");
             }
         }
+    }
+
+    /// Whether it takes no more turns.
+    pub fn is_draining(&self) -> bool {
+        self.shared.desk.is_closed()
     }
 
     /// Closes the turns that an earlier life of this host left open. Gives how many.

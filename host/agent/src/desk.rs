@@ -27,6 +27,14 @@ pub(crate) struct Job {
     pub(crate) lease: OnceLock<Lease>,
 }
 
+impl Job {
+    /// Whether a stop is meant for it: commands, and messages that were taken for a
+    /// person, are over in a moment and must not be lost to one.
+    fn is_stoppable(&self) -> bool {
+        self.command.is_none() && !matches!(self.request.input, TurnInput::Note { .. })
+    }
+}
+
 /// A running turn.
 struct Running {
     job: Arc<Job>,
@@ -51,7 +59,7 @@ struct Books {
 }
 
 /// What to do with a turn that was taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// It runs, and its lane is new: somebody must walk it.
     NewLane,
@@ -138,7 +146,7 @@ impl Desk {
     pub(crate) fn pull(&self, session: Option<&SessionKey>, turn: Option<&TurnId>) -> (Vec<Arc<Job>>, Vec<Arc<Job>>) {
         let mut books = self.books();
         let meant = |job: &Job| {
-            job.command.is_none() && session.is_none_or(|key| job.request.session == *key) && turn.is_none_or(|id| job.request.turn == *id)
+            job.is_stoppable() && session.is_none_or(|key| job.request.session == *key) && turn.is_none_or(|id| job.request.turn == *id)
         };
         let mut running: Vec<Arc<Job>> = books.apart.iter().map(|apart| apart.job.clone()).filter(|job| meant(job)).collect();
         let mut waiting = Vec::new();
@@ -158,7 +166,7 @@ impl Desk {
     pub(crate) fn running(&self) -> Vec<(SessionKey, TurnId, u64)> {
         let books = self.books();
         let all = books.lanes.values().filter_map(|lane| lane.running.as_ref()).chain(&books.apart);
-        let turns = all.filter(|running| running.job.command.is_none());
+        let turns = all.filter(|running| running.job.is_stoppable());
         let mut list: Vec<_> =
             turns.map(|running| (running.job.request.session.clone(), running.job.request.turn.clone(), running.started_ms)).collect();
         list.sort_by(|left, right| (left.2, &left.1).cmp(&(right.2, &right.1)));
@@ -174,6 +182,11 @@ impl Desk {
     /// Takes nothing more from now on.
     pub(crate) fn close(&self) {
         self.books().draining = true;
+    }
+
+    /// Whether nothing more is taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.books().draining
     }
 
     /// Returns when no turn lives.

@@ -7,6 +7,7 @@
 //!
 //! A turn walks: `agent` (admission) → `desk` (queue) → `turn` → `prepare` →
 //! `context` and `prompt` → `ask` and `route` → `answer` → `dispatch` → `ledger`.
+//! `schedule` and `sub_turn` begin turns for whom nobody waits at a keyboard.
 
 mod agent;
 mod answer;
@@ -21,16 +22,20 @@ mod guard;
 mod invoke;
 mod ledger;
 pub mod limits;
+mod outbox;
 mod prepare;
 pub mod prompt;
 mod recover;
 mod request;
 mod result;
 mod route;
+mod schedule;
 mod schema;
 mod stop;
+mod sub_turn;
 mod turn;
 
 pub use agent::{ActiveTurn, Agent, Ports, Settings, UnknownModel};
 pub use invoke::InvokeError;
-pub use request::{SubmitError, Submitted, TurnInput, TurnRequest};
+pub use request::{Offer, SubmitError, Submitted, TurnInput, TurnRequest};
+pub use schedule::{Planner, Scheduler};

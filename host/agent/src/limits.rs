@@ -97,3 +97,33 @@ pub const PROMPT_TOTAL_CHARS: usize = 100_000;
 
 /// Lines of a list in the answer to a chat command: a chat message, not a page.
 pub const LISTED: usize = 60;
+
+/// Bytes of a calendar line: every minute of an hour written out has fewer.
+pub const CRON_LINE_BYTES: usize = 256;
+
+/// How far in the past the time of a new job may be: it was on its way, not a mistake.
+pub const JOB_PAST_MS: u64 = 60_000;
+
+/// Behind its time by more than this, a job's message says that it is late.
+pub const JOB_LATE_MS: u64 = 60_000;
+
+/// Scheduled turns at once. They run while nobody waits: most of a small machine, and
+/// of a model server's rate, is left to people.
+pub const SCHEDULED_TURNS: usize = 4;
+
+/// Longest sleep of the scheduler: clocks are set and machines wake up, and a sleep
+/// counts neither.
+pub const SCHEDULE_LOOK: Duration = Duration::from_secs(30);
+
+/// Pause after the store failed, or gave a job that could not be taken: no spinning.
+pub const SCHEDULE_RETRY: Duration = Duration::from_secs(5);
+
+/// Turns inside turns: a turn that a plugin asked for may ask for one more, through a
+/// plugin that answers for a model, and there it ends.
+pub const TURNS_DEEP: u8 = 2;
+
+/// Bytes of the prompt of a turn inside a call: as that of a job.
+pub const ASK_PROMPT_BYTES: usize = skynet_core::limits::JOB_PROMPT_BYTES;
+
+/// Bytes of one message of a plugin to a person: a long letter.
+pub const OUTBOX_TEXT_BYTES: usize = 16 * 1024;

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::desk::Job;
 use crate::ledger::{Ledger, within};
 use crate::prompt::{now_line, session_block};
-use crate::request::TurnInput;
+use crate::request::{Offer, TurnInput};
 use crate::route::{self, Route};
 use crate::turn::{Halt, Turn, Wish};
 use skynet_core::event::TurnEventKind;
@@ -36,14 +36,17 @@ pub(crate) async fn prepare(shared: Arc<Shared>, job: Arc<Job>, ledger: Ledger) 
         Err(halt) => return Err((ledger, halt)),
     };
     let route = route_of(&shared, &job, &snapshot, model);
-    let mut offered = snapshot.tools().to_vec();
+    let mut offered = match job.request.tools {
+        Offer::All => snapshot.tools().to_vec(),
+        Offer::None => Vec::new(),
+    };
     offered.sort_by(|left, right| left.exposed.cmp(&right.exposed));
     let call_context = CallContext {
         turn: job.request.turn.clone(),
         session: job.request.session.clone(),
         user: job.request.user.clone(),
-        time_zone: shared.config.time_zone.clone(),
-        depth: 0,
+        time_zone: zone(&shared, &job),
+        depth: job.request.depth,
     };
     let workspace = shared.workspace();
     let (usage, model, text) = (Usage::default(), String::new(), String::new());
@@ -70,19 +73,25 @@ async fn start(shared: &Shared, job: &Job, ledger: &Ledger) -> Result<Start, Hal
     let request = &job.request;
     match request.input.clone() {
         TurnInput::Session { message } => of_session(shared, job, ledger, message).await,
+        // `turn` stores it; no model is asked.
+        TurnInput::Note { .. } => Err(Halt::Failed { message: "a message to a person was sent to a model".into(), class: "unknown" }),
         TurnInput::Stateless { system, messages, mut client_tools, tool_choice, max_output, temperature, stop } => {
             client_tools.sort_by(|left, right| left.name.cmp(&right.name));
             let max_output = max_output.unwrap_or(shared.config.max_output);
             let thinking = request.thinking.unwrap_or_default();
             let wish = Wish { system, tool_choice, max_output, temperature, stop, thinking };
-            let context = Context::of_client(messages, now(shared));
+            let context = Context::of_client(messages, now(shared, job));
             Ok(Start { context, wish, client_tools, model: request.model.clone() })
         }
     }
 }
 
-fn now(shared: &Shared) -> String {
-    now_line(shared.ports.clock.now_ms(), shared.config.time_zone.as_deref())
+fn zone(shared: &Shared, job: &Job) -> Option<String> {
+    job.request.time_zone.clone().or_else(|| shared.config.time_zone.clone())
+}
+
+fn now(shared: &Shared, job: &Job) -> String {
+    now_line(shared.ports.clock.now_ms(), zone(shared, job).as_deref())
 }
 
 async fn of_session(shared: &Shared, job: &Job, ledger: &Ledger, message: Message) -> Result<Start, Halt> {
@@ -104,7 +113,7 @@ async fn of_session(shared: &Shared, job: &Job, ledger: &Ledger, message: Messag
     };
     // What this request names beats what the session was set to.
     let model = request.model.clone().or(session.model);
-    Ok(Start { context: Context::of_session(history, message, now(shared)), wish, client_tools: Vec::new(), model })
+    Ok(Start { context: Context::of_session(history, message, now(shared, job)), wish, client_tools: Vec::new(), model })
 }
 
 /// The models to ask. Says so when the chosen one does not serve.

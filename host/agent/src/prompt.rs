@@ -107,10 +107,15 @@ pub(crate) fn now_line(now_ms: u64, zone: Option<&str>) -> String {
         }),
         None => TimeZone::system(),
     };
-    let now = i64::try_from(now_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
-    let local = now.to_zoned(zone);
+    format!("[now: {}]", minute(now_ms, zone))
+}
+
+/// A time to the minute, with its zone.
+pub(crate) fn minute(ms: u64, zone: TimeZone) -> String {
+    let time = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
+    let local = time.to_zoned(zone);
     let name = local.time_zone().iana_name().unwrap_or("local").to_owned();
-    format!("[now: {} {name}]", local.strftime("%A %Y-%m-%d %H:%M %:z"))
+    format!("{} {name}", local.strftime("%A %Y-%m-%d %H:%M %:z"))
 }
 
 #[cfg(test)]

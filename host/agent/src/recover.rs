@@ -5,6 +5,7 @@
 
 use crate::agent::Ports;
 use crate::ledger::within;
+use crate::sub_turn::is_child;
 use skynet_core::ports::{JournalStep, NewMessage, OpenTurn};
 use skynet_core::{Message, Role, StoreError};
 
@@ -20,6 +21,10 @@ pub(crate) async fn recover(ports: &Ports) -> Result<usize, StoreError> {
         }
         let ended = JournalStep::Ended { how: "failed".into() };
         within(clock, ports.memory.journal(&turn.session, lease, &turn.turn, ended)).await?;
+        if is_child(&turn.session) {
+            // Whoever asked died too: nobody will tidy up.
+            within(clock, ports.memory.delete_session(&turn.session)).await?;
+        }
         tracing::warn!(turn = %turn.turn, session = %turn.session, calls = turn.open_calls.len(), "closed a turn that died with the host");
     }
     Ok(open.len())

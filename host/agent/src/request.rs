@@ -28,6 +28,22 @@ pub struct TurnRequest {
     pub thinking: Option<ThinkingLevel>,
     /// For the whole turn; the configured one when absent.
     pub timeout: Option<Duration>,
+    /// Name of the person's zone; the configured one when absent.
+    pub time_zone: Option<String>,
+    /// How many turns this one is inside of: 0 for what a person or the schedule asked.
+    pub depth: u8,
+    /// What the model may call.
+    pub tools: Offer,
+}
+
+/// Which of the host's tools a turn offers to the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Offer {
+    /// All that serve.
+    #[default]
+    All,
+    /// None.
+    None,
 }
 
 /// What a turn answers.
@@ -37,6 +53,12 @@ pub enum TurnInput {
     Session {
         /// The message.
         message: Message,
+    },
+    /// A message to the person, which nobody answers: it becomes the next message of the
+    /// assistant in a stored conversation that must be there.
+    Note {
+        /// The whole text.
+        text: String,
     },
     /// A conversation that the client keeps itself. Nothing of it is stored.
     Stateless {
@@ -62,6 +84,7 @@ impl TurnInput {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Session { message } => bytes_of(message),
+            Self::Note { text } => text.len(),
             Self::Stateless { system, messages, .. } => {
                 system.iter().map(String::len).sum::<usize>() + messages.iter().map(bytes_of).sum::<usize>()
             }

@@ -13,6 +13,7 @@ use crate::desk::Job;
 use crate::dispatch::Dispatch;
 use crate::guard::Guard;
 use crate::ledger::{Ledger, within};
+use crate::outbox;
 use crate::prepare::prepare;
 use crate::prompt::Workspace;
 use crate::request::TurnInput;
@@ -113,15 +114,25 @@ async fn play(shared: Arc<Shared>, job: Arc<Job>) -> TurnEnd {
     }
     let ports = shared.ports.clone();
     let (session, turn) = (job.request.session.clone(), job.request.turn.clone());
+    if matches!(job.request.input, TurnInput::Note { .. })
+        && let Err(end) = outbox::still_there(&shared, &session).await
+    {
+        return end;
+    }
     let ledger = match &job.request.input {
         TurnInput::Stateless { .. } => Ledger::stateless(ports, session, turn),
-        TurnInput::Session { .. } => match Ledger::open(ports, session, turn).await {
+        TurnInput::Session { .. } | TurnInput::Note { .. } => match Ledger::open(ports, session, turn).await {
             Ok(ledger) => ledger,
             Err(error) => return TurnEnd::Failed { message: error.to_string(), class: "unknown" },
         },
     };
     if let Some(lease) = ledger.lease() {
         let _ = job.lease.set(lease);
+    }
+    if let TurnInput::Note { text } = &job.request.input {
+        let end = outbox::store(&job, &ledger, text).await;
+        close(&ledger, &end).await;
+        return end;
     }
     match Box::pin(prepare(shared, job, ledger)).await {
         Ok(turn) => Box::pin(turn.timed()).await,

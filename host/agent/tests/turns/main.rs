@@ -12,10 +12,14 @@
 mod commands;
 mod fallback;
 mod invoke;
+mod jobs;
 mod life;
 mod memory;
+mod outbox;
 mod queue;
+mod schedule;
 mod stage;
 mod stopping;
+mod sub_turns;
 mod tools;
 mod transcripts;

@@ -111,7 +111,9 @@ impl Memory for FakeMemory {
     }
 
     async fn delete_session(&self, key: &SessionKey) -> Result<bool, StoreError> {
-        Ok(self.rows.lock().unwrap().remove(key).is_some())
+        let was_there = self.rows.lock().unwrap().remove(key).is_some();
+        self.log.add("deleted a session");
+        Ok(was_there)
     }
 
     async fn history(&self, key: &SessionKey, limit: usize) -> Result<Vec<StoredMessage>, StoreError> {

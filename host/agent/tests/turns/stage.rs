@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use skynet_agent::{Agent, Ports, Settings, Submitted, TurnInput, TurnRequest, prompt};
+use skynet_agent::{Agent, Offer, Ports, Settings, Submitted, TurnInput, TurnRequest, prompt};
 use skynet_core::completion::{CompletionItem, CompletionRequest};
 use skynet_core::config::AgentConfig;
 use skynet_core::event::{TurnEnd, TurnEvent, TurnEventKind};
@@ -87,6 +87,11 @@ impl SimClock {
 
     pub(crate) fn advance(&self, by: Duration) {
         self.now.send_modify(|now| *now += by.as_millis() as u64);
+    }
+
+    /// Somebody sets the clock back.
+    pub(crate) fn rewind(&self, by: Duration) {
+        self.now.send_modify(|now| *now -= by.as_millis() as u64);
     }
 
     /// Returns when somebody sleeps for exactly this long.
@@ -212,6 +217,8 @@ pub(crate) struct FakeSnapshot {
     /// Scripted answers, taken by whoever asks next.
     script: Mutex<VecDeque<Vec<Say>>>,
     pub(crate) requests: Mutex<Vec<(String, CompletionRequest)>>,
+    /// How deep the turn of each request was.
+    depths: Mutex<Vec<u8>>,
     gates: Arc<Gates>,
     log: Log,
 }
@@ -259,6 +266,7 @@ impl FakeSnapshot {
             acts: acts.into_iter().map(|(name, act)| (name.to_owned(), act)).collect(),
             script: Mutex::default(),
             requests: Mutex::default(),
+            depths: Mutex::default(),
             gates: gates.clone(),
             log: log.clone(),
         }
@@ -279,10 +287,11 @@ impl Models for FakeSnapshot {
         &self.models
     }
 
-    fn complete(&self, plugin: &PluginRef, request: CompletionRequest, _: CallContext) -> CompletionStream {
+    fn complete(&self, plugin: &PluginRef, request: CompletionRequest, context: CallContext) -> CompletionStream {
         let provider = plugin.id.name().trim_start_matches("provider-").to_owned();
         let name = format!("{provider}/{}", request.model);
         self.log.add(format!("asked {name}"));
+        self.depths.lock().unwrap().push(context.depth);
         self.requests.lock().unwrap().push((name.clone(), request));
         let says: VecDeque<Say> = self.script.lock().unwrap().pop_front().unwrap_or_else(|| answer("(no script)")).into();
         let guard = Dropped(self.log.clone(), format!("completion {name}"), false);
@@ -390,6 +399,9 @@ pub(crate) fn request(turn: &str, session: &str, words: &str) -> TurnRequest {
         model: None,
         thinking: None,
         timeout: None,
+        time_zone: None,
+        depth: 0,
+        tools: Offer::All,
     }
 }
 
@@ -428,6 +440,10 @@ impl Stage {
 
     pub(crate) fn asked(&self) -> Vec<(String, CompletionRequest)> {
         self.registry.now().requests()
+    }
+
+    pub(crate) fn depths(&self) -> Vec<u8> {
+        self.registry.now().depths.lock().unwrap().clone()
     }
 
     pub(crate) fn asked_names(&self) -> String {

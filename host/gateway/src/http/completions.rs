@@ -14,7 +14,7 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use skynet_agent::{Agent, Submitted, TurnRequest};
+use skynet_agent::{Agent, Offer, Submitted, TurnRequest};
 use skynet_core::event::{TurnEnd, TurnEvent, TurnEventKind};
 use skynet_core::{SessionKey, TurnId, UserId};
 use std::sync::Arc;
@@ -112,6 +112,9 @@ pub(super) async fn complete(
         model: model(&server, asked.as_deref()),
         thinking: body.thinking(),
         timeout: None,
+        time_zone: None,
+        depth: 0,
+        tools: Offer::All,
         input: body.into_input()?,
     };
     let session = request.session.clone();

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::refusal::Refusal;
 use crate::server::Server;
 use crate::turns::book::{Known, Progress, RunBook};
-use skynet_agent::{Submitted, TurnInput, TurnRequest};
+use skynet_agent::{Offer, Submitted, TurnInput, TurnRequest};
 use skynet_core::event::{TurnEnd, TurnEventKind};
 use skynet_core::{Message, Part, SessionKey, ThinkingLevel, TurnId, UserId};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -55,6 +55,9 @@ pub(crate) async fn start(server: &Arc<Server>, client: &Client, start: Start) -
         model: start.model,
         thinking: start.thinking,
         timeout: start.timeout,
+        time_zone: None,
+        depth: 0,
+        tools: Offer::All,
     };
     // A deadline here would leave a turn that runs without its caller's knowledge;
     // the agent bounds its own questions to the store.
