@@ -34,7 +34,7 @@ async fn what_a_plugin_learns_is_marked_as_its_word_and_belongs_to_the_user_of_t
     assert_eq!(world.call_with("tool", &json!("sgreen")).await.unwrap(), "absent");
     assert_eq!(world.call_with("tool", &json!("lgreen tea")).await.unwrap(), "said");
     assert_eq!(world.call_with("tool", &json!("sgreen")).await.unwrap(), "green tea");
-    assert_eq!(world.neighbours().sources(), ["plugin:acme/tool"]);
+    assert_eq!(world.sources().await, ["plugin:acme/tool"]);
     let row = &world.audited("memory", "ok").await[1];
     assert_eq!((row.subject.as_str(), &row.detail["action"], &row.detail["user"]), ("fact/green tea", &json!("learn"), &json!("owner")));
     assert_eq!(world.call_with("tool", &json!("fgreen tea")).await.unwrap(), "said");
@@ -46,7 +46,7 @@ async fn a_plugin_does_not_give_instructions_in_a_persons_name() {
     let world = serving(zoo!("memory"), json!({"memory": "write"})).await;
     let denial = denied(world.call_with("tool", &json!("iobey me")).await);
     assert!(denial.why.contains("only a person may"), "{denial}");
-    assert!(world.neighbours().sources().is_empty());
+    assert!(world.sources().await.is_empty());
 }
 
 #[tokio::test]

@@ -227,15 +227,15 @@ impl Place {
             },
             Door::Absent(words) => assert_eq!(self.call(power).await.unwrap(), words, "{name}"),
         }
-        self.nothing_happened(power);
+        self.nothing_happened(power).await;
     }
 
-    fn nothing_happened(&self, power: &Power) {
+    async fn nothing_happened(&self, power: &Power) {
         let name = power.permission;
         let neighbours = self.world.neighbours();
         let first_of_two = usize::from(power.door == Door::Call("agent"));
         assert_eq!(neighbours.heard().len(), first_of_two, "{name}: {:?}", neighbours.heard());
-        assert!(neighbours.planned().is_empty() && neighbours.sources().is_empty(), "{name}");
+        assert!(neighbours.planned().is_empty() && self.world.sources().await.is_empty(), "{name}");
         assert!(!self.folder.path().join("new").exists(), "{name}");
         assert!(!self.server.requests().iter().any(|request| request.contains("x-key")), "{name}");
     }
@@ -260,19 +260,19 @@ impl Place {
             self.world.host.revoke(&id("tool")).await.unwrap();
             self.gate.open();
         };
-        let before = self.traces();
+        let before = self.traces().await;
         let (outcome, ()) = tokio::join!(self.call(power), revoked);
         let (name, denial) = (power.permission, denied(outcome));
         assert_eq!(denial.why, "the owner took its grant back while it ran", "{name}");
         let row = self.world.audited("permission", "denied").await.remove(0);
         assert_eq!(row.detail["why"], denial.why, "{name}");
-        assert_eq!(self.traces(), before, "{}", power.permission);
+        assert_eq!(self.traces().await, before, "{}", power.permission);
     }
 
     /// How much of what leaves a trace beside files and requests has happened.
-    fn traces(&self) -> usize {
+    async fn traces(&self) -> usize {
         let neighbours = self.world.neighbours();
-        neighbours.heard().len() + neighbours.planned().len() + neighbours.sources().len()
+        neighbours.heard().len() + neighbours.planned().len() + self.world.sources().await.len()
     }
 }
 

@@ -1,29 +1,27 @@
 //! The host's own services, as far as doors can see them: they keep what they are given
-//! and remember on whose behalf it came.
+//! and remember on whose behalf it came. Facts and articles are the real store's.
 
 use async_trait::async_trait;
 use serde_json::Value;
-use skynet_core::articles::{Article, Articles, NewArticle};
-use skynet_core::facts::{Fact, Facts, NewFact};
+use skynet_core::StoreError;
 use skynet_core::neighbours::{AskError, Caller, Neighbours, Outbox, Outgoing, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns};
 use skynet_core::schedule::{Fire, Job, JobFilter, NewJob, Schedule, ScheduleError};
-use skynet_core::{StoreError, UserId};
+use skynet_store::Store;
 use std::sync::{Arc, Mutex};
 
 /// All of them at once.
 #[derive(Default)]
 pub(crate) struct Neighbourhood {
-    facts: Mutex<Vec<(UserId, NewFact)>>,
-    articles: Mutex<Vec<NewArticle>>,
     jobs: Mutex<Vec<Job>>,
     heard: Mutex<Vec<String>>,
 }
 
 impl Neighbourhood {
-    pub(crate) fn all(self: &Arc<Self>) -> Neighbours {
+    /// What is remembered is really kept.
+    pub(crate) fn beside(self: &Arc<Self>, store: &Store) -> Neighbours {
         Neighbours {
-            facts: self.clone(),
-            articles: self.clone(),
+            facts: Arc::new(store.clone()),
+            articles: Arc::new(store.clone()),
             schedule: self.clone(),
             sub_turns: self.clone(),
             outbox: self.clone(),
@@ -34,13 +32,6 @@ impl Neighbourhood {
     /// What came through the doors of agent, messages and scripts.
     pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
-    }
-
-    /// The sources of what was learned and written.
-    pub(crate) fn sources(&self) -> Vec<String> {
-        let facts = self.facts.lock().unwrap();
-        let articles = self.articles.lock().unwrap();
-        facts.iter().map(|(_, fact)| fact.source.clone()).chain(articles.iter().map(|article| article.source.clone())).collect()
     }
 
     pub(crate) fn planned(&self) -> Vec<Job> {
@@ -54,73 +45,6 @@ impl Neighbourhood {
 
     fn hear(&self, caller: &Caller, what: &str) {
         self.heard.lock().unwrap().push(format!("{} for {}: {what}", caller.plugin.id, caller.context.user));
-    }
-}
-
-#[async_trait]
-impl Facts for Neighbourhood {
-    async fn search_facts(&self, user: &UserId, query: &str, limit: usize) -> Result<Vec<Fact>, StoreError> {
-        let facts = self.facts.lock().unwrap();
-        let found = facts.iter().filter(|(of, fact)| of == user && fact.value.contains(query)).take(limit);
-        let fact = |new: &NewFact| Fact {
-            category: new.category.clone(),
-            key: new.key.clone(),
-            value: new.value.clone(),
-            confidence: new.confidence,
-            source: new.source.clone(),
-            expires_ms: None,
-            created_ms: 0,
-            updated_ms: 0,
-        };
-        Ok(found.map(|(_, new)| fact(new)).collect())
-    }
-
-    async fn facts(&self, user: &UserId, limit: usize) -> Result<Vec<Fact>, StoreError> {
-        self.search_facts(user, "", limit).await
-    }
-
-    async fn learn(&self, user: &UserId, fact: NewFact) -> Result<bool, StoreError> {
-        self.facts.lock().unwrap().push((user.clone(), fact));
-        Ok(true)
-    }
-
-    async fn forget(&self, user: &UserId, category: &str, key: &str) -> Result<bool, StoreError> {
-        let mut facts = self.facts.lock().unwrap();
-        let before = facts.len();
-        facts.retain(|(of, fact)| !(of == user && fact.category == category && fact.key == key));
-        Ok(facts.len() < before)
-    }
-}
-
-#[async_trait]
-impl Articles for Neighbourhood {
-    async fn search_articles(&self, query: &str, limit: usize) -> Result<Vec<Article>, StoreError> {
-        let articles = self.articles.lock().unwrap();
-        let found = articles.iter().filter(|article| article.content.contains(query)).take(limit);
-        let article = |new: &NewArticle| Article {
-            topic: new.topic.clone(),
-            content: new.content.clone(),
-            tags: new.tags.clone(),
-            source: new.source.clone(),
-            updated_ms: 0,
-        };
-        Ok(found.map(article).collect())
-    }
-
-    async fn articles(&self, _: Option<&str>, limit: usize) -> Result<Vec<Article>, StoreError> {
-        self.search_articles("", limit).await
-    }
-
-    async fn write_article(&self, article: NewArticle) -> Result<(), StoreError> {
-        self.articles.lock().unwrap().push(article);
-        Ok(())
-    }
-
-    async fn delete_article(&self, topic: &str) -> Result<bool, StoreError> {
-        let mut articles = self.articles.lock().unwrap();
-        let before = articles.len();
-        articles.retain(|article| article.topic != topic);
-        Ok(articles.len() < before)
     }
 }
 

@@ -6,7 +6,9 @@ use super::package::{self, trust};
 use super::stubs::{FailingAudit, Names, SetSecrets};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
+use skynet_core::articles::Articles as _;
 use skynet_core::config::PluginsConfig;
+use skynet_core::facts::Facts as _;
 use skynet_core::plugin::PluginState;
 use skynet_core::ports::{Audit as _, AuditRow, CallContext, Registry as _, Snapshot};
 use skynet_core::{PluginError, PluginId, PluginRef, ResultPart, SessionKey, TurnId, UserId};
@@ -102,7 +104,7 @@ impl World {
             secrets: worldly.secrets.clone(),
             known: worldly.known.clone(),
             clock,
-            neighbours: worldly.neighbours.all(),
+            neighbours: worldly.neighbours.beside(store),
             resolver: worldly.names.clone(),
             compiler: Arc::clone(&worldly.compiler),
         }
@@ -139,6 +141,13 @@ impl World {
         meanwhile(&self);
         let Self { folder, clock, store, worldly, .. } = self;
         Self::open(folder, clock, store, worldly, false).await
+    }
+
+    /// Who said what is remembered of the owner, and wrote what is shared.
+    pub(crate) async fn sources(&self) -> Vec<String> {
+        let facts = self.store.facts(&UserId::owner(), 100).await.unwrap().into_iter().map(|fact| fact.source);
+        let articles = self.store.articles(None, 100).await.unwrap().into_iter().map(|article| article.source);
+        facts.chain(articles).collect()
     }
 
     pub(crate) fn neighbours(&self) -> &Neighbourhood {
