@@ -1,11 +1,15 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+mod recall;
+
 use crate::output::Color;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
+
+pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 
 /// A self-hosted AI agent whose every ability is a signed, sandboxed component.
 #[derive(Debug, Parser)]
@@ -46,6 +50,12 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// See and correct what is remembered about you.
+    #[command(subcommand)]
+    Memory(Memory),
+    /// Read and write articles that everybody on this host shares.
+    #[command(subcommand)]
+    Knowledge(Knowledge),
     /// Manage secrets, such as API keys: only the host ever holds one.
     #[command(subcommand)]
     Secret(Secret),

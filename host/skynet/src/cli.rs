@@ -8,6 +8,8 @@ mod daemon;
 mod doctor;
 mod init;
 mod key;
+mod knowledge;
+mod memory;
 mod plugin;
 mod secret;
 mod start;
@@ -51,6 +53,8 @@ async fn run_on_threads(command: Command, home: &Home, out: &Out) -> Result<()> 
         Command::Doctor => doctor::run(home, out).await,
         Command::Chat(chat) => chat::run(home, chat, out).await,
         Command::Plugin(verb) => plugin::run(home, verb, out).await,
+        Command::Memory(verb) => memory::run(home, verb, out).await,
+        Command::Knowledge(verb) => knowledge::run(home, verb, out).await,
         Command::Secret(verb) => secret::run(home, verb, out).await,
         Command::Key(verb) => key::run(home, verb, out).await,
         Command::Token(verb) => token::run(home, verb, out).await,

@@ -17,6 +17,8 @@ mod crash;
 mod daemon;
 #[path = "e2e/household.rs"]
 mod household;
+#[path = "e2e/memory.rs"]
+mod memory;
 #[path = "e2e/secrets.rs"]
 mod secrets;
 #[path = "e2e/swap.rs"]

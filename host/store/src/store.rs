@@ -44,19 +44,12 @@ impl Store {
     /// Reads the whole file and says what is damaged. Slow on a large one: for
     /// `doctor` and after a restore, not for each start.
     pub async fn check(&self) -> std::result::Result<(), StoreError> {
-        let work = |db: &Connection| {
-            let doing = "checking the whole file";
-            let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).doing(doing)?;
-            if found != "ok" {
-                return Err(StoreError::Corrupt(found));
-            }
-            let orphans: i64 = db.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).doing(doing)?;
-            match orphans {
-                0 => Ok(()),
-                _ => Err(StoreError::Corrupt(format!("{orphans} rows belong to something that is not there"))),
-            }
-        };
-        self.read(work).await
+        let path = Arc::clone(&self.path);
+        // On a connection of its own: one that has searched keeps a picture of the index of
+        // words, which SQLite would compare with what another connection has written since.
+        let check = move || whole(&open_reader(&path)?);
+        let done = tokio::task::spawn_blocking(check).await;
+        done.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the file was not checked ({error})"))))
     }
 
     /// The key that signs checkpoints of the audit log, once it is known.
@@ -99,5 +92,18 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         self.readers.read(work).await
+    }
+}
+
+fn whole(db: &Connection) -> Result<()> {
+    let doing = "checking the whole file";
+    let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).doing(doing)?;
+    if found != "ok" {
+        return Err(StoreError::Corrupt(found));
+    }
+    let orphans: i64 = db.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).doing(doing)?;
+    match orphans {
+        0 => Ok(()),
+        _ => Err(StoreError::Corrupt(format!("{orphans} rows belong to something that is not there"))),
     }
 }

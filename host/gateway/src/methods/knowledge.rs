@@ -8,7 +8,7 @@ use crate::auth::scope::Scope;
 use crate::auth::secret::within;
 use crate::limits::{ARTICLES_LISTED, FOUND_DEFAULT};
 use crate::refusal::Refusal;
-use crate::schema::{Field, Kind, WORD, may, must};
+use crate::schema::{Field, Kind, TEXT, WORD, may, must};
 use serde_json::{Value, json};
 use skynet_core::articles::{Article, NewArticle};
 use skynet_core::limits::{ARTICLE_TAGS, ARTICLE_TOPIC_BYTES, ARTICLES_FOUND};
@@ -19,7 +19,7 @@ const WRITE: Option<Scope> = Some(Scope::Write);
 
 const TOPIC: &[Field] = &[must("topic", WORD)];
 const PAGE: &[Field] = &[may("after", WORD), may("limit", Kind::Int(1, ARTICLES_LISTED as u64))];
-const ARTICLE: &[Field] = &[must("topic", WORD), must("content", WORD), may("tags", Kind::List(&WORD, ARTICLE_TAGS))];
+const ARTICLE: &[Field] = &[must("topic", WORD), must("content", TEXT), may("tags", Kind::List(&WORD, ARTICLE_TAGS))];
 
 pub(super) const METHODS: &[Method] = &[
     method("knowledge.search", READ, Some(&[must("query", WORD), may("limit", Kind::Int(1, ARTICLES_FOUND as u64))]), |call| {

@@ -9,7 +9,7 @@ use crate::auth::scope::Scope;
 use crate::auth::secret::within;
 use crate::limits::{FACTS_LISTED, FOUND_DEFAULT};
 use crate::refusal::Refusal;
-use crate::schema::{Field, Kind, WORD, may, must};
+use crate::schema::{Field, Kind, TEXT, WORD, may, must};
 use serde_json::{Value, json};
 use skynet_core::UserId;
 use skynet_core::facts::{Fact, NewFact};
@@ -27,7 +27,7 @@ const NAME_CHARS: usize = 192;
 
 /// `content` is what older descriptions of the protocol call the value.
 const LEARN: &[Field] =
-    &[must("category", WORD), must("key", WORD), may("value", WORD), may("content", WORD), may("confidence", Kind::Number)];
+    &[must("category", WORD), must("key", WORD), may("value", TEXT), may("content", TEXT), may("confidence", Kind::Number)];
 
 pub(super) const METHODS: &[Method] = &[
     method("memory.search", READ, Some(&[must("query", WORD), may("limit", Kind::Int(1, FACTS_FOUND as u64))]), |call| {

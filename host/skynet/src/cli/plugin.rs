@@ -51,7 +51,8 @@ async fn rollback(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
     Ok(())
 }
 
-fn text(value: &Value) -> &str {
+/// A text of an answer, empty when it is none.
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 

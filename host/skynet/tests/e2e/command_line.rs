@@ -112,7 +112,9 @@ fn tokens_are_shown_once_and_ended() {
 fn completions_and_help_are_there_for_every_command() {
     let home = Household::new();
     assert!(home.run(&["completions", "bash"]).done().contains("skynet"));
-    for command in ["init", "start", "daemon", "status", "doctor", "chat", "plugin", "secret", "key", "token", "config"] {
+    for command in
+        ["init", "start", "daemon", "status", "doctor", "chat", "plugin", "memory", "knowledge", "secret", "key", "token", "config"]
+    {
         assert!(home.run(&[command, "--help"]).done().contains("Usage:"), "{command}");
     }
     assert_eq!(home.run(&["nonsense"]).code, 2);

@@ -294,6 +294,24 @@ async fn ten_thousand_facts_of_a_person_are_the_end_and_are_searched() {
 }
 
 #[tokio::test]
+async fn two_stores_on_one_file_find_each_others_words_and_the_index_stays_whole() {
+    let scratch = Scratch::new();
+    let stores = [scratch.open(), scratch.open()];
+    for round in 0..12_usize {
+        let (one, other) = (&stores[round % 2], &stores[(round + 1) % 2]);
+        learn(one, "fact", &format!("k{}", round % 3), &format!("word{round}")).await;
+        assert_eq!(found(other, &format!("word{round}")).await, format!("k{}", round % 3));
+        assert_eq!(found(one, &format!("word{round}")).await, format!("k{}", round % 3));
+        if round % 4 == 3 {
+            assert!(other.forget(&owner(), "fact", &format!("k{}", round % 3)).await.unwrap());
+            assert_eq!(found(one, &format!("word{round}")).await, "");
+        }
+        one.check().await.unwrap();
+        other.check().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_nobody_checked_damages_nothing() {
     let scratch = Scratch::new();
     let store = scratch.open();
