@@ -9,6 +9,7 @@ mod agents;
 mod catalog;
 mod chat;
 mod config;
+mod cron;
 mod devices;
 mod empty;
 mod history;
@@ -18,6 +19,7 @@ mod session_changes;
 mod session_watch;
 mod sessions;
 mod status;
+mod system;
 mod tools;
 
 use crate::auth::scope::Scope;
@@ -83,6 +85,8 @@ const FAMILIES: &[&[Method]] = &[
     identity::METHODS,
     empty::METHODS,
     plugins::METHODS,
+    cron::METHODS,
+    system::METHODS,
 ];
 
 impl Table {

@@ -21,6 +21,7 @@ use skynet_core::access::AccessStore;
 use skynet_core::admin::PluginAdmin;
 use skynet_core::config::GatewayConfig;
 use skynet_core::ports::{Audit, AuditRow, Clock, Memory};
+use skynet_core::schedule::Schedule;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
@@ -33,6 +34,7 @@ pub(crate) struct Server {
     pub(crate) memory: Arc<dyn Memory>,
     pub(crate) access: Arc<dyn AccessStore>,
     pub(crate) admin: Arc<dyn PluginAdmin>,
+    pub(crate) schedule: Arc<dyn Schedule>,
     audit: Arc<dyn Audit>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: GatewayConfig,
@@ -76,6 +78,7 @@ impl Server {
             memory: parts.memory,
             access: parts.access,
             admin: parts.admin,
+            schedule: parts.schedule,
             audit: parts.audit,
             clock: parts.clock,
             config: parts.config,
