@@ -57,6 +57,8 @@ impl NewArticle {
 pub trait Articles: Send + Sync {
     /// Articles in which all words of the query occur, best first. Plain words, as for facts.
     async fn search_articles(&self, query: &str, limit: usize) -> Result<Vec<Article>, StoreError>;
+    /// The one of this topic.
+    async fn article(&self, topic: &str) -> Result<Option<Article>, StoreError>;
     /// Articles by topic, after `after`.
     async fn articles(&self, after: Option<&str>, limit: usize) -> Result<Vec<Article>, StoreError>;
     /// Writes one; replaces the one of the same topic. Quotas are checked in the same transaction.

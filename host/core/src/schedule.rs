@@ -151,6 +151,12 @@ impl From<StoreError> for ScheduleError {
     }
 }
 
+/// Whether a plugin's jobs may still be done: it serves, and is still granted to plan.
+pub trait Standing: Send + Sync {
+    /// Asked each time that a job of this plugin is due.
+    fn may_plan(&self, plugin: &PluginId) -> bool;
+}
+
 /// What others may ask of the schedule.
 #[async_trait]
 pub trait Schedule: Send + Sync {

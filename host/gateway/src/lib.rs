@@ -37,7 +37,9 @@ use skynet_agent::Agent;
 use skynet_core::StoreError;
 use skynet_core::access::AccessStore;
 use skynet_core::admin::PluginAdmin;
+use skynet_core::articles::Articles;
 use skynet_core::config::{GatewayConfig, RatesConfig};
+use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, Clock, Memory};
 use skynet_core::schedule::Schedule;
 use std::net::SocketAddr;
@@ -52,6 +54,10 @@ pub struct GatewayParts {
     pub agent: Agent,
     /// Sessions and history.
     pub memory: Arc<dyn Memory>,
+    /// What is remembered about people.
+    pub facts: Arc<dyn Facts>,
+    /// What all of them share.
+    pub articles: Arc<dyn Articles>,
     /// Tokens and devices.
     pub access: Arc<dyn AccessStore>,
     /// Management of plugins.

@@ -109,6 +109,12 @@ pub(crate) const HISTORY_MESSAGE_BYTES: usize = 128 * 1024;
 pub(crate) const HISTORY_BYTES: usize = 6 * 1024 * 1024;
 /// Rows of history that one question may ask.
 pub(crate) const HISTORY_ROWS: u64 = 1000;
+/// Facts or articles of a search that does not say how many.
+pub(crate) const FOUND_DEFAULT: usize = 10;
+/// Facts in one list: at worst, each character escaped, half of a frame.
+pub(crate) const FACTS_LISTED: usize = 500;
+/// Articles in one page of a list, each of which is read whole.
+pub(crate) const ARTICLES_LISTED: usize = 100;
 /// Sessions that a list looks at.
 pub(crate) const SESSIONS_LISTED: usize = 1000;
 /// Sessions in `health`.

@@ -14,6 +14,8 @@ mod devices;
 mod empty;
 mod history;
 pub(crate) mod identity;
+mod knowledge;
+mod memory;
 mod plugins;
 mod session_changes;
 mod session_watch;
@@ -32,6 +34,7 @@ use crate::schema::{self, Field};
 use crate::server::Server;
 use serde_json::{Map, Value};
 use skynet_core::SessionKey;
+use skynet_core::limits::QUERY_BYTES;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -85,6 +88,8 @@ const FAMILIES: &[&[Method]] = &[
     identity::METHODS,
     empty::METHODS,
     plugins::METHODS,
+    memory::METHODS,
+    knowledge::METHODS,
     cron::METHODS,
     system::METHODS,
 ];
@@ -118,6 +123,20 @@ impl Call {
 
     pub(crate) fn int(&self, key: &str) -> Option<u64> {
         self.params.get(key)?.as_u64()
+    }
+
+    /// How many at most, where the shape has the bounds.
+    pub(crate) fn limit(&self, default: usize) -> usize {
+        self.int("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(default)
+    }
+
+    /// The words to search for.
+    pub(crate) fn query(&self, method: &str) -> Result<&str, Refusal> {
+        let query = self.text("query").unwrap_or_default();
+        if query.len() > QUERY_BYTES {
+            return Err(Refusal::invalid(format!("invalid {method} params: a query has at most {QUERY_BYTES} bytes")));
+        }
+        Ok(query)
     }
 
     pub(crate) fn flag(&self, key: &str) -> bool {

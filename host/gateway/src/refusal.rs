@@ -8,7 +8,7 @@ use skynet_agent::SubmitError;
 use skynet_core::StoreError;
 use skynet_core::admin::AdminError;
 
-/// The codes of the protocol. There is no code for an unknown method.
+/// The codes of the protocol, and one of our own methods. There is no code for an unknown method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Code {
     #[serde(rename = "INVALID_REQUEST")]
@@ -17,6 +17,9 @@ pub(crate) enum Code {
     NotPaired,
     #[serde(rename = "UNAVAILABLE")]
     Unavailable,
+    /// Of `memory.*` and `knowledge.*`, whose clients know it.
+    #[serde(rename = "NOT_FOUND")]
+    NotFound,
 }
 
 /// The `error` of a response.
@@ -40,6 +43,11 @@ impl Refusal {
     /// The client asked for what cannot be.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidRequest, message)
+    }
+
+    /// What is named is not there.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Code::NotFound, message).with(serde_json::json!({"reason": "not-found"}))
     }
 
     /// The device is not approved for this.
@@ -81,6 +89,9 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Quota(_) = error {
+            return Self::invalid(error.to_string()).with(serde_json::json!({"reason": "quota"}));
+        }
         tracing::warn!(%error, "the store refused");
         Self::unavailable(error.to_string())
     }

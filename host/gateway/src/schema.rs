@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Bool,
     /// Text of so many characters, least and most.
     Text(usize, usize),
+    /// Any number.
+    Number,
     /// A whole number within bounds.
     Int(u64, u64),
     OneOf(&'static [&'static str]),
@@ -76,7 +78,7 @@ fn check_object(fields: &[Field], map: &Map<String, Value>, at: &str, faults: &m
 fn check(kind: &Kind, value: &Value, at: &str, faults: &mut Vec<String>) {
     let mut fault = |what: String| faults.push(format!("at {at}: {what}"));
     match (kind, value) {
-        (Kind::Any, _) | (Kind::Bool, Value::Bool(_)) | (Kind::OrNull(_), Value::Null) => {}
+        (Kind::Any, _) | (Kind::Bool, Value::Bool(_)) | (Kind::Number, Value::Number(_)) | (Kind::OrNull(_), Value::Null) => {}
         (Kind::OrNull(inner), _) => check(inner, value, at, faults),
         (Kind::Text(least, most), Value::String(text)) => {
             let length = text.chars().take(most.saturating_add(1)).count();
@@ -114,6 +116,7 @@ fn check(kind: &Kind, value: &Value, at: &str, faults: &mut Vec<String>) {
         (Kind::Object(fields), Value::Object(map)) => check_object(fields, map, at, faults),
         (Kind::Bool, _) => fault("must be boolean".into()),
         (Kind::Text(..) | Kind::OneOf(_), _) => fault("must be string".into()),
+        (Kind::Number, _) => fault("must be number".into()),
         (Kind::Int(..), _) => fault("must be integer".into()),
         (Kind::List(..), _) => fault("must be array".into()),
         (Kind::Map(_) | Kind::Object(_), _) => fault("must be object".into()),
@@ -132,6 +135,7 @@ mod tests {
         may("mode", Kind::OneOf(&["a", "b"])),
         may("label", Kind::OrNull(&WORD)),
         may("list", Kind::List(&WORD, 2)),
+        may("weight", Kind::Number),
     ];
 
     fn check(value: Value, fault: &str) {
@@ -156,6 +160,9 @@ mod tests {
         check(json!({"key": "k", "list": ["", "b", "c"]}), {
             "at /list: must NOT have more than 2 items; at /list/0: must NOT have fewer than 1 characters"
         });
+        check(json!({"key": "k", "weight": 1}), "");
+        check(json!({"key": "k", "weight": -0.5}), "");
+        check(json!({"key": "k", "weight": "1"}), "at /weight: must be number");
         check(json!({"key": "k", "no\nway": 1}), "at root: unexpected property 'no\u{fffd}way'");
     }
 }

@@ -19,7 +19,9 @@ use skynet_agent::Agent;
 use skynet_core::StoreError;
 use skynet_core::access::AccessStore;
 use skynet_core::admin::PluginAdmin;
+use skynet_core::articles::Articles;
 use skynet_core::config::GatewayConfig;
+use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, AuditRow, Clock, Memory};
 use skynet_core::schedule::Schedule;
 use std::collections::HashMap;
@@ -32,6 +34,8 @@ use tokio::sync::watch;
 pub(crate) struct Server {
     pub(crate) agent: Agent,
     pub(crate) memory: Arc<dyn Memory>,
+    pub(crate) facts: Arc<dyn Facts>,
+    pub(crate) articles: Arc<dyn Articles>,
     pub(crate) access: Arc<dyn AccessStore>,
     pub(crate) admin: Arc<dyn PluginAdmin>,
     pub(crate) schedule: Arc<dyn Schedule>,
@@ -76,6 +80,8 @@ impl Server {
             strangers: Arc::default(),
             agent: parts.agent,
             memory: parts.memory,
+            facts: parts.facts,
+            articles: parts.articles,
             access: parts.access,
             admin: parts.admin,
             schedule: parts.schedule,

@@ -10,7 +10,7 @@ use crate::imports::delta_sink::Sink;
 use crate::limits;
 use crate::runtime::{Ended, Runtime};
 use crate::scrub::{Deltas, Scrub as _};
-use crate::store::CallLimits;
+use crate::store::{CallLimits, Purpose};
 use futures_util::stream;
 use skynet_core::ports::{CallContext, CompletionStream};
 use skynet_core::{Completion, CompletionItem, CompletionRequest, Delta, HostBug, ModelError, ModelInfo, PluginError};
@@ -97,8 +97,7 @@ async fn run(
     let ended = runtime
         .run(
             &generation,
-            limits,
-            "provider.complete",
+            Purpose { limits, during: "provider.complete", context: Some(context) },
             Box::new(move |call| {
                 Box::pin(async move {
                     let indices = call.loaded.provider.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no provider interface"))?;
@@ -148,8 +147,7 @@ pub(crate) async fn models(runtime: &Runtime, generation: &Generation) -> Result
     let ended = runtime
         .run(
             generation,
-            limits,
-            "provider.models",
+            Purpose::of_host(limits, "provider.models"),
             Box::new(move |call| {
                 Box::pin(async move {
                     let indices = call.loaded.provider.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no provider interface"))?;

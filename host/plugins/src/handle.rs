@@ -7,7 +7,7 @@ use crate::bindings::v0::exports::skynet::plugin::{channel, hook};
 use crate::generation::Generation;
 use crate::runtime::Runtime;
 use crate::scrub::Scrub as _;
-use crate::store::CallLimits;
+use crate::store::{CallLimits, Purpose};
 use serde_json::Value;
 use skynet_core::channel::{Action, Event, Frame, Incoming};
 use skynet_core::hook::Verdict;
@@ -70,8 +70,7 @@ pub(crate) async fn channel(runtime: &Runtime, generation: &Generation, happened
     let ended = runtime
         .run(
             generation,
-            limits,
-            "channel.handle",
+            Purpose::of_host(limits, "channel.handle"),
             Box::new(move |call| {
                 Box::pin(async move {
                     let indices = call.loaded.channel.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no channel interface"))?;
@@ -97,8 +96,7 @@ pub(crate) async fn before(runtime: &Runtime, generation: &Generation, point: &s
     let ended = runtime
         .run(
             generation,
-            limits,
-            "hook.before",
+            Purpose::of_host(limits, "hook.before"),
             Box::new(move |call| {
                 Box::pin(async move {
                     let indices = call.loaded.hook.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no hook interface"))?;
@@ -128,8 +126,7 @@ pub(crate) async fn after(runtime: &Runtime, generation: &Generation, point: &st
     let ended = runtime
         .run(
             generation,
-            limits,
-            "hook.after",
+            Purpose::of_host(limits, "hook.after"),
             Box::new(move |call| {
                 Box::pin(async move {
                     let indices = call.loaded.hook.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no hook interface"))?;

@@ -20,8 +20,10 @@ use crate::shelf::Shelf;
 use crate::store::Root;
 use arc_swap::ArcSwap;
 use skynet_core::config::PluginsConfig;
+use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginEvent;
 use skynet_core::ports::{Audit, AuditRow, Clock, PluginStore, Registry, Snapshot};
+use skynet_core::schedule::Standing;
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginError, PluginId, StoreError, ToolError};
 use skynet_policy::permission::Permissions;
@@ -61,6 +63,8 @@ pub struct Parts {
     pub known: Known,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The host's own services, for those who were granted them.
+    pub neighbours: Neighbours,
     /// Name look-ups.
     pub resolver: Arc<dyn Resolver>,
     /// The compiler.
@@ -124,6 +128,15 @@ impl Registry for PluginHost {
     }
 }
 
+impl Standing for PluginHost {
+    fn may_plan(&self, plugin: &PluginId) -> bool {
+        self.serving(plugin).is_some_and(|generation| {
+            let terms = &generation.terms;
+            terms.permissions.schedule && terms.validity.check(&*self.shared.clock).is_ok()
+        })
+    }
+}
+
 impl PluginHost {
     /// Opens what is stored and serves the last good set at once; the folder is
     /// looked at by `run`, which the caller spawns.
@@ -149,6 +162,8 @@ impl PluginHost {
             known: parts.known,
             audit: Arc::clone(&parts.audit),
             state: Arc::clone(&parts.state),
+            neighbours: Arc::new(parts.neighbours),
+            post: Arc::default(),
             clock: Arc::clone(&parts.clock),
             blobs,
             artifacts,

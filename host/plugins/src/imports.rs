@@ -3,10 +3,19 @@
 //! `link` decides which of them a generation gets: what was not granted is not
 //! there, so a component that imports it fails at admission, by name.
 
+mod agent;
 pub(crate) mod config;
 pub(crate) mod delta_sink;
+mod door;
+mod folders;
+mod knowledge;
 pub(crate) mod kv;
 pub(crate) mod log;
+mod memory;
+mod messages;
+pub(crate) mod post;
+mod schedule;
+mod script;
 pub(crate) mod secret_reveal;
 pub(crate) mod secrets;
 
@@ -33,6 +42,25 @@ pub(crate) fn link(engine: &Engine, permissions: &Permissions) -> wasmtime::Resu
     }
     if permissions.kv.is_some() {
         host::kv::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if !permissions.fs.is_empty() {
+        folders::link(&mut linker)?;
+    }
+    if permissions.memory.is_some() {
+        host::memory::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+        host::knowledge::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if permissions.schedule {
+        host::schedule::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if permissions.agent.is_some() {
+        host::agent::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if !permissions.messages.is_empty() {
+        host::messages::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if !permissions.script.is_empty() {
+        host::script::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     }
     Ok(linker)
 }

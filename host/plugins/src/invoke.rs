@@ -5,7 +5,7 @@ use crate::fault;
 use crate::generation::Generation;
 use crate::runtime::Runtime;
 use crate::scrub::Scrub as _;
-use crate::store::CallLimits;
+use crate::store::{CallLimits, Purpose};
 use serde_json::Value;
 use skynet_core::ports::CallContext;
 use skynet_core::{PluginError, ToolError, ToolOutcome};
@@ -24,8 +24,7 @@ pub(crate) async fn call(
     let (name, arguments) = (name.to_owned(), arguments.to_string());
     let answer = runtime.run(
         generation,
-        limits,
-        &during,
+        Purpose { limits, during: &during, context: Some(context) },
         Box::new(move |call| {
             Box::pin(async move {
                 let indices = call.loaded.tool.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no tool interface"))?;

@@ -56,6 +56,21 @@ pub(crate) const LOG_LINE: usize = 4096;
 /// Log lines of one call; more are counted, not kept.
 pub(crate) const LOG_LINES: u32 = 1000;
 
+/// Things that one call may ask of the host's own services, each of which has an audit
+/// row: memory, knowledge, schedule, agent, messages, scripts.
+pub(crate) const ACTS: u32 = 256;
+/// Bytes of a prompt for a turn inside a call.
+pub(crate) const PROMPT_BYTES: usize = 64 * 1024;
+/// Bytes of one message to a person: a long page.
+pub(crate) const MESSAGE_BYTES: usize = 16 * 1024;
+/// Messages that one call may send.
+pub(crate) const CALL_MESSAGES: u32 = 8;
+/// Messages of one plugin in a minute, over all its calls: one every other second is
+/// more than anybody reads.
+pub(crate) const PLUGIN_MESSAGES: u64 = 30;
+/// Bytes of the JSON text that a script is given.
+pub(crate) const SCRIPT_INPUT_BYTES: usize = 1024 * 1024;
+
 /// Wasm stack of a guest.
 pub(crate) const WASM_STACK: usize = 512 * 1024;
 /// The whole fibre; what is above `WASM_STACK` is for host functions, whose

@@ -5,7 +5,7 @@ use crate::bindings::from_guest;
 use crate::generation::{Loaded, Terms};
 use crate::limits;
 use crate::runtime::Runtime;
-use crate::store::CallLimits;
+use crate::store::{CallLimits, Purpose};
 use serde_json::Value;
 use skynet_core::plugin::PluginKind;
 use skynet_core::{PluginError, PluginRef, ToolSpec};
@@ -41,8 +41,7 @@ pub(crate) async fn probe(
             plugin,
             &terms,
             loaded,
-            limits,
-            "describe",
+            Purpose::of_host(limits, "describe"),
             Box::new(move |call| {
                 Box::pin(async move {
                     let lifecycle = call.loaded.lifecycle.load(&mut *call.store, &call.instance)?;

@@ -13,14 +13,16 @@ use crate::generation::{Generation, Loaded, Terms};
 use crate::http::budget::{HttpBudget, Notes};
 use crate::http::door::Door;
 use crate::http::hooks::Hooks;
+use crate::imports::post::Post;
 use crate::limiter::ProcessMemory;
 use crate::limits;
 use crate::scrub::Scrub as _;
 use crate::stdio::Stdio;
-use crate::store::{self, CallLimits, CallState, Reach, Root};
+use crate::store::{self, CallState, Purpose, Reach, Root};
 use crate::validity::{Granted, NoLonger};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginKind;
 use skynet_core::ports::{Audit, AuditRow, Clock, PluginStore};
 use skynet_core::secret::Secrets;
@@ -52,6 +54,8 @@ pub(crate) struct Runtime {
     pub(crate) known: Known,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
+    pub(crate) neighbours: Arc<Neighbours>,
+    pub(crate) post: Arc<Post>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) blobs: Blobs,
     pub(crate) artifacts: ArtifactCache,
@@ -108,7 +112,12 @@ impl Runtime {
         generation.loaded.get_or_try_init(load).await.cloned()
     }
 
-    fn open(&self, plugin: &PluginRef, terms: &Terms, call: CallLimits) -> Result<(Store<CallState>, Stdio, Arc<HttpBudget>), HostBug> {
+    fn open(
+        &self,
+        plugin: &PluginRef,
+        terms: &Terms,
+        purpose: &mut Purpose<'_>,
+    ) -> Result<(Store<CallState>, Stdio, Arc<HttpBudget>), HostBug> {
         let budget = Arc::new(HttpBudget::default());
         let granted = Arc::new(Granted { validity: Arc::clone(&terms.validity), clock: Arc::clone(&self.clock) });
         let hooks = Hooks {
@@ -127,21 +136,27 @@ impl Runtime {
             known: self.known.clone(),
             audit: Arc::clone(&self.audit),
             state: Arc::clone(&self.state),
+            neighbours: Arc::clone(&self.neighbours),
+            post: Arc::clone(&self.post),
+            context: purpose.context.take(),
             log_lines: 0,
+            acts: 0,
+            turns: 0,
+            sent: 0,
             revealed: 0,
             in_call: false,
         };
-        let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, call, hooks, reach)?;
+        let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, purpose.limits, hooks, reach)?;
         Ok((store, stdio, budget))
     }
 
     /// Runs `body` in a store made for it. The caller holds no slot yet.
-    pub(crate) async fn run<R: Send + 'static>(&self, generation: &Generation, call: CallLimits, during: &str, body: Body<R>) -> Ended<R> {
+    pub(crate) async fn run<R: Send + 'static>(&self, generation: &Generation, purpose: Purpose<'_>, body: Body<R>) -> Ended<R> {
         let loaded = match self.loaded(generation).await {
             Ok(loaded) => loaded,
             Err(error) => return Ended { result: Err(error), notes: Notes::default() },
         };
-        let ended = self.run_loaded(generation.plugin(), &generation.terms, &loaded, call, during, body).await;
+        let ended = self.run_loaded(generation.plugin(), &generation.terms, &loaded, purpose, body).await;
         if let Err(PluginError::Fault(fault)) = &ended.result {
             self.count_fault(generation, fault);
         }
@@ -163,18 +178,18 @@ impl Runtime {
         plugin: &PluginRef,
         terms: &Terms,
         loaded: &Loaded,
-        call: CallLimits,
-        during: &str,
+        mut purpose: Purpose<'_>,
         body: Body<R>,
     ) -> Ended<R> {
         let Some(_slot) = self.slot().await else {
             let busy = format!("{} plugin calls are running", limits::CONCURRENT_CALLS);
             return Ended { result: Err(PluginError::Busy(busy)), notes: Notes::default() };
         };
-        let (mut store, stdio, budget) = match self.open(plugin, terms, call) {
+        let (mut store, stdio, budget) = match self.open(plugin, terms, &mut purpose) {
             Ok(opened) => opened,
             Err(bug) => return Ended { result: Err(bug.into()), notes: Notes::default() },
         };
+        let Purpose { limits: call, during, .. } = purpose;
         let guarded = AssertUnwindSafe(guest_call(plugin, during, loaded, &mut store, &stdio, body)).catch_unwind();
         let result = match timeout(call.wall, guarded).await {
             Err(_) => Err(fault::timed_out(plugin, during, call.wall).into()),

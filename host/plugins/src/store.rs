@@ -6,11 +6,13 @@
 
 use crate::budget;
 use crate::http::hooks::Hooks;
+use crate::imports::post::Post;
 use crate::limiter::{Limiter, ProcessMemory};
 use crate::limits;
 use crate::stdio::Stdio;
 use crate::validity::Granted;
-use skynet_core::ports::{Audit, PluginStore};
+use skynet_core::neighbours::Neighbours;
+use skynet_core::ports::{Audit, CallContext, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
 use skynet_policy::permission::{Access, Permissions};
@@ -71,6 +73,21 @@ impl CallLimits {
     }
 }
 
+/// What a guest call is for: its limits, its name, and on whose behalf it is.
+pub(crate) struct Purpose<'a> {
+    pub(crate) limits: CallLimits,
+    /// Such as `tool.call time_now`.
+    pub(crate) during: &'a str,
+    pub(crate) context: Option<CallContext>,
+}
+
+impl<'a> Purpose<'a> {
+    /// Of a call that is on nobody's behalf.
+    pub(crate) fn of_host(limits: CallLimits, during: &'a str) -> Self {
+        Self { limits, during, context: None }
+    }
+}
+
 /// What the imports of a call may touch.
 pub(crate) struct Reach {
     pub(crate) plugin: PluginRef,
@@ -81,7 +98,17 @@ pub(crate) struct Reach {
     pub(crate) known: Known,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
+    pub(crate) neighbours: Arc<Neighbours>,
+    pub(crate) post: Arc<Post>,
+    /// On whose behalf the call is; nobody's at admission.
+    pub(crate) context: Option<CallContext>,
     pub(crate) log_lines: u32,
+    /// How often it asked for something of the host's own services.
+    pub(crate) acts: u32,
+    /// Turns of the agent that it started.
+    pub(crate) turns: u32,
+    /// Messages that it sent.
+    pub(crate) sent: u32,
     /// How often it asked to see a secret.
     pub(crate) revealed: u32,
     /// Whether a call is under way, and not only the start of the component.
@@ -188,7 +215,13 @@ pub(crate) fn bare(runtime: &crate::runtime::Runtime, plugin: &PluginRef) -> Sto
         known: runtime.known.clone(),
         audit: Arc::clone(&runtime.audit),
         state: Arc::clone(&runtime.state),
+        neighbours: Arc::clone(&runtime.neighbours),
+        post: Arc::clone(&runtime.post),
+        context: None,
         log_lines: 0,
+        acts: 0,
+        turns: 0,
+        sent: 0,
         revealed: 0,
         in_call: true,
     };

@@ -8,10 +8,12 @@
 mod admission;
 mod channel_hook;
 mod crash;
+mod doors;
 mod egress;
 mod limits;
 mod owner;
 mod permissions;
+mod powers;
 mod provider;
 mod reload;
 mod revoked;

@@ -7,7 +7,7 @@ use crate::support::{Package, World, Worldly};
 use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
-use skynet_core::{Denial, PluginError, ToolError};
+use skynet_core::{Denial, PluginError};
 use skynet_policy::scrub::{Known, Scrubber};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -180,7 +180,8 @@ async fn a_revealed_secret_is_audited_and_all_others_stay_hidden_without_a_reaso
     assert_eq!((row.subject.as_str(), &row.detail["revealed"]), ("shown", &json!(true)));
     for hidden in ["bound", "other", "gone", ""] {
         match world.call_with("tool", &json!(hidden)).await {
-            Err(PluginError::Tool(ToolError::Failed(text))) => assert_eq!(text, "this secret is not to be had", "{hidden}"),
+            // Neither the guest nor the model hears why; the audit log says it to the owner.
+            Err(PluginError::Denied(denial)) => assert_eq!(denial.why, "this secret is not to be had", "{hidden}"),
             other => panic!("{hidden}: {other:?}"),
         }
     }

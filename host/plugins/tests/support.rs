@@ -3,6 +3,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod fuse;
+pub(crate) mod neighbourhood;
 pub(crate) mod package;
 pub(crate) mod server;
 pub(crate) mod stubs;

@@ -233,9 +233,9 @@ mod tests {
             Use the secret `api_key` without seeing it: the host adds `authorization: Bearer {}` to its requests to https://api.x.com.
             SEE THE VALUE of the secret `signing_key` itself.
             Run the script `convert` in the sandbox.
-            Start up to 3 agent turns in one call, at your model's cost.
+            Start up to 3 agent turns without tools in one call, at your model's cost.
             Send messages to people on the channel `discord`.
-            Plan work that the agent does later, without anyone asking.
+            Plan work that the agent does later with all its tools, without anyone asking.
             Read what the host remembers about you, and the shared articles.
             Use up to 256 MiB of memory in one call.
             Compute for up to 30 s in one call."#]]

@@ -133,6 +133,8 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let gateway = Gateway::bind(GatewayParts {
         agent: agent.clone(),
         memory: store.clone(),
+        facts: store.clone(),
+        articles: store.clone(),
         access: store.clone(),
         admin: Arc::new(host.clone()),
         audit: audit.clone(),

@@ -2,8 +2,9 @@
 //!
 //! One SQLite file in a private folder. One thread writes, and answers only when
 //! the disk has the data; two read. `Store` implements `Memory`, `PluginStore`,
-//! `Audit` and `AccessStore`. Refuses: files and folders that others can reach,
-//! formats newer than it knows, damaged files, writers whose lease is old.
+//! `Audit`, `AccessStore`, `Facts`, `Articles` and `Jobs`. Refuses: files and folders
+//! that others can reach, formats newer than it knows, damaged files, writers whose
+//! lease is old.
 
 pub mod audit;
 pub mod limits;
@@ -11,10 +12,14 @@ pub mod store;
 pub mod vault;
 
 mod access;
+mod articles;
 mod error;
+mod facts;
+mod fires;
 mod grants;
 mod held;
 mod history;
+mod jobs;
 mod json;
 mod kv;
 mod memory;
@@ -22,10 +27,13 @@ mod migrate;
 mod open;
 mod plugins;
 mod reader;
+mod recall;
 mod receipts;
 mod rows;
+mod schedule;
 mod sessions;
 mod turns;
+mod words;
 mod writer;
 
 pub use audit::{AuditFault, AuditReport, KeptRow};

@@ -20,7 +20,7 @@ pub const READ_QUEUE: usize = 256;
 pub const READERS: usize = 2;
 
 /// Prepared statements kept by each connection: all that this crate has.
-pub const STATEMENTS: usize = 64;
+pub const STATEMENTS: usize = 96;
 
 /// Audit rows that may wait: what two cores full of the quickest calls make in several
 /// times `ROWS_WAIT`, in about 6 MB. One more is written at once, and its caller waits.
@@ -49,3 +49,13 @@ pub const ARGON_MOST_KIB: u32 = 1024 * 1024;
 
 /// Bytes of a key file, credential or keyring entry: 256 bits, so that nobody guesses.
 pub const MATERIAL_BYTES: usize = 32;
+
+/// Expired facts that one write deletes. A write adds at most one, so they get fewer; a
+/// hundred or two cost less than the write's flush.
+pub const EXPIRED_FACTS: u64 = 128;
+
+/// Jobs of one user that are over and still shown. Older ones are of no use to anybody.
+pub const FINISHED_JOBS: u64 = 100;
+
+/// Fires of one job that are kept, the newest: what a person looks at when it went wrong.
+pub const FIRES: u64 = 100;

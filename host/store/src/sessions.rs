@@ -117,7 +117,8 @@ fn run(db: &Connection, sql: &str, values: &[&dyn rusqlite::ToSql], key: &Sessio
     db.prepare_cached(sql).doing(&doing)?.execute(values).doing(&doing)
 }
 
-fn new_id() -> String {
+/// An id that no other row has.
+pub(crate) fn new_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 

@@ -2,6 +2,7 @@
 
 use crate::fakes::*;
 use crate::jobs::FakeJobs;
+use crate::recall::{FakeArticles, FakeFacts};
 use crate::wire::{Hello, Socket};
 use sha2::{Digest as _, Sha256};
 use skynet_agent::{Agent, Planner, Ports, Settings, prompt::Workspace};
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) snapshot: Arc<FakeSnapshot>,
     pub(crate) memory: Arc<FakeMemory>,
+    pub(crate) facts: Arc<FakeFacts>,
+    pub(crate) articles: Arc<FakeArticles>,
     pub(crate) access: Arc<FakeAccess>,
     pub(crate) admin: Arc<FakeAdmin>,
     pub(crate) audit: Arc<FakeAudit>,
@@ -49,6 +52,7 @@ impl World {
         change(&mut config);
         let snapshot = FakeSnapshot::new();
         let memory = Arc::new(FakeMemory::default());
+        let (facts, articles) = (Arc::new(FakeFacts::default()), Arc::new(FakeArticles::default()));
         let access = Arc::new(FakeAccess::default());
         let audit = Arc::new(FakeAudit::default());
         let admin = Arc::new(FakeAdmin::default());
@@ -71,6 +75,8 @@ impl World {
         let parts = GatewayParts {
             agent,
             memory: memory.clone(),
+            facts: facts.clone(),
+            articles: articles.clone(),
             access: access.clone(),
             admin: admin.clone(),
             schedule: Arc::new(planner),
@@ -91,7 +97,21 @@ impl World {
             };
             gateway.serve(shutdown).await.unwrap();
         });
-        Self { address, snapshot, memory, access, admin, audit, clock, jobs, readiness, stop: Some(stop), served: Some(served) }
+        Self {
+            address,
+            snapshot,
+            memory,
+            facts,
+            articles,
+            access,
+            admin,
+            audit,
+            clock,
+            jobs,
+            readiness,
+            stop: Some(stop),
+            served: Some(served),
+        }
     }
 
     /// The next answers of the model.

@@ -17,6 +17,12 @@ wasmtime::component::bindgen!({
             import skynet:plugin/secrets@0.1.0;
             import skynet:plugin/secret-reveal@0.1.0;
             import skynet:plugin/delta-sink@0.1.0;
+            import skynet:plugin/memory@0.1.0;
+            import skynet:plugin/knowledge@0.1.0;
+            import skynet:plugin/schedule@0.1.0;
+            import skynet:plugin/agent@0.1.0;
+            import skynet:plugin/messages@0.1.0;
+            import skynet:plugin/script@0.1.0;
             export skynet:plugin/lifecycle@0.1.0;
             export skynet:plugin/tool@0.1.0;
             export skynet:plugin/provider@0.1.0;
@@ -31,6 +37,12 @@ wasmtime::component::bindgen!({
         "skynet:plugin/secrets@0.1.0": async | trappable,
         "skynet:plugin/secret-reveal@0.1.0": async | trappable,
         "skynet:plugin/delta-sink@0.1.0": async | trappable,
+        "skynet:plugin/memory@0.1.0": async | trappable,
+        "skynet:plugin/knowledge@0.1.0": async | trappable,
+        "skynet:plugin/schedule@0.1.0": async | trappable,
+        "skynet:plugin/agent@0.1.0": async | trappable,
+        "skynet:plugin/messages@0.1.0": async | trappable,
+        "skynet:plugin/script@0.1.0": async | trappable,
         default: trappable,
     },
     exports: { default: async },

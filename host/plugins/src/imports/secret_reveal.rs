@@ -9,6 +9,7 @@ use crate::bindings::v0::skynet::plugin::secret_reveal::Host;
 use crate::limits;
 use crate::store::CallState;
 use serde_json::json;
+use skynet_core::Denial;
 use skynet_core::ports::AuditRow;
 
 const REFUSED: &str = "this secret is not to be had";
@@ -42,6 +43,12 @@ impl Host for CallState {
         };
         if let Err(why) = &opened {
             tracing::warn!(%plugin, secret = %name, %why, "a secret was not revealed; see: skynet secret test");
+            self.hooks.budget.note_denial(Denial {
+                who: plugin.to_string(),
+                what: format!("secret-reveal {name}"),
+                why: REFUSED.into(),
+                remedy: format!("`skynet plugin why-denied {}` says more to the owner", plugin.id),
+            });
         }
         let row = AuditRow { kind: "secret".into(), actor: plugin.to_string(), subject: name, verdict: verdict.into(), detail };
         if let Err(error) = reach.audit.enqueue(row).await {

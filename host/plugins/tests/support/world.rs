@@ -1,6 +1,7 @@
 //! A host with all that surrounds it, in a folder that vanishes with the test.
 
 use super::clock::TestClock;
+use super::neighbourhood::Neighbourhood;
 use super::package::{self, trust};
 use super::stubs::{FailingAudit, Names, SetSecrets};
 use serde_json::{Value, json};
@@ -35,6 +36,7 @@ pub(crate) struct Worldly {
     pub(crate) secrets: Arc<SetSecrets>,
     /// What guests are scrubbed of.
     pub(crate) known: Known,
+    pub(crate) neighbours: Arc<Neighbourhood>,
     pub(crate) names: Arc<Names>,
     pub(crate) compiler: Arc<dyn Compiler>,
     /// Whether the audit log takes no more rows.
@@ -51,6 +53,7 @@ impl Default for Worldly {
             trust: Arc::new(Mutex::new(Ok(trust()))),
             secrets: Arc::default(),
             known: Known::default(),
+            neighbours: Arc::default(),
             names: Arc::default(),
             compiler: Arc::new(InProcess),
             audit_fails: Arc::default(),
@@ -99,6 +102,7 @@ impl World {
             secrets: worldly.secrets.clone(),
             known: worldly.known.clone(),
             clock,
+            neighbours: worldly.neighbours.all(),
             resolver: worldly.names.clone(),
             compiler: Arc::clone(&worldly.compiler),
         }
@@ -135,6 +139,10 @@ impl World {
         meanwhile(&self);
         let Self { folder, clock, store, worldly, .. } = self;
         Self::open(folder, clock, store, worldly, false).await
+    }
+
+    pub(crate) fn neighbours(&self) -> &Neighbourhood {
+        &self.worldly.neighbours
     }
 
     pub(crate) fn folder(&self) -> &Path {

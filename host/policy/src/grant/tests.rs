@@ -80,7 +80,7 @@ fn what_is_beyond_the_grant_is_said_in_sentences() {
         Send any request to https://y.org.
         Read, change and delete files in the folder `notes`.
         Keep up to 5 keys and 2 KiB in a store of its own.
-        Plan work that the agent does later, without anyone asking.
+        Plan work that the agent does later with all its tools, without anyone asking.
         Compute for up to 2 s in one call."#]]
     .assert_eq(&exceeds(&request, &granted).join("\n"));
     assert_eq!(exceeds(&granted, &granted), Vec::<String>::new());

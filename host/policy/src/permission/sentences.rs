@@ -21,11 +21,11 @@ pub(super) fn of(permissions: &Permissions) -> Vec<String> {
     sentences.extend(permissions.reveal.iter().map(|secret| format!("SEE THE VALUE of the secret `{}` itself.", name(secret))));
     sentences.extend(permissions.script.iter().map(|script| format!("Run the script `{}` in the sandbox.", name(script))));
     if let Some(agent) = permissions.agent {
-        sentences.push(format!("Start up to {} agent turns in one call, at your model's cost.", agent.turns));
+        sentences.push(format!("Start up to {} agent turns without tools in one call, at your model's cost.", agent.turns));
     }
     sentences.extend(permissions.messages.iter().map(|channel| format!("Send messages to people on the channel `{}`.", name(channel))));
     if permissions.schedule {
-        sentences.push("Plan work that the agent does later, without anyone asking.".into());
+        sentences.push("Plan work that the agent does later with all its tools, without anyone asking.".into());
     }
     match permissions.memory {
         Some(Access::Read) => sentences.push("Read what the host remembers about you, and the shared articles.".into()),

@@ -4,6 +4,8 @@
 //! environment variable, and reads the acknowledgements from its stdout.
 
 use crate::scratch::{Scratch, append, key, texts};
+use skynet_core::UserId;
+use skynet_core::facts::{Facts as _, NewFact};
 use skynet_core::ports::{Audit as _, AuditRow, Memory as _, PluginStore as _};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -25,6 +27,15 @@ async fn write_for_ever(folder: &Path) {
             verdict: "ok".into(),
             detail: serde_json::json!({"padding": "x".repeat(500)}),
         };
+        let fact = NewFact {
+            category: "fact".into(),
+            key: format!("{}-{n}", std::process::id()),
+            value: "acknowledged".into(),
+            confidence: 1.0,
+            source: "user".into(),
+            expires_ms: None,
+        };
+        assert!(store.learn(&UserId::owner(), fact).await.unwrap());
         // Taken along by the write that follows.
         store.enqueue(row).await.unwrap();
         append(&store, "a", lease, &n.to_string()).await.unwrap();
@@ -74,6 +85,8 @@ async fn what_was_acknowledged_survives_kill_9() {
         store.check().await.unwrap();
         let now = texts(&store, "a").await.split('|').count() as u64;
         assert!(now > kept + message, "message {message} of this run was acknowledged, {now} are there, {kept} before it");
+        let facts = store.search_facts(&UserId::owner(), "acknowledged", usize::MAX).await.unwrap();
+        assert!(facts.len() as u64 >= now, "{} facts, {now} messages", facts.len());
         assert!(store.verify_audit(Vec::new()).await.unwrap().rows > message);
         assert!(store.next_generation().await.unwrap().0 > generation);
         kept = now;

@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 mod access;
+mod articles;
 mod audit;
 mod crash;
+mod facts;
 mod grants;
 mod history;
+mod jobs;
 mod kv;
 mod opening;
 mod receipts;

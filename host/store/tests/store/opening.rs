@@ -2,6 +2,7 @@
 
 use crate::scratch::{Scratch, append, key, texts};
 use skynet_core::StoreError;
+use skynet_core::facts::{Facts as _, NewFact};
 use skynet_core::ports::Memory as _;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -163,4 +164,22 @@ async fn after_a_fold_the_file_alone_is_a_whole_copy() {
     let copy = Scratch::new();
     std::fs::copy(scratch.path(), copy.path()).unwrap();
     assert_eq!(texts(&copy.open(), "a").await, "kept");
+}
+
+#[tokio::test]
+async fn a_database_of_format_6_keeps_what_it_holds_and_learns_to_remember() {
+    let scratch = Scratch::new();
+    let lease = scratch.open().take_lease(&key("a")).await.unwrap();
+    append(&scratch.open(), "a", lease, "kept").await.unwrap();
+    let added = "DROP TABLE facts_fts; DROP TABLE facts; DROP TABLE articles_fts; DROP TABLE articles; DROP TABLE fires; DROP TABLE jobs;";
+    scratch.raw().execute_batch(&format!("{added} PRAGMA user_version = 6")).unwrap();
+    let store = scratch.open();
+    assert_eq!(texts(&store, "a").await, "kept");
+    append(&store, "a", lease, "more").await.unwrap();
+    let user = skynet_core::UserId::owner();
+    let fact =
+        NewFact { category: "fact".into(), key: "k".into(), value: "v".into(), confidence: 1.0, source: "user".into(), expires_ms: None };
+    assert!(store.learn(&user, fact).await.unwrap());
+    assert_eq!(store.search_facts(&user, "v", 1).await.unwrap().len(), 1);
+    store.check().await.unwrap();
 }

@@ -1,0 +1,48 @@
+//! `skynet:plugin/script`: a script that the grant names, in the sandbox of the operating
+//! system.
+//!
+//! Linked only when granted. What a script may reach is decided where it is started; this
+//! door knows only names.
+
+use super::door::{Act, granted};
+use crate::bindings::v0::skynet::plugin::script::{Host, ScriptError, ScriptResult};
+use crate::limits;
+use crate::store::CallState;
+use skynet_core::neighbours;
+
+impl CallState {
+    async fn run_script(&mut self, name: String, input: String) -> Result<ScriptResult, ScriptError> {
+        let act = Act::new("script", "run", &name);
+        let allowed = granted(self.reach.permissions.script.contains(&name), "this script");
+        let caller = self.enter(&act, allowed).await.map_err(ScriptError::Denied)?;
+        let parsed = match input.len() {
+            0..=limits::SCRIPT_INPUT_BYTES => serde_json::from_str(&input).map_err(|error| format!("the input is not JSON: {error}")),
+            _ => Err(format!("the input has more than {} bytes", limits::SCRIPT_INPUT_BYTES)),
+        };
+        let input: serde_json::Value = match parsed {
+            Ok(input) => input,
+            Err(why) => return Err(ScriptError::Failed(self.failed(&act, why).await)),
+        };
+        match self.reach.neighbours.scripts.run(&caller, &name, &input).await {
+            Ok(outcome) => {
+                let output = self.clean(&outcome.output);
+                Ok(ScriptResult { exit_code: outcome.exit_code, output, truncated: outcome.truncated })
+            }
+            Err(error) => {
+                let said = self.failed(&act, error.to_string()).await;
+                Err(match error {
+                    neighbours::ScriptError::Unknown(_) => ScriptError::UnknownScript(said),
+                    neighbours::ScriptError::Denied(_) => ScriptError::Denied(said),
+                    neighbours::ScriptError::TimedOut(_) => ScriptError::TimedOut(said),
+                    neighbours::ScriptError::Failed(_) => ScriptError::Failed(said),
+                })
+            }
+        }
+    }
+}
+
+impl Host for CallState {
+    async fn run(&mut self, name: String, input: String) -> wasmtime::Result<Result<ScriptResult, ScriptError>> {
+        Ok(self.run_script(name, input).await)
+    }
+}
