@@ -14,6 +14,7 @@ mod exit;
 mod home;
 mod host_secrets;
 mod keys;
+mod late;
 mod limits;
 mod lock;
 mod output;

@@ -6,14 +6,16 @@ use crate::config_file;
 use crate::home::Home;
 use crate::host_secrets::HostSecrets;
 use crate::keys;
+use crate::late::{LateAgent, NoScripts};
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
 use crate::vault::{self, Ask, Places};
 use anyhow::{Context, Result};
 use skynet_agent::prompt::Workspace;
-use skynet_agent::{Agent, Ports, Settings};
+use skynet_agent::{Agent, Planner, Ports, Scheduler, Settings};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
+use skynet_core::neighbours::Neighbours;
 use skynet_core::ports::{Audit, Clock};
 use skynet_gateway::{Gateway, GatewayParts, Readiness};
 use skynet_plugins::{Parts, PluginHost, Root, Runner, SystemResolver};
@@ -29,6 +31,7 @@ pub(crate) struct Wired {
     pub(crate) host: PluginHost,
     pub(crate) runner: Runner,
     pub(crate) agent: Agent,
+    pub(crate) scheduler: Scheduler,
     pub(crate) gateway: Gateway,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) store: Arc<Store>,
@@ -106,6 +109,8 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let audit: Arc<dyn Audit> = Arc::new(ScrubbedAudit { inner: Arc::new(store.clone()), known: known.clone() });
     let store = Arc::new(store);
     let trust_home = home.clone();
+    let planner = Arc::new(Planner::new(store.clone(), Arc::clone(&clock), config.agent.time_zone.clone()));
+    let late = Arc::new(LateAgent::default());
     // Read once now, so that bad trust data keeps the host from starting.
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {
@@ -121,6 +126,14 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         secrets,
         known,
         clock: Arc::clone(&clock),
+        neighbours: Neighbours {
+            facts: store.clone(),
+            articles: store.clone(),
+            schedule: planner.clone(),
+            sub_turns: late.clone(),
+            outbox: late.clone(),
+            scripts: Arc::new(NoScripts),
+        },
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
     })
@@ -128,6 +141,8 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let ports = Ports { registry: Arc::new(host.clone()), memory: store.clone(), audit: audit.clone(), clock: Arc::clone(&clock) };
     let agent = Agent::new(ports, Settings { agent: config.agent.clone(), prompt: Arc::new(workspace(home)?) });
     agent.recover().await?;
+    late.arrived(agent.clone());
+    let scheduler = Scheduler::new(agent.clone(), planner.clone(), Arc::new(host.clone()));
     let stopping = Arc::new(AtomicBool::new(false));
     let is_stopping = Arc::clone(&stopping);
     let gateway = Gateway::bind(GatewayParts {
@@ -149,5 +164,5 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { host, runner, agent, gateway, stopping, store })
+    Ok(Wired { host, runner, agent, scheduler, gateway, stopping, store })
 }

@@ -26,6 +26,8 @@ pub(super) struct Due {
     pub(super) turn: TurnId,
     /// In which times are told.
     pub(super) zone: TimeZone,
+    /// Whether who planned it may still have it done.
+    pub(super) allowed: bool,
 }
 
 /// How it went: for the fire's row, and the audit log's verdict.
@@ -70,6 +72,9 @@ pub(super) async fn run(agent: Agent, planner: Arc<Planner>, due: Due) {
 }
 
 async fn play(agent: &Agent, due: &Due) -> Outcome {
+    if let (Some(plugin), false) = (&due.job.plugin, due.allowed) {
+        return Outcome::refused(format!("{plugin} does not serve, or may no longer plan work; `skynet plugin info {plugin}` says which"));
+    }
     let late_ms = due.now_ms.saturating_sub(due.scheduled_ms);
     if let Err(error) = record(agent, due, "schedule", "ok", json!({ "late_ms": late_ms })).await {
         return Outcome::refused(format!("the audit log could not be written: {error}"));

@@ -11,7 +11,7 @@ use crate::limits::{SCHEDULE_LOOK, SCHEDULE_RETRY, SCHEDULED_TURNS};
 use crate::schedule::calendar;
 use crate::schedule::fire::{self, Due};
 use crate::schedule::plan::Planner;
-use skynet_core::schedule::Job;
+use skynet_core::schedule::{Job, Standing};
 use skynet_core::{StoreError, TurnId};
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,12 +22,13 @@ use tokio::task::{JoinError, JoinSet};
 pub struct Scheduler {
     agent: Agent,
     planner: Arc<Planner>,
+    standing: Arc<dyn Standing>,
 }
 
 impl Scheduler {
-    /// For the one loop of this host.
-    pub fn new(agent: Agent, planner: Arc<Planner>) -> Self {
-        Self { agent, planner }
+    /// For the one loop of this host. `standing` knows whose jobs may still be done.
+    pub fn new(agent: Agent, planner: Arc<Planner>, standing: Arc<dyn Standing>) -> Self {
+        Self { agent, planner, standing }
     }
 
     /// Runs until `shutdown`, or until the agent takes no more turns; then waits for the
@@ -99,7 +100,8 @@ impl Scheduler {
         if !within(&*self.planner.clock, self.planner.jobs.claim(&job.id, scheduled_ms, next_ms, &turn)).await? {
             return Ok(false);
         }
-        let due = Due { job, scheduled_ms, now_ms, turn, zone: self.planner.home_zone() };
+        let allowed = job.plugin.as_ref().is_none_or(|plugin| self.standing.may_plan(plugin));
+        let due = Due { job, scheduled_ms, now_ms, turn, zone: self.planner.home_zone(), allowed };
         running.spawn(fire::run(self.agent.clone(), Arc::clone(&self.planner), due));
         Ok(true)
     }

@@ -5,10 +5,10 @@ use crate::stage::*;
 use skynet_agent::limits::{SCHEDULE_LOOK, SCHEDULE_RETRY, SCHEDULED_TURNS};
 use skynet_agent::{Planner, Scheduler};
 use skynet_core::limits::{JOB_NAME_BYTES, JOB_PROMPT_BYTES};
-use skynet_core::schedule::{Fire, Job, JobFilter, NewJob, Schedule as _, ScheduleError, When};
+use skynet_core::schedule::{Fire, Job, JobFilter, NewJob, Schedule as _, ScheduleError, Standing, When};
 use skynet_core::*;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,6 +19,16 @@ struct Plan {
     stage: Stage,
     jobs: Arc<FakeJobs>,
     planner: Arc<Planner>,
+    standing: Arc<Stands>,
+}
+
+/// Whether plugins may plan: all of them or none.
+struct Stands(AtomicBool);
+
+impl Standing for Stands {
+    fn may_plan(&self, _: &PluginId) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 struct Runs {
@@ -37,7 +47,7 @@ fn plan() -> Plan {
     let stage = Stage::new("a/one", vec![]);
     let jobs = Arc::new(FakeJobs::new(&stage.log));
     let planner = Arc::new(Planner::new(jobs.clone(), stage.clock.clone(), Some("Europe/Berlin".into())));
-    Plan { stage, jobs, planner }
+    Plan { stage, jobs, planner, standing: Arc::new(Stands(AtomicBool::new(true))) }
 }
 
 fn new(name: &str, when: When) -> NewJob {
@@ -60,7 +70,7 @@ impl Plan {
 
     fn run(&self) -> Runs {
         let (stop, stopped) = oneshot::channel::<()>();
-        let scheduler = Scheduler::new(self.stage.agent.clone(), self.planner.clone());
+        let scheduler = Scheduler::new(self.stage.agent.clone(), self.planner.clone(), self.standing.clone());
         let ended = tokio::spawn(scheduler.run(async {
             let _ = stopped.await;
         }));
@@ -140,6 +150,23 @@ async fn a_job_that_was_missed_many_times_runs_once_late_and_goes_on_from_now() 
     plan.stage.log.saw("stored assistant of schedule:j1:1772478300000").await;
     runs.stop().await;
     assert_eq!(plan.hows("j1"), ["done", "done"]);
+}
+
+#[tokio::test]
+async fn the_job_of_a_plugin_that_lost_its_grant_does_not_run() {
+    let plan = plan();
+    let id = PluginId::new("acme/tool-plants").unwrap();
+    plan.planner.add(NewJob { plugin: Some(id), ..new("theirs", every(1)) }).await.unwrap();
+    plan.add("ours", every(1)).await;
+    plan.standing.0.store(false, Ordering::SeqCst);
+    let runs = plan.run();
+    plan.pass(1);
+    plan.stage.log.saw("end j2 done").await;
+    let why = "refused: acme/tool-plants does not serve, or may no longer plan work; `skynet plugin info acme/tool-plants` says which";
+    plan.stage.log.saw(&format!("end j1 {why}")).await;
+    assert!(plan.rows().contains(&row("schedule.end", "acme/tool-plants", "j1", "denied")));
+    assert_eq!(plan.stage.log.count("asked a/one"), 1, "the owner's own job alone");
+    runs.stop().await;
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ impl CallState {
         let (name, prompt) = (self.clean(&name), self.clean(&prompt));
         let act = Act::new("schedule", "add", &name);
         let caller = self.enter(&act, self.may_plan()).await?;
-        let zone = caller.context.time_zone.clone().unwrap_or_else(|| "UTC".into());
+        // Without one the schedule takes the host's own.
+        let zone = caller.context.time_zone.clone().unwrap_or_default();
         let when = match when {
             When::At(at_ms) => schedule::When::At { at_ms },
             When::EveryMs(every_ms) => schedule::When::Every { every_ms, anchor_ms: self.reach.granted.clock.now_ms() },

@@ -94,6 +94,7 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let plugins = tokio::spawn(wired.runner.run(wait(stopped.clone())));
+    let jobs = tokio::spawn(wired.scheduler.run(wait(stopped.clone())));
     let agent = wired.agent.clone();
     let stopping = wired.stopping;
     let signals = tokio::spawn(async move {
@@ -111,8 +112,8 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
     wired.gateway.serve(wait(stopped)).await?;
     signals.abort();
     checkpoints.abort();
-    // The folder loop ends with the same word; what serves is already durable.
-    let _ = tokio::time::timeout(Duration::from_secs(5), plugins).await;
+    // Both end with the same word; what serves and what is planned is already durable.
+    let _ = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(plugins, jobs) }).await;
     end_run(home, &anchor, &store).await?;
     tracing::info!("stopped");
     Ok(())

@@ -1,0 +1,54 @@
+//! Services that plugins may ask for and that are there only after the plugin host is:
+//! the turn loop needs the plugins to begin with.
+//!
+//! Until it is there a plugin is told so. There are no scripts yet, and that is said too.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use skynet_agent::Agent;
+use skynet_core::neighbours::{AskError, Caller, Outbox, Outgoing, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns};
+use std::sync::OnceLock;
+
+const STARTING: &str = "the host is still starting; try again in a moment";
+
+/// The turn loop, once it is there.
+#[derive(Default)]
+pub(crate) struct LateAgent(OnceLock<Agent>);
+
+impl LateAgent {
+    /// From here on plugins reach it.
+    pub(crate) fn arrived(&self, agent: Agent) {
+        // Only one is ever made.
+        let _ = self.0.set(agent);
+    }
+}
+
+#[async_trait]
+impl SubTurns for LateAgent {
+    async fn ask(&self, caller: &Caller, prompt: String) -> Result<String, AskError> {
+        match self.0.get() {
+            Some(agent) => agent.ask(caller, prompt).await,
+            None => Err(AskError::Failed(STARTING.into())),
+        }
+    }
+}
+
+#[async_trait]
+impl Outbox for LateAgent {
+    async fn send(&self, caller: &Caller, message: Outgoing) -> Result<(), SendError> {
+        match self.0.get() {
+            Some(agent) => agent.send(caller, message).await,
+            None => Err(SendError::Failed(STARTING.into())),
+        }
+    }
+}
+
+/// A host on which no script is installed.
+pub(crate) struct NoScripts;
+
+#[async_trait]
+impl Scripts for NoScripts {
+    async fn run(&self, _: &Caller, name: &str, _: &Value) -> Result<ScriptOutcome, ScriptError> {
+        Err(ScriptError::Unknown(name.to_owned()))
+    }
+}
