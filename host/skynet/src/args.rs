@@ -1,6 +1,8 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+pub(crate) mod schedule;
+
 use crate::output::Color;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -46,6 +48,9 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Plan work for later: jobs that the agent does by itself.
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
     /// Manage secrets, such as API keys: only the host ever holds one.
     #[command(subcommand)]
     Secret(Secret),

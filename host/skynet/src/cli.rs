@@ -9,6 +9,7 @@ mod doctor;
 mod init;
 mod key;
 mod plugin;
+mod schedule;
 mod secret;
 mod start;
 mod status;
@@ -51,6 +52,7 @@ async fn run_on_threads(command: Command, home: &Home, out: &Out) -> Result<()> 
         Command::Doctor => doctor::run(home, out).await,
         Command::Chat(chat) => chat::run(home, chat, out).await,
         Command::Plugin(verb) => plugin::run(home, verb, out).await,
+        Command::Schedule(verb) => schedule::run(home, verb, out).await,
         Command::Secret(verb) => secret::run(home, verb, out).await,
         Command::Key(verb) => key::run(home, verb, out).await,
         Command::Token(verb) => token::run(home, verb, out).await,

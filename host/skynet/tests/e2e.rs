@@ -17,6 +17,8 @@ mod crash;
 mod daemon;
 #[path = "e2e/household.rs"]
 mod household;
+#[path = "e2e/schedule.rs"]
+mod schedule;
 #[path = "e2e/secrets.rs"]
 mod secrets;
 #[path = "e2e/swap.rs"]
