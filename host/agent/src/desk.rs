@@ -166,7 +166,7 @@ impl Desk {
     pub(crate) fn running(&self) -> Vec<(SessionKey, TurnId, u64)> {
         let books = self.books();
         let all = books.lanes.values().filter_map(|lane| lane.running.as_ref()).chain(&books.apart);
-        let turns = all.filter(|running| running.job.is_stoppable());
+        let turns = all.filter(|running| running.job.command.is_none());
         let mut list: Vec<_> =
             turns.map(|running| (running.job.request.session.clone(), running.job.request.turn.clone(), running.started_ms)).collect();
         list.sort_by(|left, right| (left.2, &left.1).cmp(&(right.2, &right.1)));

@@ -12,6 +12,7 @@ pub(crate) const NAMES: &[&str] = &[
     "tick",
     "shutdown",
     "health",
+    "cron",
     "device.pair.requested",
     "device.pair.resolved",
 ];

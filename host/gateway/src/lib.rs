@@ -41,6 +41,7 @@ use skynet_core::articles::Articles;
 use skynet_core::config::{GatewayConfig, RatesConfig};
 use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, Clock, Memory};
+use skynet_core::schedule::Schedule;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -61,6 +62,8 @@ pub struct GatewayParts {
     pub access: Arc<dyn AccessStore>,
     /// Management of plugins.
     pub admin: Arc<dyn PluginAdmin>,
+    /// Jobs for later.
+    pub schedule: Arc<dyn Schedule>,
     /// The audit log.
     pub audit: Arc<dyn Audit>,
     /// Time.

@@ -129,3 +129,10 @@ pub(crate) const WATCHED_SESSIONS: usize = 1000;
 pub(crate) const NAMES_PER_CLIENT: usize = 256;
 /// Bytes of the longest reason in a close frame that WebSocket allows.
 pub(crate) const CLOSE_REASON_BYTES: usize = 123;
+
+/// Jobs on one page of `cron.list`; the protocol's clients ask no more.
+pub(crate) const JOBS_LISTED: u64 = 200;
+/// Entries on one page of `cron.runs`, likewise.
+pub(crate) const RUNS_LISTED: u64 = 200;
+/// Newest fires of each job that `cron.runs` looks at: some pages of them.
+pub(crate) const RUNS_LOOKED_AT: usize = 1000;

@@ -9,6 +9,7 @@ mod agents;
 mod catalog;
 mod chat;
 mod config;
+mod cron;
 mod devices;
 mod empty;
 mod history;
@@ -20,6 +21,7 @@ mod session_changes;
 mod session_watch;
 mod sessions;
 mod status;
+mod system;
 mod tools;
 
 use crate::auth::scope::Scope;
@@ -88,6 +90,8 @@ const FAMILIES: &[&[Method]] = &[
     plugins::METHODS,
     memory::METHODS,
     knowledge::METHODS,
+    cron::METHODS,
+    system::METHODS,
 ];
 
 impl Table {

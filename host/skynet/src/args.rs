@@ -2,6 +2,7 @@
 //! example where one helps.
 
 mod recall;
+pub(crate) mod schedule;
 
 use crate::output::Color;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -56,6 +57,9 @@ pub(crate) enum Command {
     /// Read and write articles that everybody on this host shares.
     #[command(subcommand)]
     Knowledge(Knowledge),
+    /// Plan work for later: jobs that the agent does by itself.
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
     /// Manage secrets, such as API keys: only the host ever holds one.
     #[command(subcommand)]
     Secret(Secret),

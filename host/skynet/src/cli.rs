@@ -11,6 +11,7 @@ mod key;
 mod knowledge;
 mod memory;
 mod plugin;
+mod schedule;
 mod secret;
 mod start;
 mod status;
@@ -55,6 +56,7 @@ async fn run_on_threads(command: Command, home: &Home, out: &Out) -> Result<()> 
         Command::Plugin(verb) => plugin::run(home, verb, out).await,
         Command::Memory(verb) => memory::run(home, verb, out).await,
         Command::Knowledge(verb) => knowledge::run(home, verb, out).await,
+        Command::Schedule(verb) => schedule::run(home, verb, out).await,
         Command::Secret(verb) => secret::run(home, verb, out).await,
         Command::Key(verb) => key::run(home, verb, out).await,
         Command::Token(verb) => token::run(home, verb, out).await,

@@ -152,6 +152,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         articles: store.clone(),
         access: store.clone(),
         admin: Arc::new(host.clone()),
+        schedule: planner.clone(),
         audit: audit.clone(),
         clock,
         config: config.gateway.clone(),

@@ -29,7 +29,7 @@ async fn malformed_requests_are_answered_and_the_socket_stays() {
 async fn an_unknown_method_and_wrong_params_have_their_words() {
     let world = World::start().await;
     let mut owner = world.owner().await;
-    for method in ["memory.guess", "cron.list", "no\nsuch"] {
+    for method in ["memory.guess", "wizard.start", "no\nsuch"] {
         assert_eq!(owner.refused(method, json!({})).await, format!("INVALID_REQUEST unknown method: {}", method.replace('\n', "\u{fffd}")));
     }
     let mut check = async |method: &str, params: Value, why: &str| {

@@ -113,3 +113,29 @@ async fn the_gateways_identity_is_its_key() {
     assert_eq!(identity["publicKey"].as_str().unwrap().len(), 43);
     assert_eq!(owner.call("gateway.identity.get", json!({})).await, identity);
 }
+
+#[tokio::test]
+async fn providers_are_told_without_numbers_that_nobody_measured() {
+    let world = World::start().await;
+    let mut reader = world.scoped(&["operator.read"]).await;
+    let status = reader.call("provider.status", json!({})).await;
+    let fake = json!({"name": "fake", "status": "serving", "plugin": "acme/provider-fake@1.0.0#1", "models": ["one", "two"]});
+    assert_eq!(status, json!({"providers": [fake], "default": "fake/one"}));
+}
+
+#[tokio::test]
+async fn the_version_is_told_and_an_update_says_what_to_do_instead() {
+    let world = World::start().await;
+    let mut owner = world.owner().await;
+    let version = owner.call("system.version", json!({})).await;
+    assert_eq!((&version["version"], &version["protocol"], &version["install_mode"]), (&json!("9.9.9"), &json!(3), &json!("source")));
+    assert!(version.as_object().unwrap().contains_key("git_sha"));
+    let check = owner.call("system.check_update", json!({})).await;
+    assert_eq!((&check["update_available"], &check["current"], &check["latest"]), (&json!(false), &json!("9.9.9"), &json!(null)));
+    assert!(check["reason"].as_str().unwrap().ends_with("git pull && ./setup.sh"));
+    let refused = owner.error("system.update", json!({"yes": true})).await;
+    assert_eq!((&refused["code"], &refused["details"]["code"]), (&json!("UNAVAILABLE"), &json!("NO_RELEASE_CHANNEL")));
+    assert!(refused["message"].as_str().unwrap().ends_with("git pull && ./setup.sh"));
+    let mut reader = world.scoped(&["operator.read"]).await;
+    assert!(reader.refused("system.update", json!({})).await.contains("missing scope: operator.admin"));
+}

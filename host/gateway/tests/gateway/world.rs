@@ -1,10 +1,11 @@
 //! A gateway that runs, with all that it stands on in reach of the test.
 
 use crate::fakes::*;
+use crate::jobs::FakeJobs;
 use crate::recall::{FakeArticles, FakeFacts};
 use crate::wire::{Hello, Socket};
 use sha2::{Digest as _, Sha256};
-use skynet_agent::{Agent, Ports, Settings, prompt::Workspace};
+use skynet_agent::{Agent, Planner, Ports, Settings, prompt::Workspace};
 use skynet_core::access::TokenRow;
 use skynet_core::config::{AgentConfig, GatewayConfig, RatesConfig};
 use skynet_gateway::{Gateway, GatewayParts, Readiness};
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) admin: Arc<FakeAdmin>,
     pub(crate) audit: Arc<FakeAudit>,
     pub(crate) clock: Arc<FakeClock>,
+    pub(crate) jobs: Arc<FakeJobs>,
     pub(crate) readiness: Arc<Mutex<Readiness>>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<JoinHandle<()>>,
@@ -55,6 +57,8 @@ impl World {
         let audit = Arc::new(FakeAudit::default());
         let admin = Arc::new(FakeAdmin::default());
         let clock = Arc::new(FakeClock(AtomicU64::new(START_MS)));
+        let jobs = Arc::new(FakeJobs::default());
+        let planner = Planner::new(jobs.clone(), clock.clone(), Some("Europe/Berlin".into()));
         for (name, token, scopes) in [("owner", OWNER, "operator.admin"), ("reader", READER, "operator.read")] {
             let row = TokenRow { name: name.into(), scopes: vec![scopes.into()], created_ms: 0 };
             access.tokens.lock().unwrap().push((Sha256::digest(token).into(), row));
@@ -75,6 +79,7 @@ impl World {
             articles: articles.clone(),
             access: access.clone(),
             admin: admin.clone(),
+            schedule: Arc::new(planner),
             audit: audit.clone(),
             clock: clock.clone(),
             config,
@@ -92,7 +97,21 @@ impl World {
             };
             gateway.serve(shutdown).await.unwrap();
         });
-        Self { address, snapshot, memory, facts, articles, access, admin, audit, clock, readiness, stop: Some(stop), served: Some(served) }
+        Self {
+            address,
+            snapshot,
+            memory,
+            facts,
+            articles,
+            access,
+            admin,
+            audit,
+            clock,
+            jobs,
+            readiness,
+            stop: Some(stop),
+            served: Some(served),
+        }
     }
 
     /// The next answers of the model.

@@ -1,0 +1,238 @@
+//! `cron.*`: jobs for later, as clients of the OpenClaw protocol and of the first
+//! skynet write and read them; `wish` reads what they ask, `record` writes what they get.
+//!
+//! A job that is over is one that is not enabled: it leaves the default list and is
+//! kept to be looked at. Removing what is not there is no error, `removed` says so.
+//! Whatever changes the schedule is written to the audit log first. Refuses what this
+//! host would not do (delivery elsewhere, a model per job), instead of leaving it out.
+
+mod record;
+mod runs;
+mod wish;
+
+use super::{Answer, Call, Method, method};
+use crate::auth::scope::Scope;
+use crate::auth::secret::within;
+use crate::frame::EventHead;
+use crate::hub::Audience;
+use crate::limits::{JOBS_LISTED, STORE_DEADLINE};
+use crate::refusal::Refusal;
+use crate::schema::{COUNT, Field, Kind, TEXT, WORD, may, must};
+use serde_json::{Value, json};
+use skynet_core::UserId;
+use skynet_core::ports::AuditRow;
+use skynet_core::schedule::{Job, JobFilter, ScheduleError, When};
+use std::cmp::Ordering;
+
+const READ: Option<Scope> = Some(Scope::Read);
+const ADMIN: Option<Scope> = Some(Scope::Admin);
+
+const LIST: &[Field] = &[
+    may("includeDisabled", Kind::Bool),
+    may("limit", Kind::Int(1, JOBS_LISTED)),
+    may("offset", COUNT),
+    may("query", TEXT),
+    may("enabled", Kind::OneOf(&["all", "enabled", "disabled"])),
+    may("sortBy", Kind::OneOf(&["nextRunAtMs", "updatedAtMs", "name"])),
+    may("sortDir", Kind::OneOf(&["asc", "desc"])),
+];
+
+const REMOVE: &[Field] = &[may("id", WORD), may("jobId", WORD)];
+
+/// The lists of clients are longer than a job can have them.
+const SCHEDULE: &[Field] = &[
+    must("kind", Kind::OneOf(&["at", "every", "cron", "once", "interval", "daily", "weekly"])),
+    may("at", WORD),
+    may("everyMs", Kind::Int(1, u64::MAX)),
+    may("anchorMs", COUNT),
+    may("expr", WORD),
+    may("tz", TEXT),
+    may("staggerMs", COUNT),
+    may("every_secs", Kind::Int(1, u64::MAX)),
+    may("hour", Kind::Int(0, 23)),
+    may("minute", Kind::Int(0, 59)),
+    may("day", Kind::Int(0, 6)),
+    may("expression", WORD),
+];
+
+const PAYLOAD: &[Field] = &[
+    must("kind", Kind::OneOf(&["systemEvent", "agentTurn"])),
+    may("text", WORD),
+    may("message", WORD),
+    may("model", TEXT),
+    may("fallbacks", Kind::List(&TEXT, 64)),
+    may("thinking", TEXT),
+    may("timeoutSeconds", Kind::Any),
+    may("allowUnsafeExternalContent", Kind::Bool),
+    may("lightContext", Kind::Bool),
+    may("toolsAllow", Kind::OrNull(&Kind::List(&TEXT, 1024))),
+];
+
+const DELIVERY: &[Field] = &[
+    must("mode", Kind::OneOf(&["none", "announce", "webhook"])),
+    may("channel", TEXT),
+    may("to", TEXT),
+    may("threadId", Kind::Any),
+    may("accountId", TEXT),
+    may("bestEffort", Kind::Bool),
+    may("failureDestination", Kind::Any),
+];
+
+const OR_WORD: Kind = Kind::OrNull(&WORD);
+const ADD: &[Field] = &[
+    must("name", WORD),
+    must("schedule", Kind::Object(SCHEDULE)),
+    may("action", WORD),
+    may("agentId", OR_WORD),
+    may("sessionKey", OR_WORD),
+    may("description", TEXT),
+    may("enabled", Kind::Bool),
+    may("deleteAfterRun", Kind::Bool),
+    may("sessionTarget", WORD),
+    may("wakeMode", Kind::OneOf(&["next-heartbeat", "now"])),
+    may("payload", Kind::Object(PAYLOAD)),
+    may("delivery", Kind::Object(DELIVERY)),
+    may("failureAlert", Kind::Any),
+];
+
+pub(super) const METHODS: &[Method] = &[
+    method("cron.list", READ, Some(LIST), |call| Box::pin(list(call))),
+    method("cron.status", READ, Some(&[]), |call| Box::pin(status(call))),
+    method("cron.runs", READ, Some(runs::RUNS), |call| Box::pin(runs::runs(call))),
+    method("cron.add", ADMIN, Some(ADD), |call| Box::pin(add(call))),
+    method("cron.remove", ADMIN, Some(REMOVE), |call| Box::pin(remove(call))),
+];
+
+/// All that a client of this host may see: there is one user.
+fn of_owner() -> JobFilter {
+    JobFilter { user: Some(UserId::owner()), plugin: None }
+}
+
+fn refused(error: ScheduleError) -> Refusal {
+    match error {
+        ScheduleError::Invalid(why) => Refusal::invalid(why),
+        ScheduleError::Quota(_) => Refusal::invalid(error.to_string()),
+        ScheduleError::Store(error) => error.into(),
+    }
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// One page of a list: what is on it, and what a client needs to ask for the next.
+fn page<T>(all: Vec<T>, offset: u64, limit: u64) -> (Vec<T>, Value) {
+    let total = all.len();
+    let kept: Vec<T> = all.into_iter().skip(size(offset)).take(size(limit)).collect();
+    let next = size(offset).saturating_add(kept.len());
+    let has_more = next < total;
+    let about = json!({
+        "total": total, "offset": offset, "limit": limit, "hasMore": has_more, "nextOffset": has_more.then_some(next),
+    });
+    (kept, about)
+}
+
+/// Puts a list and its page into one answer.
+fn answer(key: &str, rows: Vec<Value>, mut about: Value) -> Value {
+    if let Some(about) = about.as_object_mut() {
+        about.insert(key.into(), rows.into());
+    }
+    about
+}
+
+async fn list(call: Call) -> Answer {
+    let mut jobs = within(call.server.schedule.jobs(&of_owner())).await?;
+    let which = call.text("enabled").unwrap_or(if call.flag("includeDisabled") { "all" } else { "enabled" });
+    let query = call.text("query").map(|text| text.trim().to_lowercase()).unwrap_or_default();
+    jobs.retain(|job| match which {
+        "all" => true,
+        "disabled" => job.next_ms.is_none(),
+        _ => job.next_ms.is_some(),
+    });
+    jobs.retain(|job| job.name.to_lowercase().contains(&query) || job.prompt.to_lowercase().contains(&query));
+    let sort = call.text("sortBy").unwrap_or("nextRunAtMs");
+    jobs.sort_by(|left, right| order(sort, left, right));
+    if call.text("sortDir") == Some("desc") {
+        jobs.reverse();
+    }
+    let (jobs, about) = page(jobs, call.int("offset").unwrap_or(0), call.int("limit").unwrap_or(JOBS_LISTED));
+    let mut rows = Vec::new();
+    for job in &jobs {
+        let last = within(call.server.schedule.fires(&job.id, 1)).await?;
+        rows.push(record::record(job, last.first()));
+    }
+    let mut answer = answer("jobs", rows, about);
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("deliveryPreviews".into(), json!({}));
+    }
+    Ok(answer.into())
+}
+
+fn order(by: &str, left: &Job, right: &Job) -> Ordering {
+    match by {
+        "name" => left.name.to_lowercase().cmp(&right.name.to_lowercase()),
+        "updatedAtMs" => left.created_ms.cmp(&right.created_ms),
+        _ => (left.next_ms.is_none(), left.next_ms).cmp(&(right.next_ms.is_none(), right.next_ms)),
+    }
+}
+
+async fn status(call: Call) -> Answer {
+    let jobs = within(call.server.schedule.jobs(&of_owner())).await?;
+    let next = jobs.iter().filter_map(|job| job.next_ms).min();
+    let alive = jobs.iter().filter(|job| job.next_ms.is_some()).count();
+    // Clients show where the jobs are kept.
+    let place = call.server.state_dir.clone().unwrap_or_default();
+    Ok(json!({"enabled": true, "storePath": place, "jobs": alive, "nextWakeAtMs": next}).into())
+}
+
+async fn add(call: Call) -> Answer {
+    let wish = wish::of(&call)?;
+    let kind = match wish.when {
+        When::At { .. } => "at",
+        When::Every { .. } => "every",
+        When::Cron { .. } => "cron",
+    };
+    let (actor, session) = (call.client.actor(), wish.session.clone());
+    call.server.record("schedule", &actor, session.as_str(), "ok", json!({"action": "add", "kind": kind, "by": "gateway"})).await?;
+    let planned = tokio::time::timeout(STORE_DEADLINE, call.server.schedule.add(wish)).await;
+    let late = |_| Refusal::unavailable("the schedule did not answer; cron.list tells whether the job is there");
+    let job = planned.map_err(late)?.map_err(refused)?;
+    // The row before had no id to name: the store gives it.
+    let detail = json!({"action": "added", "kind": kind, "session": session, "by": "gateway"});
+    let row = AuditRow { kind: "schedule".into(), actor, subject: job.id.clone(), verdict: "ok".into(), detail };
+    if let Err(error) = call.server.enqueue(row).await {
+        tracing::error!(job = %job.id, %error, "that a job was planned is in the audit log, but not under its id");
+    }
+    let mut answer = record::record(&job, None);
+    tell(&call, &job.id, "added", Some(&answer));
+    let whole = answer.clone();
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("job".into(), whole);
+    }
+    Ok(answer.into())
+}
+
+async fn remove(call: Call) -> Answer {
+    let Some(id) = call.text("id").or(call.text("jobId")) else {
+        return Err(Refusal::invalid("invalid cron.remove params: must have required property 'id'"));
+    };
+    let id = id.to_owned();
+    let known = within(call.server.schedule.jobs(&of_owner())).await?.iter().any(|job| job.id == id);
+    if known {
+        call.server.record("schedule", &call.client.actor(), &id, "ok", json!({"action": "remove", "by": "gateway"})).await?;
+    }
+    let removed = known && within(call.server.schedule.remove(&id, &of_owner())).await?;
+    if removed {
+        tell(&call, &id, "removed", None);
+    }
+    Ok(json!({"ok": true, "removed": removed}).into())
+}
+
+fn tell(call: &Call, id: &str, action: &str, job: Option<&Value>) {
+    let mut payload = json!({"jobId": id, "action": action});
+    if let (Some(payload), Some(job)) = (payload.as_object_mut(), job) {
+        payload.insert("job".into(), job.clone());
+        payload.insert("nextRunAtMs".into(), job.pointer("/state/nextRunAtMs").cloned().unwrap_or_default());
+    }
+    call.server.hub.broadcast(&EventHead::new("cron", &payload), Audience::Scope(Scope::Read), false);
+}

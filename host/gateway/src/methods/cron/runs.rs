@@ -1,0 +1,92 @@
+//! `cron.runs`: how the fires of one job, or of all, ended. Those that go on are not
+//! in it; the job's record says when one does.
+
+use super::super::{Answer, Call};
+use super::record::end_of;
+use super::{answer, of_owner, page};
+use crate::auth::secret::within;
+use crate::limits::{RUNS_LISTED, RUNS_LOOKED_AT};
+use crate::refusal::Refusal;
+use crate::schema::{COUNT, Field, Kind, TEXT, WORD, may};
+use serde_json::{Map, Value, json};
+use skynet_core::schedule::{Fire, Job};
+
+const STATUS: Kind = Kind::OneOf(&["ok", "error", "skipped"]);
+const DELIVERY: Kind = Kind::OneOf(&["delivered", "not-delivered", "unknown", "not-requested"]);
+
+/// What may be asked.
+pub(super) const RUNS: &[Field] = &[
+    may("scope", Kind::OneOf(&["job", "all"])),
+    may("id", WORD),
+    may("jobId", WORD),
+    may("limit", Kind::Int(1, RUNS_LISTED)),
+    may("offset", COUNT),
+    may("statuses", Kind::List(&STATUS, 3)),
+    may("status", Kind::OneOf(&["all", "ok", "error", "skipped"])),
+    may("deliveryStatuses", Kind::List(&DELIVERY, 4)),
+    may("deliveryStatus", DELIVERY),
+    may("query", TEXT),
+    may("sortDir", Kind::OneOf(&["asc", "desc"])),
+];
+
+/// The values that a parameter in either form lets through; `None` lets all.
+fn wanted(call: &Call, one: &str, many: &str) -> Option<Vec<String>> {
+    if let Some(list) = call.params.get(many).and_then(Value::as_array) {
+        return Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    }
+    call.text(one).filter(|word| *word != "all").map(|word| vec![word.to_owned()])
+}
+
+pub(super) async fn runs(call: Call) -> Answer {
+    let id = call.text("id").or(call.text("jobId"));
+    if call.text("scope") == Some("job") && id.is_none() {
+        return Err(Refusal::invalid("invalid cron.runs params: scope job needs the job's id"));
+    }
+    let mut jobs = within(call.server.schedule.jobs(&of_owner())).await?;
+    jobs.retain(|job| id.is_none_or(|id| job.id == id));
+    let statuses = wanted(&call, "status", "statuses");
+    let deliveries = wanted(&call, "deliveryStatus", "deliveryStatuses");
+    // Nothing is delivered anywhere: see `wish`.
+    let delivery_fits = deliveries.is_none_or(|wanted| wanted.iter().any(|word| word == "not-requested"));
+    let query = call.text("query").map(|text| text.trim().to_lowercase()).unwrap_or_default();
+    let mut entries: Vec<(u64, Value)> = Vec::new();
+    for job in jobs.iter().filter(|_| delivery_fits) {
+        for fire in within(call.server.schedule.fires(&job.id, RUNS_LOOKED_AT)).await? {
+            let Some((status, why)) = end_of(&fire) else { continue };
+            let told = format!("{} {}", job.name, why.unwrap_or_default()).to_lowercase();
+            if told.contains(&query) && statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|word| word == status)) {
+                entries.push((fire.begun_ms, entry(job, &fire, status, why)));
+            }
+        }
+    }
+    entries.sort_by_key(|(begun_ms, _)| *begun_ms);
+    if call.text("sortDir") != Some("asc") {
+        entries.reverse();
+    }
+    let (kept, about) = page(entries, call.int("offset").unwrap_or(0), call.int("limit").unwrap_or(RUNS_LISTED));
+    Ok(answer("entries", kept.into_iter().map(|(_, entry)| entry).collect(), about).into())
+}
+
+fn entry(job: &Job, fire: &Fire, status: &str, why: Option<&str>) -> Value {
+    let ended_ms = fire.ended_ms.unwrap_or(fire.begun_ms);
+    let mut entry = Map::new();
+    let mut put = |key: &str, value: Value| {
+        if !value.is_null() {
+            entry.insert(key.to_owned(), value);
+        }
+    };
+    put("ts", ended_ms.into());
+    put("jobId", job.id.as_str().into());
+    put("jobName", job.name.as_str().into());
+    put("action", "finished".into());
+    put("status", status.into());
+    put("error", why.into());
+    put("scheduledAtMs", fire.scheduled_ms.into());
+    put("runAtMs", fire.begun_ms.into());
+    put("durationMs", ended_ms.saturating_sub(fire.begun_ms).into());
+    put("nextRunAtMs", job.next_ms.into());
+    put("sessionKey", job.session.as_str().into());
+    put("runId", json!(fire.turn));
+    put("deliveryStatus", "not-requested".into());
+    Value::Object(entry)
+}
