@@ -16,6 +16,7 @@ use crate::stop::Stop;
 use crate::turn;
 use skynet_core::config::AgentConfig;
 use skynet_core::event::{TurnEnd, TurnEvent, TurnEventKind};
+use skynet_core::facts::Facts;
 use skynet_core::limits::MESSAGE_BYTES;
 use skynet_core::ports::{Audit, Clock, Memory, ModelEntry, Registry, ToolEntry};
 use skynet_core::{SessionKey, StoreError, TurnId, Usage};
@@ -30,6 +31,8 @@ pub struct Ports {
     pub registry: Arc<dyn Registry>,
     /// Sessions and history.
     pub memory: Arc<dyn Memory>,
+    /// What is remembered of people.
+    pub facts: Arc<dyn Facts>,
     /// The audit log.
     pub audit: Arc<dyn Audit>,
     /// Time.

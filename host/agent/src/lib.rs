@@ -26,6 +26,7 @@ mod outbox;
 mod prepare;
 pub mod prompt;
 mod recover;
+mod remembered;
 mod request;
 mod result;
 mod route;

@@ -95,6 +95,12 @@ pub const PROMPT_TAIL_PERCENT: usize = 20;
 /// Characters of all workspace files together.
 pub const PROMPT_TOTAL_CHARS: usize = 100_000;
 
+/// Characters of what is remembered of a person, in one request: a page.
+pub const REMEMBERED_CHARS: usize = 6_000;
+
+/// Facts that are looked at for it: more would not fit, were they two words each.
+pub const REMEMBERED_FACTS: usize = 400;
+
 /// Lines of a list in the answer to a chat command: a chat message, not a page.
 pub const LISTED: usize = 60;
 

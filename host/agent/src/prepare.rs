@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::desk::Job;
 use crate::ledger::{Ledger, within};
 use crate::prompt::{now_line, session_block};
+use crate::remembered;
 use crate::request::{Offer, TurnInput};
 use crate::route::{self, Route};
 use crate::turn::{Halt, Turn, Wish};
@@ -104,7 +105,7 @@ async fn of_session(shared: &Shared, job: &Job, ledger: &Ledger, message: Messag
         job.emitter.emit(TurnEventKind::UserStored { message: stored.message, index: stored.index });
     }
     let wish = Wish {
-        system: vec![session_block(request.session.as_str(), &request.channel, &request.user.0)],
+        system: vec![session_block(request.session.as_str(), &request.channel, &request.user.0), remembered::block(shared, job).await?],
         tool_choice: ToolChoice::Automatic,
         max_output: shared.config.max_output,
         temperature: None,

@@ -283,7 +283,8 @@ pub struct KvQuota {
 /// What the audit log keeps. One row each, in order, never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRow {
-    /// `tool.call`, `grant`, `revoke`, `egress`, `egress.end`, `admission`, `auth`, `secret`, `denied`.
+    /// Such as `tool.call`, `grant`, `egress`, `admission`, `auth`, `secret`, or the permission
+    /// behind the door: `memory`, `schedule`, `fs`.
     pub kind: String,
     /// `plugin@version#generation`, a user or a client.
     pub actor: String,

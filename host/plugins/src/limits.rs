@@ -59,8 +59,6 @@ pub(crate) const LOG_LINES: u32 = 1000;
 /// Things that one call may ask of the host's own services, each of which has an audit
 /// row: memory, knowledge, schedule, agent, messages, scripts.
 pub(crate) const ACTS: u32 = 256;
-/// Bytes of a prompt for a turn inside a call.
-pub(crate) const PROMPT_BYTES: usize = 64 * 1024;
 /// Bytes of one message to a person: a long page.
 pub(crate) const MESSAGE_BYTES: usize = 16 * 1024;
 /// Messages that one call may send.

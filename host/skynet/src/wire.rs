@@ -138,7 +138,13 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
     })
     .await?;
-    let ports = Ports { registry: Arc::new(host.clone()), memory: store.clone(), audit: audit.clone(), clock: Arc::clone(&clock) };
+    let ports = Ports {
+        registry: Arc::new(host.clone()),
+        memory: store.clone(),
+        facts: store.clone(),
+        audit: audit.clone(),
+        clock: Arc::clone(&clock),
+    };
     let agent = Agent::new(ports, Settings { agent: config.agent.clone(), prompt: Arc::new(workspace(home)?) });
     agent.recover().await?;
     late.arrived(agent.clone());

@@ -17,6 +17,7 @@ mod life;
 mod memory;
 mod outbox;
 mod queue;
+mod remembered;
 mod schedule;
 mod stage;
 mod stopping;

@@ -1,6 +1,7 @@
 //! The stage for whole turns: scripted models and tools, stores in memory, a clock
 //! that is moved by hand, and one log of what happened in which order.
 
+use crate::remembered::FakeFacts;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use skynet_agent::{Agent, Offer, Ports, Settings, Submitted, TurnInput, TurnRequest, prompt};
@@ -185,6 +186,7 @@ pub(crate) struct Stage {
     pub(crate) agent: Agent,
     pub(crate) clock: Arc<SimClock>,
     pub(crate) memory: Arc<FakeMemory>,
+    pub(crate) facts: Arc<FakeFacts>,
     pub(crate) audit: Arc<FakeAudit>,
     pub(crate) registry: Arc<FakeRegistry>,
     pub(crate) log: Log,
@@ -416,12 +418,14 @@ impl Stage {
         let clock = SimClock::new();
         let memory = FakeMemory::new(&log, clock.clone());
         let audit = Arc::new(FakeAudit { rows: Mutex::default(), broken: AtomicBool::new(false) });
+        let facts = Arc::new(FakeFacts::default());
         let snapshot = FakeSnapshot::new(&log, &Arc::default(), models, acts);
         let registry = Arc::new(FakeRegistry(Mutex::new(Arc::new(snapshot))));
-        let ports = Ports { registry: registry.clone(), memory: memory.clone(), audit: audit.clone(), clock: clock.clone() };
+        let ports =
+            Ports { registry: registry.clone(), memory: memory.clone(), facts: facts.clone(), audit: audit.clone(), clock: clock.clone() };
         let files = vec![("SOUL.md".to_owned(), "Be kind.".to_owned())];
         let settings = Settings { agent, prompt: Arc::new(prompt::Workspace::from_files(files)) };
-        Self { agent: Agent::new(ports, settings), clock, memory, audit, registry, log, turns: AtomicU64::new(1) }
+        Self { agent: Agent::new(ports, settings), clock, memory, facts, audit, registry, log, turns: AtomicU64::new(1) }
     }
 
     /// What the model will say next, one list for each request.

@@ -66,6 +66,7 @@ impl World {
         let ports = Ports {
             registry: Arc::new(FakeRegistry(snapshot.clone())),
             memory: memory.clone(),
+            facts: facts.clone(),
             audit: audit.clone(),
             clock: clock.clone(),
         };

@@ -5,8 +5,8 @@
 
 use super::door::{Act, Shut};
 use crate::bindings::v0::skynet::plugin::agent::{AgentError, Host};
-use crate::limits;
 use crate::store::CallState;
+use skynet_core::limits::JOB_PROMPT_BYTES;
 use skynet_core::neighbours::AskError;
 
 impl CallState {
@@ -27,8 +27,8 @@ impl Host for CallState {
     async fn ask(&mut self, prompt: String) -> wasmtime::Result<Result<String, AgentError>> {
         let act = Act::new("agent", "ask", "");
         let prompt = self.clean(&prompt);
-        if prompt.trim().is_empty() || prompt.len() > limits::PROMPT_BYTES {
-            let why = format!("a prompt has 1 to {} bytes", limits::PROMPT_BYTES);
+        if prompt.trim().is_empty() || prompt.len() > JOB_PROMPT_BYTES {
+            let why = format!("a prompt has 1 to {} bytes", JOB_PROMPT_BYTES);
             return Ok(Err(AgentError::Failed(self.failed(&act, why).await)));
         }
         let allowed = self.one_more_turn();

@@ -47,7 +47,8 @@ impl Audit for Nothing {
 /// The same turn loop over the same plugins, unaudited.
 fn unaudited(bed: &Bed, host: &PluginHost, memory: Arc<Store>) -> Result<Agent> {
     let config = crate::config_file::load(&bed.home)?;
-    let ports = Ports { registry: Arc::new(host.clone()), memory, audit: Arc::new(Nothing), clock: Arc::new(SystemClock) };
+    let ports =
+        Ports { registry: Arc::new(host.clone()), facts: memory.clone(), memory, audit: Arc::new(Nothing), clock: Arc::new(SystemClock) };
     Ok(Agent::new(ports, Settings { agent: config.agent, prompt: Arc::new(wire::workspace(&bed.home)?) }))
 }
 
