@@ -19,6 +19,8 @@ mod daemon;
 mod household;
 #[path = "e2e/memory.rs"]
 mod memory;
+#[path = "e2e/powers.rs"]
+mod powers;
 #[path = "e2e/schedule.rs"]
 mod schedule;
 #[path = "e2e/secrets.rs"]

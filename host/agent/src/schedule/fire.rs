@@ -61,7 +61,11 @@ pub(super) async fn run(agent: Agent, planner: Arc<Planner>, due: Due) {
     if outcome.verdict != "ok" {
         tracing::warn!(job = %due.job.id, turn = %due.turn, how = %outcome.sort, "a scheduled turn did not end well");
     }
-    let detail = json!({ "how": outcome.sort });
+    let mut detail = json!({ "how": outcome.sort });
+    if let (Some(detail), "denied") = (detail.as_object_mut(), outcome.verdict) {
+        // Why the host would not: none of it is the words of a person or a model.
+        detail.insert("why".into(), outcome.how.trim_start_matches("refused: ").into());
+    }
     if let Err(error) = record(&agent, &due, "schedule.end", outcome.verdict, detail).await {
         tracing::error!(job = %due.job.id, %error, "the end of a scheduled turn could not be audited");
     }
