@@ -13,6 +13,7 @@ mod limits;
 mod owner;
 mod permissions;
 mod provider;
+mod record;
 mod reload;
 mod revoked;
 mod secrets;

@@ -116,6 +116,6 @@ impl Store {
 }
 
 /// What is stored of a row, and hashed.
-fn text(row: &AuditRow) -> Result<String> {
+pub(crate) fn text(row: &AuditRow) -> Result<String> {
     serde_json::to_string(row).map_err(|error| StoreError::Unavailable(format!("an audit row is not JSON: {error}")))
 }

@@ -1,8 +1,9 @@
 //! A host with all that surrounds it, in a folder that vanishes with the test.
 
 use super::clock::TestClock;
+use super::fuse::{Fuse, Fused};
 use super::package::{self, trust};
-use super::stubs::{FailingAudit, Names, SetSecrets};
+use super::stubs::{Names, SetSecrets};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::config::PluginsConfig;
@@ -18,7 +19,6 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use tokio::sync::oneshot;
@@ -37,8 +37,8 @@ pub(crate) struct Worldly {
     pub(crate) known: Known,
     pub(crate) names: Arc<Names>,
     pub(crate) compiler: Arc<dyn Compiler>,
-    /// Whether the audit log takes no more rows.
-    pub(crate) audit_fails: Arc<AtomicBool>,
+    /// Where the store breaks.
+    pub(crate) fuse: Arc<Fuse>,
 }
 
 impl Default for Worldly {
@@ -53,7 +53,7 @@ impl Default for Worldly {
             known: Known::default(),
             names: Arc::default(),
             compiler: Arc::new(InProcess),
-            audit_fails: Arc::default(),
+            fuse: Arc::default(),
         }
     }
 }
@@ -86,6 +86,7 @@ impl World {
     /// A host's parts over this folder and database.
     pub(crate) fn parts(folder: &Path, clock: Arc<TestClock>, store: &Store, worldly: &Worldly) -> Parts {
         let trust = Arc::clone(&worldly.trust);
+        let fused = Fused { store: store.clone(), fuse: Arc::clone(&worldly.fuse) };
         Parts {
             inbox: folder.join("plugins"),
             private: folder.join("private"),
@@ -94,8 +95,8 @@ impl World {
             settings: worldly.settings.clone(),
             ceiling: worldly.ceiling.clone(),
             trust: Arc::new(move || trust.lock().unwrap().clone()),
-            state: Arc::new(store.clone()),
-            audit: Arc::new(FailingAudit { inner: store.clone(), fails: Arc::clone(&worldly.audit_fails) }),
+            state: Arc::new(fused.clone()),
+            audit: Arc::new(fused),
             secrets: worldly.secrets.clone(),
             known: worldly.known.clone(),
             clock,
@@ -135,6 +136,10 @@ impl World {
         meanwhile(&self);
         let Self { folder, clock, store, worldly, .. } = self;
         Self::open(folder, clock, store, worldly, false).await
+    }
+
+    pub(crate) fn fuse(&self) -> &Fuse {
+        &self.worldly.fuse
     }
 
     pub(crate) fn folder(&self) -> &Path {
