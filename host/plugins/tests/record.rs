@@ -153,7 +153,7 @@ async fn what_the_breaker_does_is_the_hosts_and_what_an_owner_rolls_back_is_the_
 #[tokio::test]
 async fn a_row_of_a_change_holds_no_secret_that_is_known() {
     let world = World::start().await;
-    let world = world.restart(|worldly| worldly.known.set(skynet_policy::scrub::Scrubber::new([("key", "sk-0123456789")]))).await;
+    let world = world.restart(|worldly| worldly.known.learn([("key", "sk-0123456789")])).await;
     world.drop_file("tool.wasm", &kv("1.0.0", 3)).await;
     world.host.grant(&id("tool"), None, "token sk-0123456789").await.unwrap();
     assert_eq!(decided(&world).await[0].actor, "token [secret key]");

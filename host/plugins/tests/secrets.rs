@@ -8,7 +8,7 @@ use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::{Denial, PluginError, ToolError};
-use skynet_policy::scrub::{Known, Scrubber};
+use skynet_policy::scrub::Known;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Keyed {
         let server = Server::start(answer).await;
         let url = format!("http://{}", server.address);
         let known = Known::default();
-        known.set(Scrubber::new([("key", value)]));
+        known.learn([("key", value)]);
         let set = BTreeMap::from([((id("tool"), "key".to_owned()), (value.to_owned(), servers(&url)))]);
         let world = World::with(Worldly { secrets: Arc::new(SetSecrets { set, gate: None }), known, ..Worldly::default() }).await;
         let secret = json!({"name": "key", "header": "authorization", "format": "Bearer {}", "url": url});
@@ -194,7 +194,7 @@ async fn a_revealed_secret_is_audited_and_all_others_stay_hidden_without_a_reaso
 async fn a_revealed_secret_does_not_come_back_out_of_the_guest() {
     let world = revealing().await;
     let known = Known::default();
-    known.set(Scrubber::new([("shown", CANARY)]));
+    known.learn([("shown", CANARY)]);
     let world = world.restart(|worldly| worldly.known = known).await;
     world.host.settled().await;
     assert_eq!(world.call_with("tool", &json!("shown")).await.unwrap(), "[secret shown]");

@@ -23,6 +23,7 @@ mod secret_uses;
 mod secrets_file;
 mod vault;
 mod wall;
+mod who;
 mod wire;
 
 use clap::Parser;
