@@ -28,6 +28,6 @@ mod sessions;
 mod turns;
 mod writer;
 
-pub use audit::{AuditFault, AuditReport, KeptRow};
+pub use audit::{AuditFault, AuditReport, Damage, KeptRow};
 pub use store::Store;
 pub use vault::VaultFault;
