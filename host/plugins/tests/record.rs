@@ -138,7 +138,7 @@ async fn a_grant_brings_back_a_plugin_whose_revocation_did_not_finish() {
 }
 
 #[tokio::test]
-async fn what_the_breaker_does_is_the_hosts_and_what_an_owner_rolls_back_is_the_owners() {
+async fn what_an_owner_rolls_back_is_the_owners_and_says_from_what_to_what() {
     let world = World::start().await;
     for (version, text) in [("1.0.0", "one"), ("2.0.0", "two")] {
         world.drop_file("tool.wasm", &saying("tool", version, text)).await;

@@ -49,7 +49,7 @@ fn sound(db: &Connection, key: &PublicKey, anchors: &[Checkpoint]) -> std::resul
         }
     }
     let newest = good.iter().map(|checkpoint| checkpoint.size).max().unwrap_or(0);
-    let mut walk = Walk::start(Some(key.clone()), &good);
+    let mut walk = Walk::start(Some(*key), &good);
     let last = match walk.pages(db, u64::MAX) {
         Err(AuditFault::Store(error)) => return Err(error.into()),
         Err(AuditFault::Rewritten { .. }) => walk.proven,
@@ -161,7 +161,7 @@ pub(super) fn set_aside(db: &Connection, key: &SecretKey, told: Move) -> Result<
     if export(db, &public, &damage, std::io::sink())?.1 != sha256 {
         return Err(StoreError::Unavailable("the audit log changed while it was set aside; ask again".into()));
     }
-    let mut walk = Walk::start(Some(public.clone()), &[]);
+    let mut walk = Walk::start(Some(public), &[]);
     // Its own end is looked for, so that what follows is no fault.
     drop(walk.pages(db, damage.from - 1));
     if walk.last + 1 != damage.from {

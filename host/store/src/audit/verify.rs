@@ -236,7 +236,7 @@ pub(super) fn verify(db: &Connection, key: Option<&PublicKey>, anchors: &[Checkp
     let mut signed = checkpoints(db, key)?;
     let newest = signed.last().map_or(0, |checkpoint| checkpoint.size);
     signed.extend_from_slice(anchors);
-    let mut walk = Walk::start(key.cloned(), &signed);
+    let mut walk = Walk::start(key.copied(), &signed);
     let (end, end_hash) = end(db)?;
     walk.pages(db, end)?;
     finish(walk, db, (end, &end_hash), (key.is_some(), newest))

@@ -21,7 +21,7 @@ async fn five(scratch: &Scratch) -> Store {
 
 /// Sets the damage aside; gives what the file has, and the number of the row that says so.
 async fn set_aside(store: &Store, anchors: Vec<Checkpoint>) -> (String, u64) {
-    let damage = store.audit_damage(anchors).await.unwrap().expect("something is damaged");
+    let damage = store.audit_damage(anchors).await.unwrap().unwrap();
     let (file, sha256) = store.export_damage(&damage, Vec::new()).await.unwrap();
     assert_eq!(hex(&Sha256::digest(&file)), sha256);
     let number = store.set_aside(&damage, "aside.jsonl", &sha256, "cli uid 7").await.unwrap();
