@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# first_run.sh: what a new user does, in a home folder of its own: setup.sh, twice, and one question.
+# first_run.sh: what a new user does, in a home folder of its own: setup.sh, twice, one question, and all that README.md says.
 # The second run must find nothing to do, and what the owner changed in between must stay.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -65,4 +65,5 @@ must has '^anthropic_api_key  version 1,' "$scratch/secrets.txt"
 must has '^mine  version 1, .* goes to https://api.example.com$' "$scratch/secrets.txt"
 must test "$(grep -rlF -e 'not a "real" key' -e from-the-file -e kept-as-it-is "$SKYNET_HOME" | wc -l)" = 0
 must test "$(grep -c 'made the release key\|placed ' "$scratch/second.txt")" = 0
+PATH="$SKYNET_BIN_DIR:$PATH" must bash "$root/.ci/readme.sh"
 echo "first run: a host from nothing, twice, with the owner's changes kept"

@@ -10,7 +10,7 @@ use crate::plugin::PluginStatus;
 use async_trait::async_trait;
 use serde_json::Value;
 
-/// Why a request about a plugin was not done. Nothing changed.
+/// Why a request about a plugin was not done. But for `Unfinished`, nothing changed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AdminError {
     /// No plugin of that id is known here.
@@ -22,12 +22,16 @@ pub enum AdminError {
     /// Durable state failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It is decided and on record, and what serves was not brought in line with it.
+    #[error("this is decided and on record, but what serves could not be brought in line with it: {0}. Ask again, or restart the host")]
+    Unfinished(String),
     /// We failed.
     #[error("internal error while managing plugins: {0}. This is a fault of the host; please report it with the log")]
     Bug(String),
 }
 
-/// Management of plugins, for owners.
+/// Management of plugins, for owners. `by` is who asks, for the record: each attempt to
+/// change something leaves one audit row, which tells how it ended.
 #[async_trait]
 pub trait PluginAdmin: Send + Sync {
     /// Every plugin that is known, by name.
@@ -35,7 +39,7 @@ pub trait PluginAdmin: Send + Sync {
     /// All that is known of one: status, receipt, request, grant.
     async fn info(&self, id: &PluginId) -> Result<Value, AdminError>;
     /// The owner's switch.
-    async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), AdminError>;
+    async fn set_enabled(&self, id: &PluginId, enabled: bool, by: &str) -> Result<(), AdminError>;
     /// Every grant in force: plugin, publisher, what it allows, by whom, since and until when.
     async fn grants(&self) -> Result<Vec<Value>, AdminError>;
     /// Grants permissions for good; `None` grants everything that the plugin asks for.
@@ -47,11 +51,11 @@ pub trait PluginAdmin: Send + Sync {
     /// Says no to the release that waits; what serves goes on.
     async fn deny(&self, id: &PluginId, by: &str) -> Result<(), AdminError>;
     /// Ends the plugin's grant, also for calls that run.
-    async fn revoke(&self, id: &PluginId) -> Result<(), AdminError>;
+    async fn revoke(&self, id: &PluginId, by: &str) -> Result<(), AdminError>;
     /// What the plugin was refused lately, newest first, and what would allow it.
     async fn why_denied(&self, id: &PluginId, limit: usize) -> Result<Value, AdminError>;
     /// Puts the generation before the present one back; gives what serves now.
-    async fn rollback(&self, id: &PluginId) -> Result<PluginRef, AdminError>;
+    async fn rollback(&self, id: &PluginId, by: &str) -> Result<PluginRef, AdminError>;
     /// Looks at the folder now instead of at the next scan.
     async fn rescan(&self) -> Result<(), AdminError>;
 }

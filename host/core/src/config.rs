@@ -207,13 +207,17 @@ pub struct RatesConfig {
     pub turns_per_minute: u32,
     /// Turns that come over one channel, of all its users.
     pub channel_turns_per_minute: u32,
-    /// Calls of one gateway method by one client.
+    /// Calls of one gateway method by one client: a device or a token.
     pub calls_per_minute: u32,
+    /// Calls of one gateway method by all clients of one user: more devices bring no more
+    /// than this. Above the limit of one client, so that a client that runs wild leaves
+    /// room for the one with which its user ends it.
+    pub user_calls_per_minute: u32,
 }
 
 impl Default for RatesConfig {
     fn default() -> Self {
-        Self { turns_per_minute: 120, channel_turns_per_minute: 600, calls_per_minute: 1_200 }
+        Self { turns_per_minute: 120, channel_turns_per_minute: 600, calls_per_minute: 1_200, user_calls_per_minute: 3_600 }
     }
 }
 

@@ -227,6 +227,40 @@ pub struct StoredGrant {
     pub expires_ms: Option<u64>,
 }
 
+/// One durable step in what is known of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PluginChange {
+    /// The owner's switch. Also for a plugin that has not come yet.
+    Switch {
+        /// Which.
+        id: PluginId,
+        /// On or off.
+        enabled: bool,
+    },
+    /// Stores a grant; replaces the plugin's former one.
+    Grant(StoredGrant),
+    /// Ends a plugin's grant, if it has one.
+    Revoke(PluginId),
+    /// Puts a release away: it is not admitted again from the file that is still there.
+    Hold {
+        /// Of which plugin.
+        id: PluginId,
+        /// SHA-256 of its `release.json`, hex.
+        release: String,
+        /// Why, for its owner.
+        why: String,
+    },
+    /// Forgets that a release was put away.
+    Unhold {
+        /// Of which plugin.
+        id: PluginId,
+        /// Which release; `None` is all of them.
+        release: Option<String>,
+    },
+    /// Stores a receipt and makes it the one that serves.
+    Publish(Receipt),
+}
+
 /// Durable plugin state.
 #[async_trait]
 pub trait PluginStore: Send + Sync {
@@ -236,31 +270,25 @@ pub trait PluginStore: Send + Sync {
     async fn receipts(&self, id: &PluginId) -> Result<Vec<Receipt>, StoreError>;
     /// Reserves the next generation number. Never given twice.
     async fn next_generation(&self) -> Result<crate::Generation, StoreError>;
-    /// Stores a receipt and makes it the one that serves, in one transaction.
+    /// Stores a receipt and makes it the one that serves, without a row: for what changes
+    /// nothing that a plugin may do, such as the models that a serving provider offers.
     async fn publish(&self, receipt: Receipt) -> Result<(), StoreError>;
+    /// Takes these steps and appends the audit row that tells of them, all in one
+    /// transaction: nothing is changed that is not on record, and no row tells of what
+    /// was not done.
+    async fn change(&self, steps: Vec<PluginChange>, row: AuditRow) -> Result<(), StoreError>;
     /// Takes a plugin out of service; receipts stay.
     async fn withdraw(&self, id: &PluginId) -> Result<(), StoreError>;
-    /// The owner's switch.
-    async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), StoreError>;
     /// Plugins that the owner switched off.
     async fn disabled(&self) -> Result<Vec<PluginId>, StoreError>;
     /// The newest grant that was not revoked.
     async fn grant(&self, id: &PluginId) -> Result<Option<StoredGrant>, StoreError>;
     /// All grants in force.
     async fn grants(&self) -> Result<Vec<StoredGrant>, StoreError>;
-    /// Stores a grant; replaces the plugin's former one.
-    async fn put_grant(&self, grant: StoredGrant) -> Result<(), StoreError>;
-    /// Ends a plugin's grant. `false` when there was none.
-    async fn revoke(&self, id: &PluginId) -> Result<bool, StoreError>;
     /// Highest version ever published of a plugin, against rollback by an old file.
     async fn highest_version(&self, id: &PluginId) -> Result<Option<semver::Version>, StoreError>;
-    /// Remembers that this release was put away, and why: it is not admitted again
-    /// from the file that is still there.
-    async fn hold(&self, id: &PluginId, release: &str, why: &str) -> Result<(), StoreError>;
     /// Releases that were put away, by digest, with the reason.
     async fn held(&self, id: &PluginId) -> Result<Vec<(String, String)>, StoreError>;
-    /// Forgets all that were put away.
-    async fn unhold(&self, id: &PluginId) -> Result<(), StoreError>;
     /// One value of a plugin's key-value space.
     async fn kv_get(&self, id: &PluginId, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Sets one; the quota is checked in the same transaction.
@@ -283,8 +311,8 @@ pub struct KvQuota {
 /// What the audit log keeps. One row each, in order, never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRow {
-    /// Such as `tool.call`, `grant`, `egress`, `admission`, `auth`, `secret`, or the permission
-    /// behind the door: `memory`, `schedule`, `fs`.
+    /// Such as `tool.call`, `grant`, `plugin.switch`, `egress`, `admission`, `auth`, `secret`, or
+    /// the permission behind the door: `memory`, `schedule`, `fs`.
     pub kind: String,
     /// `plugin@version#generation`, a user or a client.
     pub actor: String,

@@ -8,7 +8,7 @@ use crate::limits::{REQUESTS_IN_FLIGHT, WATCHED_SESSIONS};
 use crate::mailbox::Mailbox;
 use crate::refusal::Refusal;
 use crate::ws::connect::ClientInfo;
-use skynet_core::{SessionKey, TurnId};
+use skynet_core::{SessionKey, TurnId, UserId};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,6 +46,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Whose it is. Tokens and paired devices are all the owner's.
+    pub(crate) fn user(&self) -> UserId {
+        UserId::owner()
+    }
+
     /// Who it is, for the audit, the log and its buckets: the same after a reconnect.
     pub(crate) fn actor(&self) -> String {
         match (&self.device, &self.token) {

@@ -205,8 +205,8 @@ fn begin(server: &Arc<Server>, client: &Arc<Client>, request: Request) -> Result
     if let Some(scope) = method.scope {
         need(client, scope)?;
     }
-    let client_name = client.actor();
-    server.rates.call(&client_name, method.name).map_err(|after| Refusal::too_often(&format!("calls of {}", method.name), after))?;
+    let taken = server.rates.call(&client.identity.user(), &client.actor(), method.name);
+    taken.map_err(|after| Refusal::too_often(&format!("calls of {}", method.name), after))?;
     let params = params(method, request.params)?;
     let Ok(permit) = Arc::clone(&client.requests).try_acquire_owned() else {
         return Err(Refusal::later("too many requests are running on this connection; wait for some to end", 500));

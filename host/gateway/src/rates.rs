@@ -1,7 +1,9 @@
-//! How often one may ask: token buckets by user, by channel, and by client and method.
+//! How often one may ask: token buckets by user, by channel, and for each method by client
+//! and by user.
 //!
 //! A bucket belongs to who somebody is and not to a connection, so that a new connection
-//! brings no new tokens. Every refusal says when to come again. A limit of 0 in the
+//! brings no new tokens; and what a user's clients have together is bounded too, so that
+//! another device brings few. Every refusal says when to come again. A limit of 0 in the
 //! configuration means none.
 
 use crate::limits::RATE_KEYS;
@@ -77,6 +79,7 @@ pub(crate) struct Rates {
     users: Buckets<String>,
     channels: Buckets<String>,
     calls: Buckets<(String, &'static str)>,
+    user_calls: Buckets<(String, &'static str)>,
     failures: Buckets<()>,
 }
 
@@ -87,6 +90,7 @@ impl Rates {
             users: Buckets::new(config.turns_per_minute, &clock),
             channels: Buckets::new(config.channel_turns_per_minute, &clock),
             calls: Buckets::new(config.calls_per_minute, &clock),
+            user_calls: Buckets::new(config.user_calls_per_minute, &clock),
             failures: Buckets::new(crate::limits::FAILURE_ROWS, &clock),
         }
     }
@@ -98,9 +102,11 @@ impl Rates {
         self.channels.take(&channel.to_owned())
     }
 
-    /// A call of this method by this client.
-    pub(crate) fn call(&self, client: &str, method: &'static str) -> Result<(), u64> {
-        self.calls.take(&(client.to_owned(), method))
+    /// A call of this method by this client of this user.
+    pub(crate) fn call(&self, user: &UserId, client: &str, method: &'static str) -> Result<(), u64> {
+        // A client that has none left takes nothing from the user's others.
+        self.calls.take(&(client.to_owned(), method))?;
+        self.user_calls.take(&(user.to_string(), method))
     }
 
     /// Whether one more failed login gets an audit row of its own.

@@ -113,7 +113,7 @@ impl From<AdminError> for Refusal {
         let message = error.to_string();
         match error {
             AdminError::NotFound(_) | AdminError::Refused(_) => Self::invalid(message),
-            AdminError::Store(_) | AdminError::Bug(_) => Self::unavailable(message),
+            AdminError::Store(_) | AdminError::Unfinished(_) | AdminError::Bug(_) => Self::unavailable(message),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Only owner surfaces reach this; no import of a guest and no tool does.
 
 use crate::book::{Entry, Waiting};
+use crate::ceiling;
 use crate::change::DENIED;
+use crate::decide::{Act, unfinished};
 use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::limits;
@@ -11,7 +13,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use skynet_core::admin::{AdminError, PluginAdmin};
 use skynet_core::plugin::PluginStatus;
-use skynet_core::ports::StoredGrant;
+use skynet_core::ports::{PluginChange, StoredGrant};
 use skynet_core::{PluginId, PluginRef};
 use skynet_policy::grant;
 use skynet_policy::permission::Permissions;
@@ -32,15 +34,12 @@ impl PluginHost {
         Err(AdminError::NotFound(id.clone()))
     }
 
-    /// What the owner would be granting to: request and signer of the release that
-    /// waits, else of the one that serves.
+    /// What the owner would be granting to: request and signer.
     async fn request_of(&self, id: &PluginId) -> Result<(Permissions, String), AdminError> {
         let book = self.shared.book.lock().await;
         let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
-        if let Some(waiting) = &entry.waiting {
-            return Ok((waiting.request.clone(), waiting.publisher.clone()));
-        }
-        Ok((entry.request.clone(), entry.publisher.clone()))
+        let (request, publisher) = entry.to_grant();
+        Ok((request.clone(), publisher.to_owned()))
     }
 
     fn shown_grant(&self, stored: StoredGrant) -> Result<Value, AdminError> {
@@ -52,8 +51,12 @@ impl PluginHost {
         }))
     }
 
-    async fn waits(&self, id: &PluginId) -> bool {
-        self.shared.book.lock().await.plugins.get(id).is_some_and(|entry| entry.waiting.is_some())
+    /// The release of it that waits or was denied: what a grant is for, if that is not
+    /// what serves.
+    async fn unserved(&self, id: &PluginId) -> Option<Waiting> {
+        let book = self.shared.book.lock().await;
+        let entry = book.plugins.get(id)?;
+        entry.waiting.clone().or_else(|| entry.denied.clone())
     }
 
     /// Reads the plugin's file again as if it had just come.
@@ -80,12 +83,6 @@ impl PluginHost {
             // The folder is asked again, so that lists show what it waits for.
             self.read_again(&id).await;
         }
-    }
-
-    /// What the ceiling takes out of these permissions, one sentence each.
-    pub(crate) fn above_ceiling(&self, id: &PluginId, permissions: &Permissions) -> Vec<String> {
-        let Some(ceiling) = &self.shared.ceiling else { return Vec::new() };
-        grant::exceeds(&grant::resolve_settings(permissions, &self.settings_of(id)), ceiling)
     }
 
     /// Brings what serves in line with the grant in force.
@@ -164,6 +161,98 @@ fn shown_waiting(entry: &Entry, waiting: &Waiting) -> Value {
     })
 }
 
+/// The part of each verb that ends in one transaction: what it checks, and what it writes.
+impl PluginHost {
+    async fn decide_switch(&self, act: Act<'_>, id: &PluginId, enabled: bool) -> Result<(), AdminError> {
+        self.meet(id).await?;
+        let mut steps = vec![PluginChange::Switch { id: id.clone(), enabled }];
+        if enabled {
+            // The owner's word also ends a rollback's hold on the file that is there.
+            steps.push(PluginChange::Unhold { id: id.clone(), release: None });
+        }
+        Ok(self.change(act, json!({ "enabled": enabled }), steps).await?)
+    }
+
+    async fn decide_grant(&self, act: Act<'_>, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>) -> Result<(), AdminError> {
+        self.meet(id).await?;
+        let now = self.shared.clock.now_ms();
+        if until_ms.is_some_and(|until| until <= now) {
+            return Err(AdminError::Refused("the time up to which it would be granted is over".into()));
+        }
+        let (request, publisher) = self.request_of(id).await?;
+        if publisher.is_empty() {
+            return Err(AdminError::Refused(format!("nobody knows yet who signed {id}; look at `skynet plugin list`")));
+        }
+        let granted = match permissions {
+            None => request.clone(),
+            Some(value) => wanted(id, value, &request)?,
+        };
+        let grant = StoredGrant {
+            plugin: id.clone(),
+            publisher,
+            request: request.digest(),
+            permissions: serde_json::to_value(granted.normalized()).map_err(|error| AdminError::Bug(error.to_string()))?,
+            by: act.by.to_owned(),
+            at_ms: now,
+            expires_ms: until_ms,
+        };
+        let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher, "until_ms": until_ms });
+        // The owner's word also ends an earlier no to the file that is there. What was rolled
+        // back stays away while another version serves.
+        let release = match self.serving(id) {
+            Some(_) => self.unserved(id).await.map(|denied| Some(denied.release)),
+            None => Some(None),
+        };
+        let unhold = release.map(|release| PluginChange::Unhold { id: id.clone(), release });
+        let steps = std::iter::once(PluginChange::Grant(grant)).chain(unhold).collect();
+        Ok(self.change(act, detail, steps).await?)
+    }
+
+    async fn decide_no(&self, act: Act<'_>, id: &PluginId) -> Result<(Waiting, String), AdminError> {
+        self.meet(id).await?;
+        let waiting = self.shared.book.lock().await.plugins.get(id).and_then(|entry| entry.waiting.clone());
+        let waiting = waiting.ok_or_else(|| {
+            AdminError::Refused(format!("nothing of {id} waits for an answer; to end what it may do now: skynet plugin revoke {id}"))
+        })?;
+        let detail = json!({ "version": waiting.version.to_string(), "release": waiting.release, "asks": waiting.asks });
+        let why = format!("{DENIED} what version {} asks for; `skynet plugin grant {id}` allows it", waiting.version);
+        let hold = PluginChange::Hold { id: id.clone(), release: waiting.release.clone(), why: why.clone() };
+        self.change(act, detail, vec![hold]).await?;
+        Ok((waiting, why))
+    }
+
+    async fn decide_revocation(&self, act: Act<'_>, id: &PluginId) -> Result<(), AdminError> {
+        let granted = self.shared.state.grant(id).await?.is_some();
+        // One whose grant is gone from the store and that serves all the same must end too.
+        let serves = self.serving(id).is_some_and(|serving| !serving.terms.permissions.is_empty());
+        if !granted && !serves {
+            return Err(AdminError::Refused(format!("{id} has no grant")));
+        }
+        Ok(self.change(act, Value::Null, vec![PluginChange::Revoke(id.clone())]).await?)
+    }
+
+    async fn switch_on(&self, id: &PluginId) {
+        let mut book = self.shared.book.lock().await;
+        book.switched_off.remove(id);
+        if let Some(entry) = book.plugins.get_mut(id) {
+            entry.stopped = None;
+        }
+        drop(book);
+        self.read_again(id).await;
+        self.settled().await;
+    }
+
+    async fn switch_off(&self, id: &PluginId) {
+        self.shared.book.lock().await.switched_off.insert(id.clone());
+        self.withdraw(id, "the owner switched it off").await;
+        let mut book = self.shared.book.lock().await;
+        if let Some(entry) = book.plugins.get_mut(id) {
+            let reason = format!("switched off; `skynet plugin enable {id}` switches it on");
+            entry.stopped = Some(skynet_core::plugin::PluginState::Disabled { reason });
+        }
+    }
+}
+
 #[async_trait]
 impl PluginAdmin for PluginHost {
     async fn list(&self) -> Vec<PluginStatus> {
@@ -185,8 +274,9 @@ impl PluginAdmin for PluginHost {
             "asks": entry.request.sentences(),
             "request": entry.request,
             "waiting": entry.waiting.as_ref().map(|waiting| shown_waiting(entry, waiting)),
+            "denied": entry.denied.as_ref().map(|denied| shown_waiting(entry, denied)),
             "grant": stored,
-            "above_ceiling": self.above_ceiling(id, &entry.request),
+            "above_ceiling": self.kept_from(id, entry),
             "may": effective,
             "receipt": entry.serving.as_ref().map(|serving| json!({
                 "release": serving.receipt.release,
@@ -200,29 +290,13 @@ impl PluginAdmin for PluginHost {
         }))
     }
 
-    async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), AdminError> {
-        self.meet(id).await?;
-        self.record("plugin.switch", "owner", id.as_str(), "ok", json!({ "enabled": enabled })).await?;
-        self.shared.state.set_enabled(id, enabled).await?;
+    async fn set_enabled(&self, id: &PluginId, enabled: bool, by: &str) -> Result<(), AdminError> {
+        let act = Act { kind: "plugin.switch", by, subject: id.as_str() };
+        self.noted(act, self.decide_switch(act, id, enabled)).await?;
         if enabled {
-            // The owner's word also ends a rollback's hold on the file that is there.
-            self.shared.state.unhold(id).await?;
-            let mut book = self.shared.book.lock().await;
-            book.switched_off.remove(id);
-            if let Some(entry) = book.plugins.get_mut(id) {
-                entry.stopped = None;
-            }
-            drop(book);
-            self.read_again(id).await;
-            self.settled().await;
-            return Ok(());
-        }
-        self.shared.book.lock().await.switched_off.insert(id.clone());
-        self.withdraw(id, "the owner switched it off").await;
-        let mut book = self.shared.book.lock().await;
-        if let Some(entry) = book.plugins.get_mut(id) {
-            let reason = format!("switched off; `skynet plugin enable {id}` switches it on");
-            entry.stopped = Some(skynet_core::plugin::PluginState::Disabled { reason });
+            self.switch_on(id).await;
+        } else {
+            self.switch_off(id).await;
         }
         Ok(())
     }
@@ -233,65 +307,32 @@ impl PluginAdmin for PluginHost {
     }
 
     async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError> {
-        self.meet(id).await?;
-        let now = self.shared.clock.now_ms();
-        if until_ms.is_some_and(|until| until <= now) {
-            return Err(AdminError::Refused("the time up to which it would be granted is over".into()));
-        }
-        let (request, publisher) = self.request_of(id).await?;
-        if publisher.is_empty() {
-            return Err(AdminError::Refused(format!("nobody knows yet who signed {id}; look at `skynet plugin list`")));
-        }
-        let granted = match permissions {
-            None => request.clone(),
-            Some(value) => wanted(id, value, &request)?,
-        };
-        let grant = StoredGrant {
-            plugin: id.clone(),
-            publisher,
-            request: request.digest(),
-            permissions: serde_json::to_value(granted.normalized()).map_err(|error| AdminError::Bug(error.to_string()))?,
-            by: by.to_owned(),
-            at_ms: now,
-            expires_ms: until_ms,
-        };
-        let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher, "until_ms": until_ms });
-        self.record("grant", by, id.as_str(), "ok", detail).await?;
-        self.shared.state.put_grant(grant).await?;
-        if self.serving(id).is_none() {
-            // The owner's word also ends an earlier no to the file that is there.
-            self.shared.state.unhold(id).await?;
-        }
-        if self.waits(id).await {
+        let act = Act { kind: "grant", by, subject: id.as_str() };
+        self.noted(act, self.decide_grant(act, id, permissions, until_ms)).await?;
+        if self.unserved(id).await.is_some() {
             // First what the grant is for, so that what it replaces leaves no gap.
             self.read_again(id).await;
             self.settled().await;
         }
-        self.renew_terms(id).await?;
+        self.renew_terms(id).await.map_err(unfinished)?;
         self.read_again(id).await;
         self.settled().await;
         Ok(())
     }
 
     async fn deny(&self, id: &PluginId, by: &str) -> Result<(), AdminError> {
-        self.meet(id).await?;
-        let waiting = self.shared.book.lock().await.plugins.get(id).and_then(|entry| entry.waiting.clone());
-        let waiting = waiting.ok_or_else(|| {
-            AdminError::Refused(format!("nothing of {id} waits for an answer; to end what it may do now: skynet plugin revoke {id}"))
-        })?;
-        let detail = json!({ "version": waiting.version.to_string(), "release": waiting.release, "asks": waiting.asks });
-        self.record("deny", by, id.as_str(), "ok", detail).await?;
-        let why = format!("{DENIED} what version {} asks for; `skynet plugin grant {id}` allows it", waiting.version);
-        self.shared.state.hold(id, &waiting.release, &why).await?;
+        let act = Act { kind: "deny", by, subject: id.as_str() };
+        let (waiting, why) = self.noted(act, self.decide_no(act, id)).await?;
         let mut book = self.shared.book.lock().await;
         if let Some(entry) =
             book.plugins.get_mut(id).filter(|entry| entry.waiting.as_ref().is_some_and(|now| now.release == waiting.release))
         {
             entry.waiting = None;
             if entry.serving.is_none() {
-                (entry.request, entry.publisher) = (waiting.request, waiting.publisher);
+                (entry.request, entry.publisher) = (waiting.request.clone(), waiting.publisher.clone());
                 entry.stopped = Some(skynet_core::plugin::PluginState::Disabled { reason: why });
             }
+            entry.denied = Some(waiting);
         }
         Ok(())
     }
@@ -308,38 +349,36 @@ impl PluginAdmin for PluginHost {
         let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
         let status = entry.status(id);
         let effective = entry.serving.as_ref().map(|serving| &serving.terms.permissions);
-        // What the ceiling takes out of what was granted.
-        let ceiling = self.above_ceiling(id, &entry.request);
+        let ceiling = self.kept_from(id, entry);
+        let ceiling_remedy = (!ceiling.is_empty()).then_some(ceiling::REMEDY);
         Ok(json!({
             "id": id, "status": status, "denied": denied, "may": effective.map(|may| may.sentences()),
             "asks": entry.waiting.as_ref().map(|waiting| &waiting.asks), "above_ceiling": ceiling,
-            "remedy": format!("skynet plugin grant {id}"),
+            "ceiling_remedy": ceiling_remedy, "remedy": format!("skynet plugin grant {id}"),
         }))
     }
 
-    async fn revoke(&self, id: &PluginId) -> Result<(), AdminError> {
-        let granted = self.shared.state.grant(id).await?.is_some();
-        // One whose grant is gone from the store and that serves all the same must end too.
-        let serves = self.serving(id).is_some_and(|serving| !serving.terms.permissions.is_empty());
-        if !granted && !serves {
-            return Err(AdminError::Refused(format!("{id} has no grant")));
-        }
-        self.record("revoke", "owner", id.as_str(), "ok", Value::Null).await?;
+    async fn revoke(&self, id: &PluginId, by: &str) -> Result<(), AdminError> {
+        let act = Act { kind: "revoke", by, subject: id.as_str() };
+        self.noted(act, self.decide_revocation(act, id)).await?;
         if let Some(entry) = self.shared.book.lock().await.plugins.get_mut(id) {
             entry.end_grants();
         }
-        self.shared.state.revoke(id).await?;
-        self.renew_terms(id).await?;
+        self.renew_terms(id).await.map_err(unfinished)?;
         self.read_again(id).await;
         self.settled().await;
         Ok(())
     }
 
-    async fn rollback(&self, id: &PluginId) -> Result<PluginRef, AdminError> {
-        let serving =
-            self.serving(id).ok_or_else(|| AdminError::Refused(format!("{id} does not serve; there is nothing to go back from")))?;
-        let back = self.step_back(&serving, "the owner rolled it back").await?;
-        back.ok_or_else(|| AdminError::Refused(format!("no former version of {id} is kept here that may serve")))
+    async fn rollback(&self, id: &PluginId, by: &str) -> Result<PluginRef, AdminError> {
+        let act = Act { kind: "rollback", by, subject: id.as_str() };
+        let attempt = async {
+            let serving =
+                self.serving(id).ok_or_else(|| AdminError::Refused(format!("{id} does not serve; there is nothing to go back from")))?;
+            let back = self.step_back(&serving, by, "rolled back by its owner").await?;
+            back.ok_or_else(|| AdminError::Refused(format!("no former version of {id} is kept here that may serve")))
+        };
+        self.noted(act, attempt).await
     }
 
     async fn rescan(&self) -> Result<(), AdminError> {

@@ -145,6 +145,7 @@ pub(crate) fn terms(
     let resolved = grant::resolve_settings(granted, settings);
     Terms {
         permissions: Arc::new(grant::effective(&resolved, &resolved, ceiling)),
+        withheld: Arc::new(ceiling.map(|ceiling| grant::beyond(&resolved, ceiling)).unwrap_or_default()),
         settings: Arc::clone(settings),
         validity: Validity::until(until_ms),
     }

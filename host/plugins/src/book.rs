@@ -1,5 +1,6 @@
 //! What the host knows about each file and each plugin, between scans.
 
+use crate::ceiling;
 use crate::generation::Generation;
 use crate::inbox::Inbox;
 use crate::validity::Validity;
@@ -44,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) publisher: String,
     /// What would serve if the owner agreed.
     pub(crate) waiting: Option<Waiting>,
+    /// A release that its owner said no to, as long as its file is there: a grant is for it.
+    pub(crate) denied: Option<Waiting>,
     /// Why nothing serves, if that is not for want of a grant.
     pub(crate) stopped: Option<PluginState>,
     /// What the last serving release was, for lists while nothing serves.
@@ -98,6 +101,13 @@ impl Book {
 }
 
 impl Entry {
+    /// What a grant would be for: a release that waits, else one that was denied, else
+    /// the one that serves.
+    pub(crate) fn to_grant(&self) -> (&Permissions, &str) {
+        let release = self.waiting.as_ref().or(self.denied.as_ref());
+        release.map_or((&self.request, &self.publisher), |release| (&release.request, &release.publisher))
+    }
+
     /// Puts another generation, or none, in service; gives the one before.
     pub(crate) fn replace(&mut self, serving: Option<Arc<Generation>>) -> Option<Arc<Generation>> {
         let before = std::mem::replace(&mut self.serving, serving);
@@ -133,7 +143,10 @@ impl Entry {
             summary: self.summary.clone(),
             tools: tools.map(|tool| naming::exposed_name(id, &tool.name)).collect(),
             trust: self.trust.clone(),
-            note: self.note.clone().filter(|_| self.serving.is_some()),
+            note: self.serving.as_ref().and_then(|serving| {
+                let notes: Vec<String> = ceiling::cut(&serving.terms.withheld).into_iter().chain(self.note.clone()).collect();
+                (!notes.is_empty()).then(|| notes.join("; "))
+            }),
         }
     }
 }

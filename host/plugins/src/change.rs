@@ -4,6 +4,8 @@
 
 use crate::admit::{self, Refusal, Signed, Standing};
 use crate::book::{Entry, FileState, Waiting};
+use crate::ceiling;
+use crate::decide::Act;
 use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::inbox::folder::ReadError;
@@ -11,7 +13,7 @@ use crate::inbox::{Finding, Stamp};
 use crate::runtime::Tripped;
 use serde_json::json;
 use skynet_core::plugin::{PluginEvent, PluginKind, PluginState, Receipt};
-use skynet_core::ports::StoredGrant;
+use skynet_core::ports::{PluginChange, StoredGrant};
 use skynet_core::{PluginId, PluginRef, StoreError};
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::Release;
@@ -22,6 +24,9 @@ use std::sync::Arc;
 
 /// How the reason begins of a release that was put away because its owner said no to it.
 pub(crate) const DENIED: &str = "the owner denied";
+
+/// Who acts when nobody asked.
+const HOST: &str = "host";
 
 /// Why a receipt cannot serve now.
 enum Unfit {
@@ -109,6 +114,7 @@ impl PluginHost {
         for id in orphans {
             let Some(entry) = book.plugins.get_mut(&id) else { continue };
             entry.waiting = None;
+            entry.denied = None;
             entry.stopped = None;
             if entry.serving.is_some() {
                 served.push(id);
@@ -188,9 +194,8 @@ impl PluginHost {
 
     /// A component that cannot run with what the ceiling leaves of its grant says so.
     fn blame_ceiling(&self, mut refusal: Refusal, id: &PluginId, granted: &Permissions) -> Refusal {
-        let above = self.above_ceiling(id, granted);
-        if !above.is_empty() {
-            refusal.reason += &format!("; [ceiling] in skynet.toml keeps from it: {}", above.join(" "));
+        if let Some(cut) = ceiling::cut(&self.terms(id, granted, None).withheld) {
+            refusal.reason += &format!("; {cut}");
         }
         refusal
     }
@@ -212,6 +217,7 @@ impl PluginHost {
         if same {
             entry.file = file.to_owned();
             entry.waiting = None;
+            entry.denied = None;
             entry.stopped = None;
         }
         same
@@ -267,8 +273,8 @@ impl PluginHost {
             ready.receipt.models = old.receipt.models.clone();
         }
         let detail = json!({ "release": ready.receipt.release, "component": ready.receipt.component, "signers": ready.receipt.signers, "trust": ready.receipt.trust });
-        self.record("admission", "host", &plugin.to_string(), "ok", detail).await?;
-        self.shared.state.publish(ready.receipt.clone()).await?;
+        let act = Act { kind: "admission", by: HOST, subject: &plugin.to_string() };
+        self.change(act, detail, vec![PluginChange::Publish(ready.receipt.clone())]).await?;
         let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
         let entry = book.plugins.entry(plugin.id.clone()).or_default();
         let replaced = entry.serving.as_ref().map(|old| old.plugin().generation);
@@ -293,13 +299,8 @@ impl PluginHost {
         }
         entry.file = file.to_owned();
         entry.stopped = None;
-        entry.waiting = Some(Waiting {
-            version: signed.release.version.clone(),
-            publisher: signed.publisher().to_owned(),
-            request: signed.release.permissions.clone(),
-            asks: asks.clone(),
-            release: signed.release_digest.clone(),
-        });
+        entry.denied = None;
+        entry.waiting = Some(waiting(signed, asks.clone()));
         drop(book);
         self.tell(PluginEvent::Pending { id, version: signed.release.version.to_string(), asks });
     }
@@ -309,10 +310,11 @@ impl PluginHost {
         let mut book = self.shared.book.lock().await;
         let entry = book.plugins.entry(signed.release.id.clone()).or_default();
         entry.file = file.to_owned();
+        let denied = why.starts_with(DENIED);
+        entry.denied = denied.then(|| waiting(signed, signed.release.permissions.sentences()));
         if entry.serving.is_none() {
             entry.describe(signed, &[]);
             let reason = why.to_owned();
-            let denied = why.starts_with(DENIED);
             entry.stopped = Some(if denied { PluginState::Disabled { reason } } else { PluginState::Sick { reason } });
         }
         Ok(())
@@ -347,7 +349,7 @@ impl PluginHost {
         let id = &tripped.plugin.id;
         let Some(serving) = self.serving(id).filter(|serving| *serving.plugin() == tripped.plugin) else { return };
         tracing::error!(plugin = %tripped.plugin, reason = %tripped.reason, "three faults in a minute; taking it out of service");
-        let back = self.step_back(&serving, &tripped.reason).await;
+        let back = self.step_back(&serving, HOST, &tripped.reason).await;
         let to = match back {
             Ok(to) => to,
             Err(error) => {
@@ -370,11 +372,12 @@ impl PluginHost {
 
     /// Puts the newest former release that may still serve in the place of this one,
     /// and remembers that this one was put away. `None`: there is none, and nothing changed.
-    pub(crate) async fn step_back(&self, from: &Generation, why: &str) -> Result<Option<PluginRef>, StoreError> {
+    pub(crate) async fn step_back(&self, from: &Generation, by: &str, why: &str) -> Result<Option<PluginRef>, StoreError> {
         let Some((generation, receipt)) = self.former(from).await? else { return Ok(None) };
-        self.put_away(from, why).await?;
         let to = generation.plugin().clone();
-        self.shared.state.publish(receipt).await?;
+        let act = Act { kind: "rollback", by, subject: &from.plugin().to_string() };
+        let steps = vec![hold(from, why), PluginChange::Publish(receipt)];
+        self.change(act, json!({ "why": why, "to": to.to_string() }), steps).await?;
         let mut book = self.shared.book.lock().await;
         let entry = book.plugins.entry(to.id.clone()).or_default();
         let file = entry.file.clone();
@@ -386,8 +389,8 @@ impl PluginHost {
 
     /// Its release is not admitted again from the file that is still there.
     async fn put_away(&self, generation: &Generation, why: &str) -> Result<(), StoreError> {
-        self.record("rollback", "host", &generation.plugin().to_string(), "ok", json!({ "why": why })).await?;
-        self.shared.state.hold(&generation.plugin().id, &generation.receipt.release, why).await
+        let act = Act { kind: "rollback", by: HOST, subject: &generation.plugin().to_string() };
+        self.change(act, json!({ "why": why }), vec![hold(generation, why)]).await
     }
 
     /// The newest release before this one that may still serve, ready to.
@@ -408,6 +411,10 @@ impl PluginHost {
     }
 }
 
+fn hold(generation: &Generation, why: &str) -> PluginChange {
+    PluginChange::Hold { id: generation.plugin().id.clone(), release: generation.receipt.release.clone(), why: why.to_owned() }
+}
+
 impl Entry {
     /// This generation serves from now on.
     fn take(&mut self, generation: Generation, file: &str) {
@@ -419,6 +426,7 @@ impl Entry {
         self.trust = generation.receipt.trust.clone();
         self.file = file.to_owned();
         self.waiting = None;
+        self.denied = None;
         self.stopped = None;
         self.note = None;
         self.replace(Some(Arc::new(generation)));
@@ -435,6 +443,17 @@ impl Entry {
             self.request = signed.release.permissions.clone();
             self.publisher = signed.publisher().to_owned();
         }
+    }
+}
+
+/// A release as its owner would be granting to it.
+fn waiting(signed: &Signed, asks: Vec<String>) -> Waiting {
+    Waiting {
+        version: signed.release.version.clone(),
+        publisher: signed.publisher().to_owned(),
+        request: signed.release.permissions.clone(),
+        asks,
+        release: signed.release_digest.clone(),
     }
 }
 

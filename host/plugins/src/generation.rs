@@ -48,6 +48,8 @@ impl Loaded {
 #[derive(Debug, Clone)]
 pub(crate) struct Terms {
     pub(crate) permissions: Arc<Permissions>,
+    /// What was granted and the instance's ceiling keeps back.
+    pub(crate) withheld: Arc<Permissions>,
     pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
     pub(crate) validity: Arc<Validity>,
 }
@@ -55,7 +57,7 @@ pub(crate) struct Terms {
 impl Terms {
     /// Whether a plugin can tell these from others.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
-        let same = self.permissions == other.permissions && self.settings == other.settings;
+        let same = self.permissions == other.permissions && self.withheld == other.withheld && self.settings == other.settings;
         same && self.validity.until_ms() == other.validity.until_ms()
     }
 

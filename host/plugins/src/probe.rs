@@ -34,7 +34,7 @@ pub(crate) async fn probe(
     let limits = CallLimits::probe(permissions);
     // Linked with what was granted, run with nothing in it.
     let nothing = Permissions { kv: permissions.kv, ..Permissions::default() };
-    let terms = Terms { permissions: Arc::new(nothing), settings: Arc::default(), validity: Arc::default() };
+    let terms = Terms { permissions: Arc::new(nothing), withheld: Arc::default(), settings: Arc::default(), validity: Arc::default() };
     let with_tools = kinds.contains(&PluginKind::Tool);
     let ended = runtime
         .run_loaded(

@@ -6,6 +6,7 @@
 
 use crate::artifact_cache::ArtifactCache;
 use crate::blobs::Blobs;
+use crate::ceiling;
 use crate::compile::{CompileError, Compiler};
 use crate::engine::{self, Allocator};
 use crate::fault;
@@ -106,7 +107,10 @@ impl Runtime {
             let bug = |reason: String| PluginError::Bug(HostBug { place: "plugins/runtime", reason });
             let component = self.component(&generation.receipt.component).await.map_err(|error| bug(error.to_string()))?;
             let kinds: &[PluginKind] = &generation.receipt.kinds;
-            let loaded = Loaded::link(&self.engine, &component, kinds, &generation.terms.permissions).map_err(bug)?;
+            let loaded = Loaded::link(&self.engine, &component, kinds, &generation.terms.permissions);
+            // It was linked once, at its admission: what may be missing since is what a ceiling takes.
+            let less = |reason| ceiling::denial(generation.plugin(), &generation.terms).map_or_else(|| bug(reason), PluginError::Denied);
+            let loaded = loaded.map_err(less)?;
             Ok(Arc::new(loaded))
         };
         generation.loaded.get_or_try_init(load).await.cloned()
@@ -119,7 +123,11 @@ impl Runtime {
         purpose: &mut Purpose<'_>,
     ) -> Result<(Store<CallState>, Stdio, Arc<HttpBudget>), HostBug> {
         let budget = Arc::new(HttpBudget::default());
-        let granted = Arc::new(Granted { validity: Arc::clone(&terms.validity), clock: Arc::clone(&self.clock) });
+        let granted = Arc::new(Granted {
+            validity: Arc::clone(&terms.validity),
+            withheld: Arc::clone(&terms.withheld),
+            clock: Arc::clone(&self.clock),
+        });
         let hooks = Hooks {
             door: Arc::clone(&self.door),
             plugin: plugin.clone(),
@@ -154,7 +162,12 @@ impl Runtime {
     pub(crate) async fn run<R: Send + 'static>(&self, generation: &Generation, purpose: Purpose<'_>, body: Body<R>) -> Ended<R> {
         let loaded = match self.loaded(generation).await {
             Ok(loaded) => loaded,
-            Err(error) => return Ended { result: Err(error), notes: Notes::default() },
+            Err(error) => {
+                if let PluginError::Denied(denial) = &error {
+                    self.record_denial(denial).await;
+                }
+                return Ended { result: Err(error), notes: Notes::default() };
+            }
         };
         let ended = self.run_loaded(generation.plugin(), &generation.terms, &loaded, purpose, body).await;
         if let Err(PluginError::Fault(fault)) = &ended.result {

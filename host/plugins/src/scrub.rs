@@ -7,6 +7,7 @@
 
 use skynet_core::channel::Action;
 use skynet_core::hook::Verdict;
+use skynet_core::ports::AuditRow;
 use skynet_core::{
     Completion, Delta, Denial, GuestFault, ModelError, ModelInfo, PluginError, ResultPart, StopReason, ToolError, ToolOutcome,
 };
@@ -25,6 +26,13 @@ pub(crate) trait Scrub: Sized {
             self.scrub(&scrubber);
         }
         self
+    }
+}
+
+impl Scrub for AuditRow {
+    fn scrub(&mut self, scrubber: &Scrubber) {
+        [&mut self.kind, &mut self.actor, &mut self.subject, &mut self.verdict].into_iter().for_each(|text| scrubber.string(text));
+        scrubber.json(&mut self.detail);
     }
 }
 

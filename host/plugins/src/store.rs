@@ -198,7 +198,7 @@ pub(crate) fn open(
 /// A store with no limit but the engine's: the baseline of a benchmark.
 pub(crate) fn bare(runtime: &crate::runtime::Runtime, plugin: &PluginRef) -> Store<CallState> {
     let permissions: Arc<Permissions> = Arc::default();
-    let granted = Arc::new(Granted { validity: Arc::default(), clock: Arc::clone(&runtime.clock) });
+    let granted = Arc::new(Granted { validity: Arc::default(), withheld: Arc::default(), clock: Arc::clone(&runtime.clock) });
     let hooks = Hooks {
         door: Arc::clone(&runtime.door),
         plugin: plugin.clone(),

@@ -5,6 +5,7 @@
 //! over, the next one is refused, whichever interface it goes through.
 
 use skynet_core::ports::Clock;
+use skynet_policy::permission::Permissions;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -56,6 +57,8 @@ impl Validity {
 /// A grant together with the clock by which it ends.
 pub(crate) struct Granted {
     pub(crate) validity: Arc<Validity>,
+    /// What of it the instance's ceiling keeps back.
+    pub(crate) withheld: Arc<Permissions>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

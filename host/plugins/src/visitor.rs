@@ -51,7 +51,7 @@ impl PluginHost {
             plugin: PluginRef { id: plugin, version: semver::Version::new(0, 0, 0), generation: Generation(0) },
             permissions: Arc::new(Permissions { net: vec![rule], ..Permissions::default() }),
             budget: Arc::default(),
-            granted: Arc::new(Granted { validity: Arc::default(), clock: Arc::clone(&self.shared.clock) }),
+            granted: Arc::new(Granted { validity: Arc::default(), withheld: Arc::default(), clock: Arc::clone(&self.shared.clock) }),
         };
         Ok(Visitor { hooks, server })
     }

@@ -117,10 +117,8 @@ async fn trusted_keys_that_cannot_be_read_refuse_every_file() {
 
 #[tokio::test]
 async fn what_cannot_be_audited_is_not_admitted() {
-    let worldly = Worldly::default();
-    let fails = Arc::clone(&worldly.audit_fails);
-    let world = world_with(worldly).await;
-    fails.store(true, Ordering::SeqCst);
+    let world = world().await;
+    world.fuse().refuse_rows();
     world.drop_file("tool.wasm", &next().file()).await;
     assert!(world.refusal("tool.wasm").await.contains("the disk is full"));
     assert_eq!(world.call("tool").await.unwrap(), "good");

@@ -12,7 +12,6 @@ use skynet_core::schedule::Standing as _;
 use skynet_core::{PluginError, ToolError};
 use skynet_plugins::Root;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 fn failed(outcome: Result<String, PluginError>) -> String {
     match outcome {
@@ -93,7 +92,7 @@ async fn the_jobs_of_a_plugin_are_done_for_as_long_as_its_grant_holds() {
     assert!(!world.host.may_plan(&id("tool")), "its time is over");
     world.host.grant(&id("tool"), None, "owner").await.unwrap();
     assert!(world.host.may_plan(&id("tool")));
-    world.host.revoke(&id("tool")).await.unwrap();
+    world.host.revoke(&id("tool"), "owner").await.unwrap();
     assert!(!world.host.may_plan(&id("tool")), "it was taken back");
 }
 
@@ -133,13 +132,8 @@ async fn a_script_that_is_not_there_is_said_to_be_unknown() {
 
 #[tokio::test]
 async fn an_act_that_cannot_be_recorded_does_not_happen() {
-    let worldly = Worldly::default();
-    let fails = Arc::clone(&worldly.audit_fails);
-    let world = World::with(worldly).await;
-    let file = Package::new("tool", "1.0.0", &Guest::tool(zoo!("messages"))).asking(json!({"messages": ["webchat"]})).file();
-    world.drop_file("tool.wasm", &file).await;
-    world.host.grant(&id("tool"), None, "owner").await.unwrap();
-    fails.store(true, std::sync::atomic::Ordering::SeqCst);
+    let world = serving(zoo!("messages"), json!({"messages": ["webchat"]})).await;
+    world.fuse().refuse_rows();
     assert!(failed(world.call_with("tool", &json!("w1hello")).await).contains("could not record"));
     assert_eq!(world.neighbours().heard(), Vec::<String>::new());
 }

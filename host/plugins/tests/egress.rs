@@ -12,7 +12,6 @@ use skynet_core::admin::PluginAdmin as _;
 use skynet_core::error::FaultKind;
 use skynet_core::{Denial, ModelError, PluginError, ToolError};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A server that the plugin `acme/tool` asks to speak to under the name
 /// `api.example.com`, and a resolver that gives these answers.
@@ -301,10 +300,9 @@ async fn one_call_makes_at_most_so_many_requests() {
 
 #[tokio::test]
 async fn a_request_that_cannot_be_audited_is_not_sent() {
-    let mut fails = None;
-    let net = Net::of(&[&["127.0.0.1"]], Answer::Hello, |worldly| fails = Some(Arc::clone(&worldly.audit_fails))).await;
+    let net = Net::with(&[&["127.0.0.1"]]).await;
     net.grant_private("tool").await;
-    fails.unwrap().store(true, Ordering::SeqCst);
+    net.world.fuse().refuse_rows();
     assert_eq!(failure(net.fetch("1h").await), "38", "internal-error");
     assert_eq!(net.server.connections(), 0);
 }

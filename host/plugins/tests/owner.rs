@@ -45,6 +45,39 @@ async fn a_denied_update_no_longer_asks_and_the_old_version_serves_on() {
 }
 
 #[tokio::test]
+async fn a_grant_after_a_no_brings_the_denied_update_in_while_the_old_version_serves() {
+    for restarts in [false, true] {
+        let mut world = World::start().await;
+        world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+        world.host.grant(&id("tool"), None, "owner").await.unwrap();
+        world.drop_file("tool.wasm", &kv("1.1.0", more_kv()).file()).await;
+        world.host.deny(&id("tool"), "owner").await.unwrap();
+        if restarts {
+            world = world.restart(|_| {}).await;
+            world.host.settled().await;
+        }
+        let info = world.host.info(&id("tool")).await.unwrap();
+        assert_eq!((&info["denied"]["version"], &info["waiting"]), (&json!("1.1.0"), &Value::Null), "{info}");
+        world.host.grant(&id("tool"), None, "owner").await.unwrap();
+        assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "1.1.0");
+        let info = world.host.info(&id("tool")).await.unwrap();
+        assert_eq!((info["denied"].clone(), info["may"].as_array().unwrap().len()), (Value::Null, 2), "{info}");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_for_what_serves_does_not_bring_back_what_was_rolled_back() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    world.drop_file("tool.wasm", &kv("1.1.0", some_kv()).file()).await;
+    world.host.rollback(&id("tool"), "owner").await.unwrap();
+    world.host.settled().await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "1.0.0");
+}
+
+#[tokio::test]
 async fn a_plugin_denied_from_the_start_says_how_to_allow_it_and_then_serves() {
     let world = World::start().await;
     world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
@@ -122,6 +155,55 @@ async fn what_the_ceiling_does_not_name_nobody_gets_and_the_refusal_says_so() {
     assert_eq!(world.serving("tool").await, None);
     let refusal = world.refusal("tool.wasm").await;
     assert!(refusal.contains("kv") && refusal.contains("[ceiling]"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_ceiling_lowered_under_a_grant_is_named_where_it_hurts() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    let lowered = serde_json::from_value(json!({"schedule": true})).unwrap();
+    let world = world.restart(|worldly| worldly.ceiling = Some(lowered)).await;
+    world.host.settled().await;
+    let cut = "[ceiling] in skynet.toml keeps from it: Keep up to 3 keys and 1000 bytes in a store of its own.";
+    match world.call_with("tool", &json!("sa")).await {
+        Err(PluginError::Denied(denial)) => {
+            assert_eq!(denial.why, cut);
+            assert!(denial.remedy.starts_with("Raise [ceiling] in skynet.toml"), "{denial}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let listed = world.host.list().await;
+    assert_eq!(listed[0].note.as_deref(), Some(cut), "{listed:?}");
+    let told = world.host.why_denied(&id("tool"), 20).await.unwrap();
+    assert_eq!((&told["denied"][0]["why"], &told["above_ceiling"].as_array().unwrap().len()), (&json!(cut), &1), "{told}");
+    assert!(told["ceiling_remedy"].as_str().unwrap().contains("[ceiling]"), "{told}");
+    assert_eq!(world.host.info(&id("tool")).await.unwrap()["above_ceiling"], told["above_ceiling"]);
+    let raised = world.restart(|worldly| worldly.ceiling = None).await;
+    assert_eq!(raised.call_with("tool", &json!("sa")).await.unwrap(), "said");
+    assert_eq!(raised.host.list().await[0].note, None);
+}
+
+#[tokio::test]
+async fn a_request_that_a_lowered_ceiling_keeps_back_is_refused_by_its_name() {
+    let guest = Guest::tool(zoo!("fetch")).importing("import wasi:io/poll@0.2.12; import wasi:io/streams@0.2.12;");
+    let asking = json!({"net": [{"url": "https://api.example.com"}, {"url": "https://other.example.com"}]});
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &Package::new("tool", "1.0.0", &guest).asking(asking).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    let lowered = serde_json::from_value(json!({"net": [{"url": "https://other.example.com"}]})).unwrap();
+    let world = world.restart(|worldly| worldly.ceiling = Some(lowered)).await;
+    let refused = async |call: &str| match world.call_with("tool", &json!(call)).await {
+        Err(PluginError::Denied(denial)) => denial,
+        other => panic!("{other:?}"),
+    };
+    let denial = refused("0sapi.example.com/").await;
+    assert_eq!(denial.what, "GET https://api.example.com");
+    assert_eq!(denial.why, "[ceiling] in skynet.toml keeps from it: Send any request to https://api.example.com.");
+    assert_eq!(world.audited("egress", "denied").await[0].detail["why"], denial.why);
+    // What was never granted is not the ceiling's doing.
+    let denial = refused("0sevil.example.com/").await;
+    assert!(!denial.to_string().contains("ceiling") && denial.remedy.contains("skynet plugin grant"), "{denial}");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn a_revoked_grant_ends_service_until_it_is_granted_again() {
     world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
     world.host.grant(&id("tool"), None, "owner").await.unwrap();
     world.call_with("tool", &json!("sa")).await.unwrap();
-    world.host.revoke(&id("tool")).await.unwrap();
+    world.host.revoke(&id("tool"), "owner").await.unwrap();
     assert_eq!(world.serving("tool").await, None);
     assert!(asks(&world).await.contains("store of its own"));
     let world = world.restart(|_| {}).await;
@@ -70,7 +70,7 @@ async fn a_revoked_grant_ends_service_until_it_is_granted_again() {
     assert_eq!(world.serving("tool").await, None, "a restart does not bring it back");
     world.host.grant(&id("tool"), None, "owner").await.unwrap();
     assert_eq!(world.call_with("tool", &json!("ga")).await.unwrap(), "said");
-    assert!(matches!(world.host.revoke(&id("nobody")).await, Err(AdminError::Refused(_) | AdminError::NotFound(_))));
+    assert!(matches!(world.host.revoke(&id("nobody"), "owner").await, Err(AdminError::Refused(_) | AdminError::NotFound(_))));
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_grant_revoked_while_the_plugin_compiles_does_not_come_into_force() {
     let world = World::with(Worldly { compiler: slow.clone(), ..Worldly::default() }).await;
     world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
     let tool = id("tool");
-    let (granting, revoking) = (world.host.grant(&tool, None, "owner"), world.host.revoke(&tool));
+    let (granting, revoking) = (world.host.grant(&tool, None, "owner"), world.host.revoke(&tool, "owner"));
     let (granted, revoked) = tokio::join!(granting, async {
         slow.arrived.acquire().await.unwrap().forget();
         // Whoever waits for the folder to settle waits for the compiler too.
@@ -308,6 +308,6 @@ async fn the_owner_can_grant_look_and_switch_right_after_a_start_that_has_not_lo
     let world = world.restart(|_| {}).await;
     assert_eq!(world.host.info(&id("tool")).await.unwrap()["status"]["name"], "acme/tool");
     let world = world.restart(|_| {}).await;
-    world.host.set_enabled(&id("tool"), false).await.unwrap();
+    world.host.set_enabled(&id("tool"), false, "owner").await.unwrap();
     assert!(matches!(world.host.grant(&id("nobody"), None, "owner").await, Err(AdminError::NotFound(_))));
 }

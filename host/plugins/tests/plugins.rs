@@ -15,6 +15,7 @@ mod owner;
 mod permissions;
 mod powers;
 mod provider;
+mod record;
 mod reload;
 mod revoked;
 mod secrets;

@@ -257,7 +257,7 @@ impl Place {
         self.grant(pausing(power.grants.clone())).await;
         let revoked = async {
             self.gate.arrived().await;
-            self.world.host.revoke(&id("tool")).await.unwrap();
+            self.world.host.revoke(&id("tool"), "owner").await.unwrap();
             self.gate.open();
         };
         let before = self.traces().await;

@@ -186,7 +186,7 @@ async fn three_faults_bring_the_old_version_back_and_a_restart_keeps_it() {
     world.drop_file("tool.wasm", &moody("2.0.0", "moody")).await;
     assert_eq!(world.serving("tool").await, Some(steady.clone()));
     // Nor does a rollback that finds nothing to go back to.
-    world.host.rollback(&id("tool")).await.unwrap_err();
+    world.host.rollback(&id("tool"), "owner").await.unwrap_err();
     world.drop_file("tool.wasm", &moody("2.0.0", "moody")).await;
     assert_eq!(world.serving("tool").await, Some(steady.clone()));
     let world = world.restart(|_| {}).await;
@@ -223,7 +223,7 @@ async fn three_faults_with_nothing_to_go_back_to_end_the_plugin_until_the_owner_
     let world = world.restart(|_| {}).await;
     world.host.settled().await;
     assert!(matches!(world.state("acme/tool").await, PluginState::Sick { .. }));
-    world.host.set_enabled(&id("tool"), true).await.unwrap();
+    world.host.set_enabled(&id("tool"), true, "owner").await.unwrap();
     assert_eq!(world.call("tool").await.unwrap(), "moody");
 }
 
@@ -246,10 +246,10 @@ async fn an_owner_can_roll_back_once_for_each_version_kept() {
     for version in ["1.0.0", "2.0.0", "3.0.0"] {
         world.drop_file("tool.wasm", &saying("tool", version, version)).await;
     }
-    assert_eq!(world.host.rollback(&id("tool")).await.unwrap().version.to_string(), "2.0.0");
+    assert_eq!(world.host.rollback(&id("tool"), "owner").await.unwrap().version.to_string(), "2.0.0");
     assert_eq!(world.call("tool").await.unwrap(), "2.0.0");
-    assert_eq!(world.host.rollback(&id("tool")).await.unwrap().version.to_string(), "1.0.0");
-    let refused = world.host.rollback(&id("tool")).await.unwrap_err();
+    assert_eq!(world.host.rollback(&id("tool"), "owner").await.unwrap().version.to_string(), "1.0.0");
+    let refused = world.host.rollback(&id("tool"), "owner").await.unwrap_err();
     assert!(matches!(&refused, AdminError::Refused(why) if why.contains("no former version")), "{refused}");
     assert_eq!(world.call("tool").await.unwrap(), "1.0.0");
     assert_eq!(world.audited("rollback", "ok").await.len(), 2, "what was refused did not happen");
@@ -259,16 +259,16 @@ async fn an_owner_can_roll_back_once_for_each_version_kept() {
 async fn the_owners_switch_holds_over_new_files_and_restarts() {
     let world = World::start().await;
     world.drop_file("tool.wasm", &saying("tool", "1.0.0", "one")).await;
-    world.host.set_enabled(&id("tool"), false).await.unwrap();
+    world.host.set_enabled(&id("tool"), false, "owner").await.unwrap();
     assert!(is_unknown(world.call("tool").await));
     world.drop_file("tool.wasm", &saying("tool", "1.0.1", "newer")).await;
     assert!(is_unknown(world.call("tool").await), "a new file does not switch it on");
     let world = world.restart(|_| {}).await;
     world.host.settled().await;
     assert!(matches!(world.state("acme/tool").await, PluginState::Disabled { reason } if reason.contains("skynet plugin enable")));
-    world.host.set_enabled(&id("tool"), true).await.unwrap();
+    world.host.set_enabled(&id("tool"), true, "owner").await.unwrap();
     assert_eq!(world.call("tool").await.unwrap(), "newer");
-    let unknown = world.host.set_enabled(&id("nobody"), false).await.unwrap_err();
+    let unknown = world.host.set_enabled(&id("nobody"), false, "owner").await.unwrap_err();
     assert!(matches!(unknown, AdminError::NotFound(_)));
 }
 
@@ -282,7 +282,7 @@ async fn a_plugin_switched_off_while_it_compiles_does_not_serve() {
     world.put("tool.wasm", &saying("tool", "2.0.0", "two"));
     let (settled, ()) = tokio::join!(world.host.settled(), async {
         slow.arrived.acquire().await.unwrap().forget();
-        world.host.set_enabled(&id("tool"), false).await.unwrap();
+        world.host.set_enabled(&id("tool"), false, "owner").await.unwrap();
         slow.go.add_permits(1);
     });
     let () = settled;

@@ -49,7 +49,7 @@ impl Held {
     }
 
     async fn refused(&self, arguments: &str) -> Denial {
-        match self.call(arguments, async |world| world.host.revoke(&id("tool")).await.unwrap()).await {
+        match self.call(arguments, async |world| world.host.revoke(&id("tool"), "owner").await.unwrap()).await {
             Err(PluginError::Denied(denial)) => denial,
             other => panic!("not denied: {other:?}"),
         }
@@ -107,7 +107,7 @@ async fn a_call_under_an_earlier_grant_or_version_ends_with_the_grant_too() {
     held.world.host.grant(&id("tool"), Some(less), "owner").await.unwrap();
     let grown_and_revoked = async |world: &World| {
         world.host.grant(&id("tool"), None, "owner").await.unwrap();
-        world.host.revoke(&id("tool")).await.unwrap();
+        world.host.revoke(&id("tool"), "owner").await.unwrap();
     };
     let late = held.call("sa", grown_and_revoked).await;
     assert!(matches!(late, Err(PluginError::Denied(_))), "{late:?}");
@@ -118,7 +118,7 @@ async fn a_call_under_an_earlier_grant_or_version_ends_with_the_grant_too() {
         asking["reveal"] = json!(["pause"]);
         world.drop_file("tool.wasm", &Package::new("tool", "1.1.0", &Guest::tool(zoo!("kv")).pausing()).asking(asking).file()).await;
         assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "1.1.0");
-        world.host.revoke(&id("tool")).await.unwrap();
+        world.host.revoke(&id("tool"), "owner").await.unwrap();
     };
     let late = held.call("sa", updated_and_revoked).await;
     assert!(matches!(late, Err(PluginError::Denied(_))), "{late:?}");
@@ -128,7 +128,7 @@ async fn a_call_under_an_earlier_grant_or_version_ends_with_the_grant_too() {
 async fn a_turn_that_holds_an_old_snapshot_finds_its_grant_ended() {
     let held = Held::at(zoo!("kv"), "", some_kv()).await;
     let old = held.world.snapshot();
-    held.world.host.revoke(&id("tool")).await.unwrap();
+    held.world.host.revoke(&id("tool"), "owner").await.unwrap();
     held.gate.open();
     let late = crate::support::call(&*old, "tool", &json!("sa")).await;
     assert!(matches!(late, Err(PluginError::Denied(_))), "{late:?}");

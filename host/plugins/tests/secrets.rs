@@ -8,11 +8,10 @@ use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::{Denial, PluginError};
-use skynet_policy::scrub::{Known, Scrubber};
+use skynet_policy::scrub::Known;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// In lower case, as the test server remembers requests so; with what JSON and URLs escape.
 const CANARY: &str = "canary/9c2e\\7f41-\"b6\"";
@@ -28,7 +27,7 @@ impl Keyed {
         let server = Server::start(answer).await;
         let url = format!("http://{}", server.address);
         let known = Known::default();
-        known.set(Scrubber::new([("key", value)]));
+        known.learn([("key", value)]);
         let set = BTreeMap::from([((id("tool"), "key".to_owned()), (value.to_owned(), servers(&url)))]);
         let world = World::with(Worldly { secrets: Arc::new(SetSecrets { set, gate: None }), known, ..Worldly::default() }).await;
         let secret = json!({"name": "key", "header": "authorization", "format": "Bearer {}", "url": url});
@@ -158,23 +157,22 @@ async fn a_value_that_is_in_a_guests_memory_would_be_found_there() {
 }
 
 /// A plugin `acme/tool` that was granted `shown` and `bound` to see, with its secrets.
-async fn revealing() -> (World, Arc<std::sync::atomic::AtomicBool>) {
+async fn revealing() -> World {
     let entry = |name: &str, servers: &[&str]| {
         ((id("tool"), name.to_owned()), (CANARY.to_owned(), servers.iter().map(ToString::to_string).collect()))
     };
     let set = BTreeMap::from([entry("shown", &[]), entry("bound", &["https://api.example.com"]), entry("other", &[])]);
     let worldly = Worldly { secrets: Arc::new(SetSecrets { set, gate: None }), ..Worldly::default() };
-    let fails = Arc::clone(&worldly.audit_fails);
     let world = World::with(worldly).await;
     let package = Package::new("tool", "1.0.0", &Guest::tool(zoo!("reveal")));
     world.drop_file("tool.wasm", &package.asking(json!({"reveal": ["shown", "bound", "gone"]})).file()).await;
     world.host.grant(&id("tool"), None, "owner").await.unwrap();
-    (world, fails)
+    world
 }
 
 #[tokio::test]
 async fn a_revealed_secret_is_audited_and_all_others_stay_hidden_without_a_reason() {
-    let (world, fails) = revealing().await;
+    let world = revealing().await;
     assert_eq!(world.call_with("tool", &json!("shown")).await.unwrap(), CANARY);
     let row = &world.audited("secret", "ok").await[0];
     assert_eq!((row.subject.as_str(), &row.detail["revealed"]), ("shown", &json!(true)));
@@ -189,15 +187,15 @@ async fn a_revealed_secret_is_audited_and_all_others_stay_hidden_without_a_reaso
     let expected =
         ["\"it was not granted\"", "\"it is not set\"", "\"it was not granted\"", "\"its owner bound it to https://api.example.com\""];
     assert_eq!(whys, expected);
-    fails.store(true, Ordering::SeqCst);
+    world.fuse().refuse_rows();
     assert!(world.call_with("tool", &json!("shown")).await.is_err(), "no row, no value");
 }
 
 #[tokio::test]
 async fn a_revealed_secret_does_not_come_back_out_of_the_guest() {
-    let (world, _) = revealing().await;
+    let world = revealing().await;
     let known = Known::default();
-    known.set(Scrubber::new([("shown", CANARY)]));
+    known.learn([("shown", CANARY)]);
     let world = world.restart(|worldly| worldly.known = known).await;
     world.host.settled().await;
     assert_eq!(world.call_with("tool", &json!("shown")).await.unwrap(), "[secret shown]");

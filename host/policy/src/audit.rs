@@ -2,16 +2,18 @@
 //! the rows' hashes are the leaves of an RFC 6962 tree, and the tree's root is signed
 //! from time to time.
 //!
-//! Owns the hash of a row, the tree, the signed checkpoint and the proof that one row is
-//! in the log. Pure: rows come from `skynet-store`, keys from their files. Proves nothing
+//! Owns the hash of a row, the tree, the signed checkpoint, the proof that one row is in
+//! the log, and the signed word that a part was set aside. Pure: rows come from `skynet-store`, keys from their files. Proves nothing
 //! against someone who holds the signing key, unless a checkpoint was kept elsewhere.
 
 mod checkpoint;
 mod proof;
+mod set_aside;
 mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointError, origin};
 pub use proof::{Proof, ProofError};
+pub use set_aside::SetAside;
 pub use tree::{Frontier, inclusion_path, root_of_path};
 
 use sha2::{Digest as _, Sha256};

@@ -70,6 +70,11 @@ pub const SECRET_BYTES: usize = 64 * 1024;
 /// Servers that one secret may be bound to: a person has to read them.
 pub const SECRET_SERVERS: usize = 32;
 
+/// Values that were replaced or taken away and that are still scrubbed. Each costs up to ten
+/// needles at every place where one may begin; who replaces every key of a host each day has
+/// those of a week and more.
+pub const FORMER_SECRETS: usize = 64;
+
 /// Bytes below which a value is not scrubbed: `root` or `12345` stands in too many texts
 /// that have nothing to do with it, and a key this short protects nothing.
 pub const SCRUB_BYTES: usize = 8;

@@ -7,17 +7,18 @@
 //! for; against that stands that guests are not given values. Needles are wiped when
 //! dropped. With no secrets it costs one comparison.
 
+mod known;
 mod needle;
 mod spelling;
 mod stream;
 
+pub use known::Known;
 pub use stream::Held;
 
 use crate::limits::SCRUB_BYTES;
 use needle::Needle;
 use spelling::Fit;
 use std::borrow::Cow;
-use std::sync::{Arc, PoisonError, RwLock};
 
 /// Finds the values that it was made with, and puts their names in their place.
 #[derive(Default)]
@@ -184,22 +185,6 @@ impl Scrubber {
 
 fn pair(first: u8, second: u8) -> usize {
     usize::from(first) << 8 | usize::from(second)
-}
-
-/// The values that are known now, shared by everything that scrubs.
-#[derive(Debug, Clone, Default)]
-pub struct Known(Arc<RwLock<Arc<Scrubber>>>);
-
-impl Known {
-    /// What to scrub with now.
-    pub fn now(&self) -> Arc<Scrubber> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// From now on, these.
-    pub fn set(&self, scrubber: Scrubber) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(scrubber);
-    }
 }
 
 #[cfg(test)]

@@ -395,11 +395,28 @@ pub(crate) enum Audit {
     },
     /// Check the whole log: every row, the chain, the tree, every signed checkpoint.
     ///
-    /// Exit codes: 6 a row is damaged, 7 the end was cut off, 8 the log was built anew.
+    /// Parts that were set aside are named first. Exit codes: 6 a row is damaged, 7 the end
+    /// was cut off, 8 the log was built anew.
     Verify {
         /// Also compare with checkpoints that were kept elsewhere: a file with one or more.
         #[arg(long = "anchor", value_name = "FILE")]
         anchors: Vec<PathBuf>,
+    },
+    /// Keep the damaged part of the log in a file and go on behind it.
+    ///
+    /// For a log that `verify` finds damaged, and above all for one whose end is, which takes no
+    /// more rows, so that the host refuses to act. Shows what is damaged; with --yes all pages and
+    /// checkpoints from the first bad row on go, byte for byte, into audit-set-aside-ROW-TIME.jsonl
+    /// beside the database. The log goes on with a signed row that names the rows, the reason, the
+    /// file and its digest, and `verify` says so from then on. Stop the host first, and keep a
+    /// copy of skynet.db: it is the evidence.
+    SetAside {
+        /// Also compare with checkpoints that were kept elsewhere: a file with one or more.
+        #[arg(long = "anchor", value_name = "FILE")]
+        anchors: Vec<PathBuf>,
+        /// Do it.
+        #[arg(long)]
+        yes: bool,
     },
     /// Print a proof that one row is in the log, for somebody who sees nothing else of it.
     Prove {

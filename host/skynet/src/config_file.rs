@@ -123,7 +123,9 @@ notes = { path = "notes" }
 [rates]
 turns_per_minute = 120
 channel_turns_per_minute = 600
+# Of one gateway method: by one device or token, and by all of one user's.
 calls_per_minute = 1200
+user_calls_per_minute = 3600
 
 [audit]
 checkpoint_interval_s = 300

@@ -2,14 +2,15 @@
 //!
 //! Before a value is given out, one number in the database says whether the vault was
 //! changed since; then it is read again, so that a new value needs no restart. What is
-//! known here is what everything is scrubbed of, always before anybody gets a value.
+//! known here is what everything is scrubbed of, always before anybody gets a value; old
+//! values too, since whoever had one may still say it.
 //! Refuses to give what it could not check.
 
 use crate::vault::{self, Ask, Places};
 use async_trait::async_trait;
 use skynet_core::PluginId;
 use skynet_core::secret::{OpenSecret, SecretFault, Secrets};
-use skynet_policy::scrub::{Known, Scrubber};
+use skynet_policy::scrub::Known;
 use skynet_store::vault::{OpenVault, Unlocked};
 use skynet_store::{Store, VaultFault};
 use std::sync::Arc;
@@ -73,7 +74,7 @@ impl HostSecrets {
 
 fn learn(known: &Known, vault: &OpenVault) {
     let values = vault.secrets.iter().filter_map(|(name, secret)| Some((name.as_str(), secret.as_ref().ok()?.value.expose())));
-    known.set(Scrubber::new(values));
+    known.learn(values);
     for (name, fault) in vault.secrets.iter().filter_map(|(name, secret)| Some((name, secret.as_ref().err()?))) {
         tracing::error!(%name, %fault, "a secret cannot be used");
     }

@@ -24,6 +24,7 @@ mod secret_uses;
 mod secrets_file;
 mod vault;
 mod wall;
+mod who;
 mod wire;
 
 use clap::Parser;

@@ -19,8 +19,8 @@ use std::io::Write;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Moves what is in the file; gives the names, nothing when there is no file.
-pub(crate) async fn import(home: &Home, store: &Store, unlocked: &Unlocked) -> Result<Option<Vec<String>>> {
+/// Moves what is in the file, on the word of `by`; gives the names, nothing when there is no file.
+pub(crate) async fn import(home: &Home, store: &Store, unlocked: &Unlocked, by: &str) -> Result<Option<Vec<String>>> {
     let path = home.old_secrets();
     if !path.exists() {
         return Ok(None);
@@ -33,7 +33,7 @@ pub(crate) async fn import(home: &Home, store: &Store, unlocked: &Unlocked) -> R
         let change = store.set_secret(unlocked, &name, value, servers).await.map_err(failed)?;
         if change.changed {
             let detail = serde_json::json!({ "did": "import", "version": change.version });
-            let row = AuditRow { kind: "secret".into(), actor: "owner".into(), subject: name.clone(), verdict: "ok".into(), detail };
+            let row = AuditRow { kind: "secret".into(), actor: by.into(), subject: name.clone(), verdict: "ok".into(), detail };
             store.record(row).await?;
         }
         names.push(name);

@@ -94,7 +94,7 @@ pub(crate) fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
 /// The secrets, from a vault that opens; what `secrets.toml` still holds goes into it first.
 async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> Result<Arc<HostSecrets>> {
     let (unlocked, _) = vault::ensure(store, &places, Ask::Terminal).await?;
-    if let Some(names) = secrets_file::import(home, store, &unlocked).await? {
+    if let Some(names) = secrets_file::import(home, store, &unlocked, "host").await? {
         tracing::info!("{}", secrets_file::told(&names));
     }
     HostSecrets::start(store.clone(), places, known.clone(), unlocked).await.map_err(vault::failed)

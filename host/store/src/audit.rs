@@ -10,11 +10,13 @@ mod convert;
 mod head;
 mod page;
 mod read;
+mod set_aside;
 mod verify;
 
 pub(crate) use convert::convert;
 pub(crate) use head::{append, seal};
 pub use read::KeptRow;
+pub use set_aside::Damage;
 pub use verify::{AuditFault, AuditReport};
 
 use crate::error::{Doing, Result};
@@ -68,6 +70,32 @@ impl Store {
         self.read(move |db| Ok(verify::verify(db, key.as_ref(), &anchors))).await?
     }
 
+    /// What is wrong with the log, if something is; `anchors` as for `verify_audit`.
+    pub async fn audit_damage(&self, anchors: Vec<Checkpoint>) -> std::result::Result<Option<Damage>, AuditFault> {
+        let key = self.key().get().map(SecretKey::public);
+        self.read(move |db| Ok(set_aside::damage(db, key.as_ref(), &anchors))).await?
+    }
+
+    /// Writes what is damaged there, byte for byte. Gives the writer back, and the SHA-256 of
+    /// what was written, hex.
+    pub async fn export_damage<W>(&self, damage: &Damage, out: W) -> std::result::Result<(W, String), AuditFault>
+    where
+        W: std::io::Write + Send + 'static,
+    {
+        let (damage, key) = (damage.clone(), self.key().get().map(SecretKey::public).ok_or(AuditFault::NoKey)?);
+        Ok(self.read(move |db| set_aside::export(db, &key, &damage, out)).await?)
+    }
+
+    /// Takes what is damaged out of the log, once it is in `file`, whose digest is `sha256`.
+    /// The log goes on behind it with a signed row that says so, on the word of `by`; gives
+    /// that row's number.
+    pub async fn set_aside(&self, damage: &Damage, file: &str, sha256: &str, by: &str) -> std::result::Result<u64, AuditFault> {
+        let (damage, file, sha256, by) = (damage.clone(), file.to_owned(), sha256.to_owned(), by.to_owned());
+        let (store, told) = (self.clone(), set_aside::Move { damage, file, sha256, by, now: self.now() });
+        let work = move |db: &rusqlite::Connection| Ok(store.key().get().map(|key| set_aside::set_aside(db, key, told)));
+        self.write(work).await?.ok_or(AuditFault::NoKey)?.map_err(AuditFault::Store)
+    }
+
     /// The newest checkpoint, signed now if rows came since the last: to be kept where no
     /// thief of this file can write. `None` without a key, or without a row.
     pub async fn checkpoint(&self) -> std::result::Result<Option<String>, StoreError> {
@@ -116,6 +144,6 @@ impl Store {
 }
 
 /// What is stored of a row, and hashed.
-fn text(row: &AuditRow) -> Result<String> {
+pub(crate) fn text(row: &AuditRow) -> Result<String> {
     serde_json::to_string(row).map_err(|error| StoreError::Unavailable(format!("an audit row is not JSON: {error}")))
 }

@@ -30,14 +30,8 @@ pub(crate) fn put(db: &Connection, grant: &StoredGrant, now: u64) -> Result<()> 
     Ok(())
 }
 
-/// Ends it; says whether there was one.
-pub(crate) fn revoke(db: &Connection, id: &PluginId, now: u64) -> Result<bool> {
-    let there = of_plugin(db, id, now)?.is_some();
-    end(db, id, now)?;
-    Ok(there)
-}
-
-fn end(db: &Connection, id: &PluginId, now: u64) -> Result<()> {
+/// Ends the one in force, if there is one.
+pub(crate) fn end(db: &Connection, id: &PluginId, now: u64) -> Result<()> {
     let doing = format!("ending the grant of {id}");
     let sql = "UPDATE grants SET ended_ms = ?2 WHERE plugin = ?1 AND ended_ms IS NULL";
     db.prepare_cached(sql).doing(&doing)?.execute(params![id.as_str(), now]).doing(&doing)?;

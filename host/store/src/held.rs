@@ -4,7 +4,7 @@
 //! release of the same version may be. A second reason replaces the first.
 
 use crate::error::{Doing, Result};
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use skynet_core::PluginId;
 
 /// Puts one away.
@@ -23,9 +23,10 @@ pub(crate) fn of_plugin(db: &Connection, id: &PluginId) -> Result<Vec<(String, S
     rows.collect::<rusqlite::Result<_>>().doing(&doing)
 }
 
-/// Forgets all of one plugin.
-pub(crate) fn unhold(db: &Connection, id: &PluginId) -> Result<()> {
+/// Forgets one of a plugin, or all.
+pub(crate) fn unhold(db: &Connection, id: &PluginId, release: Option<&str>) -> Result<()> {
     let doing = format!("forgetting what was put away of {id}");
-    db.prepare_cached("DELETE FROM held WHERE plugin = ?1").doing(&doing)?.execute([id.as_str()]).doing(&doing)?;
+    let sql = "DELETE FROM held WHERE plugin = ?1 AND (?2 IS NULL OR release = ?2)";
+    db.prepare_cached(sql).doing(&doing)?.execute(params![id.as_str(), release]).doing(&doing)?;
     Ok(())
 }

@@ -36,6 +36,6 @@ mod turns;
 mod words;
 mod writer;
 
-pub use audit::{AuditFault, AuditReport, KeptRow};
+pub use audit::{AuditFault, AuditReport, Damage, KeptRow};
 pub use store::Store;
 pub use vault::VaultFault;

@@ -4,10 +4,11 @@
 //! `grants`, `held` and `kv`.
 
 use crate::store::Store;
-use crate::{grants, held, kv, receipts};
+use crate::{audit, grants, held, kv, receipts};
 use async_trait::async_trait;
+use rusqlite::Connection;
 use skynet_core::plugin::Receipt;
-use skynet_core::ports::{KvQuota, PluginStore, StoredGrant};
+use skynet_core::ports::{AuditRow, KvQuota, PluginChange, PluginStore, StoredGrant};
 use skynet_core::{Generation, PluginId, StoreError};
 
 #[async_trait]
@@ -29,14 +30,18 @@ impl PluginStore for Store {
         self.write(move |db| receipts::publish(db, &receipt)).await
     }
 
+    async fn change(&self, steps: Vec<PluginChange>, row: AuditRow) -> Result<(), StoreError> {
+        let (text, now) = (audit::text(&row)?, self.now());
+        self.write(move |db| {
+            steps.iter().try_for_each(|step| take(db, step, now))?;
+            audit::append(db, [(now, text.as_str())])
+        })
+        .await
+    }
+
     async fn withdraw(&self, id: &PluginId) -> Result<(), StoreError> {
         let id = id.clone();
         self.write(move |db| receipts::withdraw(db, &id)).await
-    }
-
-    async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), StoreError> {
-        let id = id.clone();
-        self.write(move |db| receipts::set_enabled(db, &id, enabled)).await
     }
 
     async fn disabled(&self) -> Result<Vec<PluginId>, StoreError> {
@@ -53,34 +58,14 @@ impl PluginStore for Store {
         self.read(move |db| grants::in_force(db, now)).await
     }
 
-    async fn put_grant(&self, grant: StoredGrant) -> Result<(), StoreError> {
-        let now = self.now();
-        self.write(move |db| grants::put(db, &grant, now)).await
-    }
-
-    async fn revoke(&self, id: &PluginId) -> Result<bool, StoreError> {
-        let (id, now) = (id.clone(), self.now());
-        self.write(move |db| grants::revoke(db, &id, now)).await
-    }
-
     async fn highest_version(&self, id: &PluginId) -> Result<Option<semver::Version>, StoreError> {
         let id = id.clone();
         self.read(move |db| receipts::highest_version(db, &id)).await
     }
 
-    async fn hold(&self, id: &PluginId, release: &str, why: &str) -> Result<(), StoreError> {
-        let (id, release, why) = (id.clone(), release.to_owned(), why.to_owned());
-        self.write(move |db| held::hold(db, &id, &release, &why)).await
-    }
-
     async fn held(&self, id: &PluginId) -> Result<Vec<(String, String)>, StoreError> {
         let id = id.clone();
         self.read(move |db| held::of_plugin(db, &id)).await
-    }
-
-    async fn unhold(&self, id: &PluginId) -> Result<(), StoreError> {
-        let id = id.clone();
-        self.write(move |db| held::unhold(db, &id)).await
     }
 
     async fn kv_get(&self, id: &PluginId, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -101,5 +86,16 @@ impl PluginStore for Store {
     async fn kv_keys(&self, id: &PluginId, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
         let (id, prefix, after) = (id.clone(), prefix.to_owned(), after.map(str::to_owned));
         self.read(move |db| kv::keys(db, &id, &prefix, after.as_deref(), limit)).await
+    }
+}
+
+fn take(db: &Connection, step: &PluginChange, now: u64) -> crate::error::Result<()> {
+    match step {
+        PluginChange::Switch { id, enabled } => receipts::set_enabled(db, id, *enabled),
+        PluginChange::Grant(grant) => grants::put(db, grant, now),
+        PluginChange::Revoke(id) => grants::end(db, id, now),
+        PluginChange::Hold { id, release, why } => held::hold(db, id, release, why),
+        PluginChange::Unhold { id, release } => held::unhold(db, id, release.as_deref()),
+        PluginChange::Publish(receipt) => receipts::publish(db, receipt),
     }
 }

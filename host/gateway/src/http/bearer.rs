@@ -6,6 +6,7 @@ use crate::auth::{record, secret};
 use crate::http::answer::Fault;
 use crate::server::Server;
 use http::{HeaderMap, StatusCode, header};
+use skynet_core::UserId;
 use std::net::SocketAddr;
 
 /// The scopes of the token that a request carries.
@@ -24,7 +25,9 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
                 server.throttle.succeeded(&key);
             }
             let actor = format!("token {}", row.name);
-            server.rates.call(&actor, "http").map_err(|after_ms| Fault::too_often("requests", after_ms))?;
+            // Whoever holds a token is a client of the owner's.
+            let taken = server.rates.call(&UserId::owner(), &actor, "http");
+            taken.map_err(|after_ms| Fault::too_often("requests", after_ms))?;
             let recorded = record::came_in(server, &actor, "http", "http", peer.address).await;
             recorded.map_err(|error| Fault::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", error.to_string()))?;
             Ok(Scopes::of_strings(&row.scopes))

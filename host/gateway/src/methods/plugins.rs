@@ -1,7 +1,7 @@
 //! Plugins, for their owner.
 //!
-//! Whatever changes one is written to the audit log first; what cannot be written
-//! there is not done.
+//! The plugin host writes each change to the audit log, together with the change itself,
+//! under the name that it is given here; so nothing is written here.
 
 use super::{Answer, Call, Method, method};
 use crate::auth::scope::Scope;
@@ -10,7 +10,8 @@ use crate::refusal::Refusal;
 use crate::schema::{Field, Kind, WORD, may, must};
 use serde_json::json;
 use skynet_core::PluginId;
-use skynet_core::admin::AdminError;
+use skynet_core::admin::{AdminError, PluginAdmin};
+use std::sync::Arc;
 
 const ADMIN: Option<Scope> = Some(Scope::Admin);
 const ID: &[Field] = &[must("id", WORD)];
@@ -41,8 +42,19 @@ async fn within<T>(what: impl Future<Output = Result<T, AdminError>>) -> Result<
     }
 }
 
-async fn record(call: &Call, kind: &str, id: &PluginId, action: &str) -> Result<(), Refusal> {
-    call.server.record(kind, &call.client.actor(), id.as_str(), "ok", json!({"action": action, "by": "gateway"})).await
+/// Does what changes something, with the caller's name. Once begun it is carried through,
+/// even when nobody waits for the answer any more: between what is on record and what
+/// serves it must not stop.
+async fn change<T, F>(call: &Call, work: impl FnOnce(Arc<dyn PluginAdmin>, PluginId, String) -> F) -> Result<(PluginId, T), Refusal>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, AdminError>> + Send + 'static,
+{
+    let id = id(call)?;
+    let doing = tokio::spawn(work(Arc::clone(&call.server.admin), id.clone(), call.client.actor()));
+    let done = within(async { doing.await.unwrap_or_else(|error| Err(AdminError::Bug(error.to_string()))) }).await?;
+    call.server.health.stale();
+    Ok((id, done))
 }
 
 async fn list(call: Call) -> Answer {
@@ -56,20 +68,14 @@ async fn info(call: Call) -> Answer {
 }
 
 async fn switch(call: Call, on: bool) -> Answer {
-    let id = id(&call)?;
-    record(&call, "admission", &id, if on { "enable" } else { "disable" }).await?;
-    within(call.server.admin.set_enabled(&id, on)).await?;
-    call.server.health.stale();
+    let (id, ()) = change(&call, |admin, id, by| async move { admin.set_enabled(&id, on, &by).await }).await?;
     Ok(json!({"ok": true, "id": id, "enabled": on}).into())
 }
 
 async fn grant(call: Call) -> Answer {
-    let id = id(&call)?;
-    record(&call, "grant", &id, "grant").await?;
     let permissions = call.params.get("permissions").filter(|value| !value.is_null()).cloned();
     let until_ms = call.int("untilMs");
-    within(call.server.admin.grant_until(&id, permissions, until_ms, &call.client.actor())).await?;
-    call.server.health.stale();
+    let (id, ()) = change(&call, |admin, id, by| async move { admin.grant_until(&id, permissions, until_ms, &by).await }).await?;
     Ok(json!({"ok": true, "id": id}).into())
 }
 
@@ -83,26 +89,17 @@ async fn why_denied(call: Call) -> Answer {
 }
 
 async fn deny(call: Call) -> Answer {
-    let id = id(&call)?;
-    record(&call, "deny", &id, "deny").await?;
-    within(call.server.admin.deny(&id, &call.client.actor())).await?;
-    call.server.health.stale();
+    let (id, ()) = change(&call, |admin, id, by| async move { admin.deny(&id, &by).await }).await?;
     Ok(json!({"ok": true, "id": id}).into())
 }
 
 async fn revoke(call: Call) -> Answer {
-    let id = id(&call)?;
-    record(&call, "revoke", &id, "revoke").await?;
-    within(call.server.admin.revoke(&id)).await?;
-    call.server.health.stale();
+    let (id, ()) = change(&call, |admin, id, by| async move { admin.revoke(&id, &by).await }).await?;
     Ok(json!({"ok": true, "id": id}).into())
 }
 
 async fn rollback(call: Call) -> Answer {
-    let id = id(&call)?;
-    record(&call, "admission", &id, "rollback").await?;
-    let serving = within(call.server.admin.rollback(&id)).await?;
-    call.server.health.stale();
+    let (id, serving) = change(&call, |admin, id, by| async move { admin.rollback(&id, &by).await }).await?;
     Ok(json!({"ok": true, "id": id, "serving": serving}).into())
 }
 

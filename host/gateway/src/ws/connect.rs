@@ -194,7 +194,8 @@ pub(crate) async fn judge(server: &Server, peer: &Peer, params: ConnectParams, n
     }
     let welcome = answer?;
     let actor = welcome.identity.actor();
-    server.rates.call(&actor, "connect").map_err(|after| Refusal::too_often("connections", after))?;
+    let taken = server.rates.call(&welcome.identity.user(), &actor, "connect");
+    taken.map_err(|after| Refusal::too_often("connections", after))?;
     record::came_in(server, &actor, "connect", &welcome.identity.info.id, peer.address).await?;
     Ok(welcome)
 }

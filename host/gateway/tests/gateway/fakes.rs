@@ -241,12 +241,16 @@ impl AccessStore for FakeAccess {
     }
 }
 
-/// Knows one plugin, `acme/hello`, and remembers what was done to it.
+/// Knows one plugin, `acme/hello`, and remembers what was done to it. `acme/full` has a
+/// store that takes no change.
 #[derive(Default)]
 pub(crate) struct FakeAdmin(pub(crate) Mutex<Vec<String>>);
 
 impl FakeAdmin {
     fn act(&self, id: &PluginId, what: String) -> Result<(), AdminError> {
+        if id.as_str() == "acme/full" {
+            return Err(StoreError::Unavailable("the disk is full".into()).into());
+        }
         if id.as_str() != "acme/hello" {
             return Err(AdminError::NotFound(id.clone()));
         }
@@ -275,8 +279,8 @@ impl PluginAdmin for FakeAdmin {
         Ok(json!({"id": id}))
     }
 
-    async fn set_enabled(&self, id: &PluginId, enabled: bool) -> Result<(), AdminError> {
-        self.act(id, format!("enabled {enabled}"))
+    async fn set_enabled(&self, id: &PluginId, enabled: bool, by: &str) -> Result<(), AdminError> {
+        self.act(id, format!("enabled {enabled} by {by}"))
     }
 
     async fn grants(&self) -> Result<Vec<Value>, AdminError> {
@@ -285,11 +289,11 @@ impl PluginAdmin for FakeAdmin {
 
     async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError> {
         let until = until_ms.map_or_else(String::new, |until| format!(" until {until}"));
-        self.act(id, format!("grant {permissions:?}{until} by {}", by.split(' ').next().unwrap()))
+        self.act(id, format!("grant {permissions:?}{until} by {by}"))
     }
 
-    async fn deny(&self, id: &PluginId, _: &str) -> Result<(), AdminError> {
-        self.act(id, "deny".into())
+    async fn deny(&self, id: &PluginId, by: &str) -> Result<(), AdminError> {
+        self.act(id, format!("deny by {by}"))
     }
 
     async fn why_denied(&self, id: &PluginId, limit: usize) -> Result<Value, AdminError> {
@@ -297,12 +301,12 @@ impl PluginAdmin for FakeAdmin {
         Ok(json!({"id": id}))
     }
 
-    async fn revoke(&self, id: &PluginId) -> Result<(), AdminError> {
-        self.act(id, "revoke".into())
+    async fn revoke(&self, id: &PluginId, by: &str) -> Result<(), AdminError> {
+        self.act(id, format!("revoke by {by}"))
     }
 
-    async fn rollback(&self, id: &PluginId) -> Result<PluginRef, AdminError> {
-        self.act(id, "rollback".into())?;
+    async fn rollback(&self, id: &PluginId, by: &str) -> Result<PluginRef, AdminError> {
+        self.act(id, format!("rollback by {by}"))?;
         Ok(plugin("acme/hello"))
     }
 

@@ -67,6 +67,43 @@ async fn a_client_may_call_one_method_so_often_and_others_still() {
 }
 
 #[tokio::test]
+async fn a_user_with_many_devices_has_the_calls_of_a_few() {
+    let rates = RatesConfig { calls_per_minute: 3, user_calls_per_minute: 5, ..RatesConfig::default() };
+    let world = World::of(rates, |_| {}).await;
+    let mut calls = 0;
+    for seed in 1..=4 {
+        let mut device = world.connect(Hello::device(seed)).await.0;
+        for _ in 0..2 {
+            if calls < 5 {
+                device.call("ping", json!({})).await;
+                calls += 1;
+            } else {
+                assert_eq!(device.error("ping", json!({})).await["message"], "too many calls of ping (retry in 12 s)");
+            }
+        }
+        device.call("health", json!({})).await;
+    }
+    world.advance(12_000);
+    let mut owner = world.owner().await;
+    owner.call("ping", json!({})).await;
+    assert_eq!(owner.error("ping", json!({})).await["retryAfterMs"], 12_000, "a token is one of the user's clients");
+}
+
+#[tokio::test]
+async fn a_client_that_runs_wild_leaves_room_for_the_others_of_its_user() {
+    let rates = RatesConfig { calls_per_minute: 3, user_calls_per_minute: 5, ..RatesConfig::default() };
+    let world = World::of(rates, |_| {}).await;
+    let mut wild = world.connect(Hello::device(1)).await.0;
+    for _ in 0..3 {
+        wild.call("ping", json!({})).await;
+    }
+    for _ in 0..9 {
+        wild.error("ping", json!({})).await;
+    }
+    world.owner().await.call("ping", json!({})).await;
+}
+
+#[tokio::test]
 async fn each_login_that_holds_and_each_that_does_not_has_an_audit_row() {
     let world = World::start().await;
     world.owner().await;

@@ -14,6 +14,7 @@ use super::resolve::Resolver;
 use super::send::{self, Way};
 use super::share::{Share, Shares};
 use super::wire::Wire;
+use crate::ceiling;
 use crate::limits;
 use crate::validity::Granted;
 use http::header::{HeaderName, HeaderValue};
@@ -22,7 +23,7 @@ use rustls::pki_types::ServerName;
 use skynet_core::ports::Audit;
 use skynet_core::secret::Secrets;
 use skynet_core::{Denial, PluginRef};
-use skynet_policy::egress::{self, Destination};
+use skynet_policy::egress::{self, Destination, EgressRefusal};
 use skynet_policy::host_name::Host;
 use skynet_policy::permission::{NetRule, Permissions, Scheme, SecretRule};
 use skynet_policy::scrub::Known;
@@ -67,6 +68,8 @@ pub(crate) type Credentials = Vec<(HeaderName, HeaderValue)>;
 /// Why a request goes nowhere.
 enum No {
     Rule(String),
+    /// It was granted, and the instance's ceiling keeps it back.
+    Ceiling,
     Overrun(Overrun),
 }
 
@@ -106,7 +109,8 @@ impl Door {
         let address = match egress::check_addresses(rule, &destination, &addresses) {
             Ok(address) => address,
             Err(refusal) => {
-                self.refuse(errand, request, No::Rule(refusal.to_string())).await;
+                let cut = matches!(refusal, EgressRefusal::NonPublic { .. }) && withheld(errand, request).is_some_and(|rule| rule.private);
+                self.refuse(errand, request, if cut { No::Ceiling } else { No::Rule(refusal.to_string()) }).await;
                 return Err(Error::DestinationIpProhibited);
             }
         };
@@ -204,6 +208,12 @@ impl Door {
                 errand.budget.note_overrun(overrun);
                 (overrun.to_string(), Error::ConnectionLimitReached)
             }
+            No::Ceiling => {
+                let why = ceiling::cut(&errand.granted.withheld).unwrap_or_default();
+                let (who, remedy) = (errand.plugin.to_string(), ceiling::REMEDY.to_owned());
+                errand.budget.note_denial(Denial { who, what: what.clone(), why: why.clone(), remedy });
+                (why, Error::HttpRequestDenied)
+            }
             No::Rule(why) => {
                 let remedy =
                     format!("The owner can look with `skynet plugin info {0}` and allow with `skynet plugin grant {0}`", errand.plugin.id);
@@ -232,13 +242,21 @@ fn may_go(errand: &Errand, share: &Share, request: &Parts) -> Result<(Destinatio
         return Err(No::Rule(format!("more than {} requests in one call", limits::HTTP_REQUESTS)));
     }
     share.request().map_err(No::Overrun)?;
-    let uri = &request.uri;
-    let scheme = uri.scheme_str().ok_or_else(|| No::Rule("a request without a scheme".into()))?;
-    let authority = uri.authority().ok_or_else(|| No::Rule("a request without a host".into()))?;
-    let refused = |refusal: egress::EgressRefusal| No::Rule(refusal.to_string());
-    let destination = Destination::from_authority(scheme, authority.as_str()).map_err(refused)?;
-    let rule = egress::match_rule(&errand.permissions, &destination, request.method.as_str()).map_err(refused)?.clone();
-    Ok((destination, rule))
+    let destination = destination(request).map_err(No::Rule)?;
+    let rule = egress::match_rule(&errand.permissions, &destination, request.method.as_str());
+    let no = |refusal: EgressRefusal| withheld(errand, request).map_or_else(|| No::Rule(refusal.to_string()), |_| No::Ceiling);
+    Ok((destination, rule.map_err(no)?.clone()))
+}
+
+fn destination(request: &Parts) -> Result<Destination, String> {
+    let scheme = request.uri.scheme_str().ok_or("a request without a scheme")?;
+    let authority = request.uri.authority().ok_or("a request without a host")?;
+    Destination::from_authority(scheme, authority.as_str()).map_err(|refusal| refusal.to_string())
+}
+
+/// The rule of the grant that this request needs and that the instance's ceiling keeps back.
+fn withheld<'e>(errand: &'e Errand, request: &Parts) -> Option<&'e NetRule> {
+    egress::match_rule(&errand.granted.withheld, &destination(request).ok()?, request.method.as_str()).ok()
 }
 
 /// The name that the server's certificate must have: the host that was checked.

@@ -1,24 +1,59 @@
-//! Ports that end the process with kill -9 at a chosen step: before or after any one
-//! call that the plugin host makes to what is around it.
+//! Ports that break at a chosen step: before or after any one call that the plugin host
+//! makes to what is around it, the process ends with kill -9; or calls of one name fail.
 
 use async_trait::async_trait;
 use semver::Version;
-use skynet_core::ports::{Audit, AuditRow, KvQuota, PluginStore, StoredGrant};
+use skynet_core::ports::{Audit, AuditRow, KvQuota, PluginChange, PluginStore, StoredGrant};
 use skynet_core::{Generation, PluginId, StoreError, plugin::Receipt};
 use skynet_plugins::compile::{CompileError, Compiler, InProcess};
 use skynet_store::Store;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-/// Counts steps and burns at one of them.
+/// Counts steps and burns at one of them; refuses calls that a test names.
 pub(crate) struct Fuse {
     steps: AtomicU64,
     burns_at: u64,
+    /// Calls by name, each with how many of them still go through.
+    refused: Mutex<BTreeMap<&'static str, usize>>,
+}
+
+impl Default for Fuse {
+    fn default() -> Self {
+        Self { steps: AtomicU64::new(0), burns_at: u64::MAX, refused: Mutex::default() }
+    }
 }
 
 impl Fuse {
     pub(crate) fn new(burns_at: u64) -> Arc<Self> {
-        Arc::new(Self { steps: AtomicU64::new(0), burns_at })
+        Arc::new(Self { burns_at, ..Self::default() })
+    }
+
+    /// From now on calls of this name fail, but for the next few.
+    pub(crate) fn refuse_after(&self, name: &'static str, few: usize) {
+        self.refused.lock().unwrap().insert(name, few);
+    }
+
+    /// From now on no row can be written to the audit log.
+    pub(crate) fn refuse_rows(&self) {
+        ["record", "enqueue", "change"].into_iter().for_each(|name| self.refuse_after(name, 0));
+    }
+
+    /// They no longer fail.
+    pub(crate) fn mend(&self) {
+        self.refused.lock().unwrap().clear();
+    }
+
+    fn check(&self, name: &str) -> Result<(), StoreError> {
+        match self.refused.lock().unwrap().get_mut(name) {
+            None => Ok(()),
+            Some(0) => Err(StoreError::Unavailable("the disk is full".into())),
+            Some(few) => {
+                *few -= 1;
+                Ok(())
+            }
+        }
     }
 
     fn step(&self) {
@@ -56,10 +91,12 @@ impl Compiler for Fused {
 #[async_trait]
 impl Audit for Fused {
     async fn record(&self, row: AuditRow) -> Result<(), StoreError> {
+        self.fuse.check("record")?;
         self.fuse.around(self.store.record(row)).await
     }
 
     async fn enqueue(&self, row: AuditRow) -> Result<(), StoreError> {
+        self.fuse.check("enqueue")?;
         self.fuse.around(self.store.enqueue(row)).await
     }
 
@@ -68,6 +105,7 @@ impl Audit for Fused {
     }
 
     async fn tail(&self, limit: usize) -> Result<Vec<(u64, u64, AuditRow)>, StoreError> {
+        self.fuse.check("tail")?;
         self.fuse.around(self.store.tail(limit)).await
     }
 }
@@ -77,6 +115,7 @@ macro_rules! fused {
         #[async_trait]
         impl PluginStore for Fused {
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$given, StoreError> {
+                self.fuse.check(stringify!($name))?;
                 self.fuse.around(self.store.$name($($argument),*)).await
             })*
         }
@@ -88,17 +127,13 @@ fused! {
     receipts(id: &PluginId) -> Vec<Receipt>;
     next_generation() -> Generation;
     publish(receipt: Receipt) -> ();
+    change(steps: Vec<PluginChange>, row: AuditRow) -> ();
     withdraw(id: &PluginId) -> ();
-    set_enabled(id: &PluginId, enabled: bool) -> ();
     disabled() -> Vec<PluginId>;
     grant(id: &PluginId) -> Option<StoredGrant>;
     grants() -> Vec<StoredGrant>;
-    put_grant(grant: StoredGrant) -> ();
-    revoke(id: &PluginId) -> bool;
     highest_version(id: &PluginId) -> Option<Version>;
-    hold(id: &PluginId, release: &str, why: &str) -> ();
     held(id: &PluginId) -> Vec<(String, String)>;
-    unhold(id: &PluginId) -> ();
     kv_get(id: &PluginId, key: &str) -> Option<Vec<u8>>;
     kv_set(id: &PluginId, key: &str, value: Vec<u8>, quota: KvQuota) -> ();
     kv_delete(id: &PluginId, key: &str) -> ();

@@ -1,15 +1,12 @@
 //! Stand-ins for the host's surroundings.
 
 use async_trait::async_trait;
-use skynet_core::ports::{Audit, AuditRow};
+use skynet_core::PluginId;
 use skynet_core::secret::{OpenSecret, SecretFault, SecretValue, Secrets};
-use skynet_core::{PluginId, StoreError};
 use skynet_plugins::Resolver;
 use skynet_plugins::compile::{CompileError, Compiler, InProcess};
-use skynet_store::Store;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
@@ -94,33 +91,6 @@ impl Resolver for Names {
         let last = answers.len() == 1;
         let answer = if last { answers.front().cloned() } else { answers.pop_front() };
         answer.ok_or_else(|| std::io::Error::other("no such name"))
-    }
-}
-
-/// The real audit log, until a test breaks it.
-pub(crate) struct FailingAudit {
-    pub(crate) inner: Store,
-    pub(crate) fails: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Audit for FailingAudit {
-    async fn record(&self, row: AuditRow) -> Result<(), StoreError> {
-        if self.fails.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("the disk is full".into()));
-        }
-        self.inner.record(row).await
-    }
-
-    async fn enqueue(&self, row: AuditRow) -> Result<(), StoreError> {
-        if self.fails.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("the disk is full".into()));
-        }
-        self.inner.enqueue(row).await
-    }
-
-    async fn tail(&self, limit: usize) -> Result<Vec<(u64, u64, AuditRow)>, StoreError> {
-        self.inner.tail(limit).await
     }
 }
 

@@ -1,9 +1,10 @@
 //! A host with all that surrounds it, in a folder that vanishes with the test.
 
 use super::clock::TestClock;
+use super::fuse::{Fuse, Fused};
 use super::neighbourhood::Neighbourhood;
 use super::package::{self, trust};
-use super::stubs::{FailingAudit, Names, SetSecrets};
+use super::stubs::{Names, SetSecrets};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::articles::Articles as _;
@@ -21,7 +22,6 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use tokio::sync::oneshot;
@@ -41,8 +41,8 @@ pub(crate) struct Worldly {
     pub(crate) neighbours: Arc<Neighbourhood>,
     pub(crate) names: Arc<Names>,
     pub(crate) compiler: Arc<dyn Compiler>,
-    /// Whether the audit log takes no more rows.
-    pub(crate) audit_fails: Arc<AtomicBool>,
+    /// Where the store breaks.
+    pub(crate) fuse: Arc<Fuse>,
 }
 
 impl Default for Worldly {
@@ -58,7 +58,7 @@ impl Default for Worldly {
             neighbours: Arc::default(),
             names: Arc::default(),
             compiler: Arc::new(InProcess),
-            audit_fails: Arc::default(),
+            fuse: Arc::default(),
         }
     }
 }
@@ -91,6 +91,7 @@ impl World {
     /// A host's parts over this folder and database.
     pub(crate) fn parts(folder: &Path, clock: Arc<TestClock>, store: &Store, worldly: &Worldly) -> Parts {
         let trust = Arc::clone(&worldly.trust);
+        let fused = Fused { store: store.clone(), fuse: Arc::clone(&worldly.fuse) };
         Parts {
             inbox: folder.join("plugins"),
             private: folder.join("private"),
@@ -99,8 +100,8 @@ impl World {
             settings: worldly.settings.clone(),
             ceiling: worldly.ceiling.clone(),
             trust: Arc::new(move || trust.lock().unwrap().clone()),
-            state: Arc::new(store.clone()),
-            audit: Arc::new(FailingAudit { inner: store.clone(), fails: Arc::clone(&worldly.audit_fails) }),
+            state: Arc::new(fused.clone()),
+            audit: Arc::new(fused),
             secrets: worldly.secrets.clone(),
             known: worldly.known.clone(),
             clock,
@@ -152,6 +153,10 @@ impl World {
 
     pub(crate) fn neighbours(&self) -> &Neighbourhood {
         &self.worldly.neighbours
+    }
+
+    pub(crate) fn fuse(&self) -> &Fuse {
+        &self.worldly.fuse
     }
 
     pub(crate) fn folder(&self) -> &Path {

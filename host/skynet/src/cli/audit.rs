@@ -1,5 +1,8 @@
 //! `skynet audit`: what was done on this host, and whether the record of it is whole.
 
+mod set_aside;
+mod verify;
+
 use crate::anchor;
 use crate::args::Audit;
 use crate::clock;
@@ -12,13 +15,13 @@ use crate::wire;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use skynet_core::ports::AuditRow;
-use skynet_policy::audit::{Checkpoint, CheckpointError, Proof};
+use skynet_policy::audit::Proof;
 use skynet_policy::naming::plain_line;
 use skynet_policy::signature::PublicKey;
-use skynet_store::{AuditFault, KeptRow, Store};
+use skynet_store::{KeptRow, Store};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Rows that are read at once.
@@ -36,7 +39,8 @@ pub(crate) async fn run(home: &Home, verb: Audit, out: &Out) -> Result<()> {
     match verb {
         Audit::Tail { rows, kind, about, follow } => tail(&store, &Wanted { kind, about }, rows, follow, out).await,
         Audit::Export { from, to, out: path } => export(&store, from, to.unwrap_or(u64::MAX), path.as_deref()).await,
-        Audit::Verify { anchors } => verify(home, &store, &anchors, out).await,
+        Audit::Verify { anchors } => verify::run(home, &store, &anchors, out).await,
+        Audit::SetAside { anchors, yes } => set_aside::run(home, &store, &anchors, yes, out).await,
         Audit::Prove { what, .. } => prove(&store, &what).await,
         Audit::Checkpoint => checkpoint(home, &store, out).await,
     }
@@ -152,60 +156,9 @@ fn log_key(home: &Home) -> Result<PublicKey> {
     Ok(keys::read(&keys::path(home, keys::AUDIT)?)?.public())
 }
 
-fn failure(fault: AuditFault) -> anyhow::Error {
-    let kind = match &fault {
-        AuditFault::Row { .. } | AuditFault::Checkpoint { .. } => Kind::LogDamaged,
-        AuditFault::Cut { .. } => Kind::LogCut,
-        AuditFault::Rewritten { .. } | AuditFault::Unsigned { .. } => Kind::LogRewritten,
-        AuditFault::NoRow { .. } => Kind::NotFound,
-        AuditFault::NoKey => Kind::BadConfig,
-        AuditFault::Store(_) => return fault.into(),
-    };
-    fail(kind, fault.to_string())
-}
-
-async fn verify(home: &Home, store: &Store, files: &[PathBuf], out: &Out) -> Result<()> {
-    let configured = anchor::file(home, &config_file::load(home)?.audit);
-    let mut anchors: Vec<Checkpoint> = Vec::new();
-    for path in files.iter().chain(&configured) {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let found = Checkpoint::verify_all(&text, &log_key(home)?);
-        let found = found.map_err(|error| {
-            let of_another = matches!(error, CheckpointError::Origin(..));
-            fail(if of_another { Kind::LogRewritten } else { Kind::Refused }, format!("{}: {error}", path.display()))
-        })?;
-        if found.is_empty() && store.has_checkpoints().await? {
-            let gone = "it is empty, and checkpoints were signed: what was kept there is gone";
-            return Err(fail(Kind::LogCut, format!("{}: {gone}", path.display())));
-        }
-        anchors.extend(found);
-    }
-    let kept_elsewhere = anchors.len();
-    let report = store.verify_audit(anchors).await.map_err(failure)?;
-    let mut text = format!(
-        "{} rows, each as it was written; {} signed checkpoints agree, {kept_elsewhere} of them kept elsewhere; {} rows at the end are not signed yet",
-        report.rows, report.checkpoints, report.unsigned
-    );
-    if report.crashes > 0 {
-        text += &format!(
-            "\nthe host ended without a word {} times: rows of the last moments before may never have been written",
-            report.crashes
-        );
-    }
-    if kept_elsewhere == 0 {
-        text +=
-            "\nnobody who holds keys/audit.key is excluded by this: keep a `skynet audit checkpoint` elsewhere, or set audit.anchor_file";
-    }
-    let value = json!({
-        "rows": report.rows, "checkpoints": report.checkpoints, "anchors": kept_elsewhere, "unsigned": report.unsigned, "crashes": report.crashes,
-    });
-    out.both(&text, &value);
-    Ok(())
-}
-
 async fn prove(store: &Store, what: &str) -> Result<()> {
     let number = what.parse().map_err(|_| fail(Kind::NotFound, format!("`{what}` is no row number; see: skynet audit tail")))?;
-    let proof = store.prove_audit(number).await.map_err(failure)?;
+    let proof = store.prove_audit(number).await.map_err(verify::failure)?;
     // For a file or a pipe, with and without --json.
     let text = serde_json::to_string_pretty(&proof)?;
     writeln!(std::io::stdout(), "{text}").context("writing the proof")

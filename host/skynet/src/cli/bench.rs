@@ -49,6 +49,7 @@ impl Bed {
             ("turns_per_minute = 120", "turns_per_minute = 0"),
             ("turns_per_minute = 600", "turns_per_minute = 0"),
             ("calls_per_minute = 1200", "calls_per_minute = 0"),
+            ("calls_per_minute = 3600", "calls_per_minute = 0"),
         ];
         for (from, to) in changes {
             anyhow::ensure!(config.contains(from), "the settings have no `{from}`");

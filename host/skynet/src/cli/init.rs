@@ -6,6 +6,7 @@ use crate::keys;
 use crate::output::Out;
 use crate::secrets_file;
 use crate::vault::{self, Ask, Places};
+use crate::who;
 use crate::wire;
 use anyhow::Result;
 use serde_json::json;
@@ -87,7 +88,8 @@ async fn prepare(home: &Home) -> Result<Prepared> {
         if made {
             done.push(format!("{} (opens the vault with the secrets; keep a copy in a safe place)", places.keyfile.display()));
         }
-        moved = secrets_file::import(home, &store, &unlocked).await?.map(|names| secrets_file::told(&names));
+        let by = who::at_the_command_line();
+        moved = secrets_file::import(home, &store, &unlocked, &by).await?.map(|names| secrets_file::told(&names));
     }
     Ok(Prepared { made: done, moved, key: key.public().key_id().to_string() })
 }

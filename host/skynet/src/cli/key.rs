@@ -5,6 +5,7 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::keys;
 use crate::output::Out;
+use crate::who;
 use crate::wire;
 use anyhow::Result;
 use serde_json::json;
@@ -53,9 +54,9 @@ pub(crate) async fn run(home: &Home, verb: Key, out: &Out) -> Result<()> {
 
 /// Whose plugins run here is written down before it is so.
 async fn record(home: &Home, action: &str, keyid: &str, more: &str) -> Result<()> {
-    let detail = json!({ "action": action, "by": "command line", "more": more });
+    let detail = json!({ "action": action, "more": more });
     let subject = format!("key {keyid}");
-    let row = AuditRow { kind: "auth".into(), actor: "owner".into(), subject, verdict: "ok".into(), detail };
+    let row = AuditRow { kind: "auth".into(), actor: who::at_the_command_line(), subject, verdict: "ok".into(), detail };
     Ok(wire::open_store(home).await?.record(row).await?)
 }
 

@@ -119,6 +119,7 @@ async fn info(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
     section("may", &info["may"]);
     section("kept from it by [ceiling] in skynet.toml", &info["above_ceiling"]);
     section("waits for your grant", &info["waiting"]["asks"]);
+    section("was denied, and a grant would allow", &info["denied"]["asks"]);
     section("tools", &status["tools"]);
     section("versions kept here", &info["history"]);
     if let Some(reason) = status["reason"].as_str() {

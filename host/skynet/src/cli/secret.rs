@@ -13,6 +13,7 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
 use crate::vault::{self, Ask, Places, failed};
+use crate::who;
 use crate::wire;
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -35,9 +36,10 @@ impl Desk<'_> {
         Ok(vault::ensure(&self.store, &self.places, Ask::Terminal).await?.0)
     }
 
-    /// Notes in the audit log what the owner did.
+    /// Notes in the audit log what was done.
     async fn record(&self, subject: &str, detail: Value) -> Result<()> {
-        let row = AuditRow { kind: "secret".into(), actor: "owner".into(), subject: subject.into(), verdict: "ok".into(), detail };
+        let row =
+            AuditRow { kind: "secret".into(), actor: who::at_the_command_line(), subject: subject.into(), verdict: "ok".into(), detail };
         Ok(self.store.record(row).await?)
     }
 

@@ -4,6 +4,7 @@ use crate::args::Token;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
+use crate::who;
 use crate::wire;
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -14,9 +15,9 @@ use skynet_store::Store;
 const SCOPES: [&str; 5] = ["operator.read", "operator.write", "operator.approvals", "operator.pairing", "operator.admin"];
 
 async fn record(store: &Store, action: &str, name: &str, more: Value) -> Result<()> {
-    let detail = json!({ "action": action, "by": "command line", "more": more });
+    let detail = json!({ "action": action, "more": more });
     let subject = format!("token {name}");
-    let row = AuditRow { kind: "auth".into(), actor: "owner".into(), subject, verdict: "ok".into(), detail };
+    let row = AuditRow { kind: "auth".into(), actor: who::at_the_command_line(), subject, verdict: "ok".into(), detail };
     Ok(store.record(row).await?)
 }
 

@@ -1,7 +1,12 @@
 //! The keyring of the system: the kernel's on Linux, the keychain on a Mac.
 //!
-//! The kernel's keyring forgets at a restart of the machine and some days after its last
-//! use; that is why it never is the only slot. Elsewhere there is none.
+//! The kernel's keyring forgets at a restart of the machine and may forget some days after
+//! the last use; that is why it never is the only slot. Elsewhere there is none.
+//!
+//! The entry lies in the session keyring of whoever made it and in the user's persistent
+//! one, which is another in each user namespace; and a service with `PrivateUsers=yes` has
+//! one of its own. So it is linked into the user keyring too: with `KeyringMode=shared`
+//! systemd links that one into the service's session before it makes the namespace.
 
 use skynet_store::vault::Material;
 
@@ -36,7 +41,22 @@ mod system {
 
     pub(crate) fn put(folder: &str, material: &Material) -> Result<(), String> {
         let said = |error| format!("the keyring does not take an entry: {error}. On Linux it needs a session keyring, which a login makes");
-        entry(folder)?.set_secret(material.expose()).map_err(said)
+        let entry = entry(folder)?;
+        entry.set_secret(material.expose()).map_err(said)?;
+        #[cfg(target_os = "linux")]
+        share(&entry).map_err(|error| {
+            drop(entry.delete_credential());
+            format!("the user keyring does not take the entry, and a service would not find it: {error}")
+        })?;
+        Ok(())
+    }
+
+    /// Links the entry into the user keyring.
+    #[cfg(target_os = "linux")]
+    fn share(entry: &Entry) -> Result<(), linux_keyutils::KeyError> {
+        use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier};
+        let found = entry.as_any().downcast_ref::<linux_keyutils_keyring_store::Cred>().ok_or(KeyError::KeyDoesNotExist)?;
+        KeyRing::from_special_id(KeyRingIdentifier::User, true)?.link_key(found.session.search(&found.description)?)
     }
 
     pub(crate) fn forget(folder: &str) {
@@ -82,6 +102,14 @@ mod tests {
         match make(&folder) {
             Ok(made) => {
                 assert_eq!(get(&folder).unwrap().expose(), made.expose());
+                // Where a service finds it that has a user namespace of its own.
+                use linux_keyutils::{KeyRing, KeyRingIdentifier};
+                let users = KeyRing::from_special_id(KeyRingIdentifier::User, false).unwrap();
+                let links = users.get_links(1024).unwrap();
+                let name = |link: &linux_keyutils::LinkNode| {
+                    link.as_key().and_then(|key| key.metadata().ok()).map(|about| about.get_description().to_owned())
+                };
+                assert!(links.iter().filter_map(name).any(|name| name.contains(&folder)), "it is in the user keyring");
                 forget(&folder);
                 assert!(get(&folder).unwrap_err().contains("no entry"));
             }

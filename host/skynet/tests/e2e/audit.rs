@@ -121,3 +121,39 @@ fn a_log_begun_anew_with_another_key_is_shown_by_the_anchors_with_exit_code_8() 
     assert_eq!(home.terminate(), 0);
     home.run(&["audit", "verify"]).refused(8, &["anchors.txt", "of the log"]);
 }
+
+#[test]
+fn a_damaged_part_is_set_aside_and_the_host_goes_on_with_verify_saying_so() {
+    let mut home = lived_in();
+    let database = home.home().join("skynet.db");
+    home.run(&["audit", "set-aside", "--yes"]).done();
+    let calls = lines(&home.run(&["--json", "audit", "tail", "--kind", "tool.call"]).done());
+    let number = calls[0]["number"].as_u64().unwrap();
+    let mut bytes = std::fs::read(&database).unwrap();
+    let old = br#""subject":"time__now""#;
+    let at = bytes.windows(old.len()).position(|part| part == old).expect("the row is in the file");
+    bytes[at + 11] = b'T';
+    std::fs::write(&database, &bytes).unwrap();
+    home.run(&["audit", "verify"]).refused(6, &["skynet audit set-aside"]);
+    home.run(&["audit", "set-aside"]).refused(4, &["nothing was changed", "--yes"]);
+    home.start();
+    home.run(&["audit", "set-aside", "--yes"]).refused(4, &["a host already runs", "skynet daemon stop"]);
+    assert_eq!(home.terminate(), 0);
+    let aside = home.run(&["--json", "audit", "set-aside", "--yes"]).json()["set_aside"].clone();
+    let file = aside["file"].as_str().unwrap().to_owned();
+    assert!(std::fs::read_to_string(&file).unwrap().contains("Time__now"), "the row as it was found");
+    home.start();
+    assert_eq!(home.terminate(), 0);
+    let report = home.run(&["--json", "audit", "verify"]).json();
+    let part = &report["set_aside"][0];
+    assert_eq!((&part["row"], &part["state"]), (&aside["row"], &"which is as it was written".into()), "{report}");
+    // What is set aside may begin earlier: at the first row that nothing signed proves.
+    assert!(part["from"].as_u64().unwrap() <= number && part["to"].as_u64().unwrap() >= number, "{report}");
+    assert!(report["not_compared"].as_u64().unwrap() > 0, "the anchors of before speak of that part: {report}");
+    let said = home.run(&["audit", "verify"]).done();
+    assert!(said.starts_with("SET ASIDE on ") && said.contains("was changed"), "{said}");
+    std::fs::remove_file(&file).unwrap();
+    assert!(home.run(&["audit", "verify"]).done().contains("NOT THERE"));
+    let rows = lines(&home.run(&["--json", "audit", "tail", "--kind", "audit.set-aside"]).done());
+    assert!(rows[0]["actor"].as_str().unwrap().starts_with("cli uid "), "{rows:?}");
+}

@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex};
 /// With what JSON and URLs escape, and as long as a key.
 const CANARY: &str = "canary-9c2e/7f41+\"b6\"=";
 
-/// A server that sends back the credential that it was given, in every form.
+/// A value that comes in the place of the canary.
+const NEXT: &str = "the value after the canary";
+
+/// A server that sends back every credential that it was ever given, in every form.
 struct Echo {
     address: SocketAddr,
     credentials: Arc<Mutex<Vec<String>>>,
@@ -42,8 +45,10 @@ fn answer(mut stream: std::net::TcpStream, credentials: &Mutex<Vec<String>>) {
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let credential = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).unwrap_or_default().to_owned();
-    let body = forms(&credential).join("\n");
-    credentials.lock().expect("a lock").push(credential.clone());
+    let mut given = credentials.lock().expect("a lock");
+    given.push(credential.clone());
+    let body = given.iter().flat_map(|credential| forms(credential)).collect::<Vec<_>>().join("\n");
+    drop(given);
     let reply = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-echo: {credential}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -167,12 +172,19 @@ fn a_canary_reaches_its_server_and_stands_nowhere_else() {
     fetch(&home, &echo);
     assert_eq!(*echo.credentials.lock().unwrap(), [CANARY, CANARY]);
 
+    // Another value: the server knows the old one, and it still stands nowhere.
+    home.run_with(&["secret", "rotate", "canary_key"], NEXT).done();
+    let said = fetch(&home, &echo);
+    assert_eq!(*echo.credentials.lock().unwrap(), [CANARY, CANARY, NEXT]);
+    assert!(said.contains("[secret canary_key]") && !said.contains(NEXT), "{said}");
+    holds_no_canary("the answer after the canary was replaced", said.as_bytes());
+
     // Bound elsewhere: loud again.
     home.run(&["secret", "set", "canary_key", "--keep", "--for", "https://api.example.com"]).done();
     let bound = fetch(&home, &echo);
     assert!(bound.contains("may go to https://api.example.com only"), "{bound}");
     home.run(&["secret", "test", "canary_key"]).refused(4, &["--keep --for https://api.example.com --for", &echo.url()]);
-    assert_eq!(echo.credentials.lock().unwrap().len(), 2);
+    assert_eq!(echo.credentials.lock().unwrap().len(), 3);
 
     assert_eq!(home.terminate(), 0);
     let logged = std::fs::read(&log).unwrap();

@@ -8,6 +8,10 @@ use skynet_core::StoreError;
 use skynet_policy::audit::{Checkpoint, Frontier, Hash, link};
 use skynet_policy::signature::SecretKey;
 
+/// What to do about a log that takes no more rows.
+pub(super) const WAY_ON: &str =
+    "`skynet audit verify` says more, and with the host stopped `skynet audit set-aside` keeps what is damaged in a file and goes on";
+
 pub(super) struct Head {
     pub(super) number: u64,
     pub(super) hash: Hash,
@@ -20,10 +24,15 @@ impl Head {
     pub(super) fn read(db: &Connection) -> Result<Self> {
         let doing = "reading the end of the audit log";
         let mut query = db.prepare_cached("SELECT number, hash, tree, sealed FROM audit_head").doing(doing)?;
-        let (number, hash, tree, sealed): (u64, Hash, Vec<u8>, u64) =
-            query.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).doing(doing)?;
+        let found = query.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+        let (number, hash, tree, sealed): (u64, Hash, Vec<u8>, u64) = match found {
+            Err(error) if error.sqlite_error_code().is_none() => {
+                return Err(StoreError::Corrupt(format!("the end of the audit log cannot be read ({error}); {WAY_ON}")));
+            }
+            found => found.doing(doing)?,
+        };
         let tree = Frontier::from_bytes(number, &tree)
-            .ok_or_else(|| StoreError::Corrupt("the end of the audit log does not fit its rows; `skynet audit verify` says more".into()))?;
+            .ok_or_else(|| StoreError::Corrupt(format!("the end of the audit log does not fit its rows; {WAY_ON}")))?;
         Ok(Self { number, hash, tree, sealed })
     }
 

@@ -3,8 +3,10 @@
 //! Each row is its text's length (u32), its time (u64), its hash (32 bytes) and its text,
 //! numbers in little-endian order. Refuses to read on after a row that does not fit.
 
+use super::head::WAY_ON;
 use crate::error::{Doing, Result};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
+use skynet_core::StoreError;
 use skynet_policy::audit::Hash;
 
 /// A page that grew to this is closed: one row of the database should fit in memory many times.
@@ -26,7 +28,7 @@ impl Page {
     }
 
     pub(super) fn put(&mut self, at_ms: u64, hash: &Hash, text: &str) -> Result<()> {
-        let length = u32::try_from(text.len()).map_err(|_| skynet_core::StoreError::Unavailable("an audit row is too long".into()))?;
+        let length = u32::try_from(text.len()).map_err(|_| StoreError::Unavailable("an audit row is too long".into()))?;
         self.body.reserve(HEAD_BYTES + text.len());
         self.body.extend(length.to_le_bytes());
         self.body.extend(at_ms.to_le_bytes());
@@ -46,8 +48,12 @@ impl Page {
         }
         let doing = "writing the audit log";
         let mut insert = db.prepare_cached("INSERT INTO audit_pages (first, rows, body) VALUES (?1, ?2, ?3)").doing(doing)?;
-        insert.execute(params![self.first, self.rows, self.body]).doing(doing)?;
-        Ok(())
+        match insert.execute(params![self.first, self.rows, self.body]) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                Err(StoreError::Corrupt(format!("rows stand where the audit log goes on ({error}); {WAY_ON}")))
+            }
+            stored => stored.doing(doing).map(drop),
+        }
     }
 }
 

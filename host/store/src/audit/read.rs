@@ -22,6 +22,9 @@ pub struct KeptRow {
     pub text: String,
 }
 
+/// Rows in a row that may have been set aside before a proof gives up: each costs memory.
+const FAR_BEYOND: usize = 10_000_000;
+
 const DOING: &str = "reading the audit log";
 
 fn damaged(number: u64) -> StoreError {
@@ -81,28 +84,31 @@ pub(super) fn newest_note(db: &Connection) -> Result<Option<String>> {
 pub(super) fn prove(db: &Connection, number: u64, key: &PublicKey, note: String) -> std::result::Result<Proof, AuditFault> {
     let Some(index) = number.checked_sub(1) else { return Err(AuditFault::NoRow { number, last: Head::read(db)?.number }) };
     let checkpoint = Checkpoint::verify(&note, key).map_err(|why| AuditFault::Checkpoint { size: 0, why })?;
-    let mut hashes = Vec::new();
-    let mut wanted = None;
+    let mut hashes: Vec<Hash> = Vec::new();
+    let (mut wanted, mut before) = (None, BEFORE_FIRST);
     pages(db, "SELECT first, rows, body FROM audit_pages WHERE first >= ?1 ORDER BY first", 0, |rows| {
         for row in rows.into_iter().filter(|row| row.number <= checkpoint.size) {
+            // Rows that were set aside are leaves without a hash.
+            let place = usize::try_from(row.number.saturating_sub(1)).unwrap_or(usize::MAX).min(hashes.len() + FAR_BEYOND);
+            hashes.resize(hashes.len().max(place), BEFORE_FIRST);
+            let previous = std::mem::replace(&mut before, row.hash);
             hashes.push(row.hash);
             if row.number == number {
-                wanted = Some(row);
+                wanted = Some((row, previous));
             }
         }
         (hashes.len() as u64) < checkpoint.size
     })?;
-    let (Some(row), Some(path)) = (wanted, inclusion_path(&hashes, index)) else {
+    let (Some((row, previous)), Some(path)) = (wanted, inclusion_path(&hashes, index)) else {
         return Err(AuditFault::NoRow { number, last: checkpoint.size });
     };
-    let previous = index.checked_sub(1).and_then(|before| hashes.get(usize::try_from(before).ok()?)).unwrap_or(&BEFORE_FIRST);
     let hex = |hash: &Hash| hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let proof = Proof {
         schema: 1,
         number,
         at_ms: row.at_ms,
         row: row.text,
-        previous: hex(previous),
+        previous: hex(&previous),
         path: path.iter().map(hex).collect(),
         checkpoint: note,
         key: key.text(),

@@ -7,15 +7,20 @@ use crate::error::{Doing, Result};
 use crate::limits::CHECKPOINT_ROWS;
 use rusqlite::Connection;
 use skynet_core::StoreError;
-use skynet_policy::audit::{BEFORE_FIRST, Checkpoint, CheckpointError, Frontier, Hash, link};
+use skynet_core::ports::AuditRow;
+use skynet_policy::audit::{BEFORE_FIRST, Checkpoint, CheckpointError, Frontier, Hash, SetAside, link};
 use skynet_policy::signature::PublicKey;
 use std::collections::BTreeMap;
 
 /// A log that is as it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditReport {
-    /// How many rows.
+    /// The number of the last row.
     pub rows: u64,
+    /// Parts that were set aside, each with the number and time of the row that says so.
+    pub set_aside: Vec<(u64, u64, SetAside)>,
+    /// Checkpoints from elsewhere that speak of rows that were set aside.
+    pub not_compared: u64,
     /// How many checkpoints agreed with them, those from elsewhere among them.
     pub checkpoints: u64,
     /// How many rows at the end nobody has signed yet.
@@ -90,30 +95,71 @@ pub enum AuditFault {
 }
 
 /// What a walk knows of the rows behind it.
-struct Walk {
-    last: u64,
-    hash: Hash,
-    tree: Frontier,
+pub(super) struct Walk {
+    pub(super) last: u64,
+    pub(super) hash: Hash,
+    pub(super) tree: Frontier,
+    key: Option<PublicKey>,
     /// Roots that were signed, by size, of those sizes that are still ahead.
     ahead: BTreeMap<u64, Vec<Hash>>,
+    /// The last row up to which what was signed agrees, or was set aside.
     agreed: u64,
+    /// The last row at which something that was signed agrees.
+    pub(super) proven: u64,
     report: AuditReport,
 }
 
-type Checked = std::result::Result<(), AuditFault>;
+pub(super) type Checked = std::result::Result<(), AuditFault>;
 
 impl Walk {
-    fn row(&mut self, stored: page::Stored<'_>, end: u64) -> Checked {
-        let number = self.last + 1;
-        let bad = |why| Err(AuditFault::Row { number, why });
-        if stored.number != number {
-            return bad("is missing");
+    /// Before the first row. `signed` are the checkpoints that it must agree with.
+    pub(super) fn start(key: Option<PublicKey>, signed: &[Checkpoint]) -> Self {
+        let mut ahead: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
+        signed.iter().for_each(|checkpoint| ahead.entry(checkpoint.size).or_default().push(checkpoint.root));
+        Self { last: 0, hash: BEFORE_FIRST, tree: Frontier::default(), key, ahead, agreed: 0, proven: 0, report: AuditReport::default() }
+    }
+
+    /// Goes through all pages, up to this row.
+    pub(super) fn pages(&mut self, db: &Connection, end: u64) -> Checked {
+        self.signed()?;
+        let doing = "reading the audit log";
+        let mut query = db.prepare_cached("SELECT first, rows, body FROM audit_pages ORDER BY first").doing(doing)?;
+        let mut pages = query.query([]).doing(doing)?;
+        while let Some(found) = pages.next().doing(doing)? {
+            let (first, rows): (i64, i64) = (found.get(0).doing(doing)?, found.get(1).doing(doing)?);
+            let body = found.get_ref(2).doing(doing)?.as_bytes().unwrap_or_default();
+            let number = self.last + 1;
+            let (Ok(first), Ok(rows)) = (u64::try_from(first), u64::try_from(rows)) else {
+                return Err(AuditFault::Row { number, why: "is missing" });
+            };
+            for row in page::rows(first, rows, body) {
+                self.row(row.map_err(|number| AuditFault::Row { number, why: "cannot be read" })?, end)?;
+            }
         }
+        Ok(())
+    }
+
+    fn row(&mut self, stored: page::Stored<'_>, end: u64) -> Checked {
+        let next = self.last + 1;
+        let part = self.set_aside(&stored)?;
+        let explained = part.as_ref().is_some_and(|part| part.from == next && part.to.checked_add(1) == Some(stored.number));
+        if stored.number != next && !explained {
+            return Err(AuditFault::Row { number: next, why: "is missing" });
+        }
+        let number = stored.number;
+        let bad = |why| Err(AuditFault::Row { number, why });
         if number > end {
             return bad("was put in by somebody else");
         }
         if link(&self.hash, number, stored.at_ms, stored.text) != stored.hash {
             return bad("was changed, or does not follow the row before it");
+        }
+        if part.is_some() && !explained {
+            return bad("says that other rows were set aside than are missing");
+        }
+        if let Some(part) = part {
+            self.pass(&part);
+            self.report.set_aside.push((number, stored.at_ms, part));
         }
         if stored.text.starts_with(br#"{"kind":"host""#) && stored.text.windows(CRASHED.len()).any(|part| part == CRASHED) {
             self.report.crashes += 1;
@@ -123,13 +169,36 @@ impl Walk {
         self.signed()
     }
 
+    /// What this row says of a part that was set aside, if the log's key signed it.
+    fn set_aside(&self, stored: &page::Stored<'_>) -> std::result::Result<Option<SetAside>, AuditFault> {
+        if !stored.text.starts_with(SET_ASIDE) {
+            return Ok(None);
+        }
+        let key = self.key.as_ref().ok_or(AuditFault::NoKey)?;
+        let row: Option<AuditRow> = serde_json::from_slice(stored.text).ok();
+        let part: Option<SetAside> = row.and_then(|row| serde_json::from_value(row.detail).ok());
+        match part.filter(|part| part.is_signed(&self.hash, key)) {
+            Some(part) => Ok(Some(part)),
+            None => Err(AuditFault::Row { number: stored.number, why: "says that a part was set aside, and is not signed for this place" }),
+        }
+    }
+
+    /// Its rows are leaves without a hash; what was signed of them is with them.
+    fn pass(&mut self, part: &SetAside) {
+        (part.from..=part.to).for_each(|_| self.tree.push(&BEFORE_FIRST));
+        let later = self.ahead.split_off(&part.to.saturating_add(1));
+        let of_part = std::mem::replace(&mut self.ahead, later);
+        self.report.not_compared += of_part.values().map(|roots| roots.len() as u64).sum::<u64>();
+        self.agreed = self.agreed.max(part.to);
+    }
+
     fn signed(&mut self) -> Checked {
         let Some(roots) = self.ahead.remove(&self.last) else { return Ok(()) };
         let root = self.tree.root();
         if roots.iter().any(|signed| *signed != root) {
             return Err(AuditFault::Rewritten { from: self.agreed + 1, to: self.last });
         }
-        self.agreed = self.last;
+        (self.agreed, self.proven) = (self.last, self.last);
         self.report.checkpoints += roots.len() as u64;
         Ok(())
     }
@@ -138,18 +207,28 @@ impl Walk {
 /// How a row says that the host before it had crashed; see `begin_run` in the binary's `start`.
 const CRASHED: &[u8] = br#""verdict":"recovered""#;
 
-fn checkpoints(db: &Connection, key: Option<&PublicKey>) -> std::result::Result<Vec<Checkpoint>, AuditFault> {
+/// How a row begins that says that a part was set aside; see `set_aside`.
+const SET_ASIDE: &[u8] = br#"{"kind":"audit.set-aside""#;
+
+/// A checkpoint as it is stored: size, time, note.
+pub(super) type StoredNote = (i64, i64, String);
+
+pub(super) fn notes(db: &Connection) -> Result<Vec<StoredNote>> {
     let doing = "reading the audit checkpoints";
-    let mut query = db.prepare_cached("SELECT size, note FROM audit_checkpoints ORDER BY size").doing(doing)?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)?;
-    let notes: Vec<(u64, String)> = rows.collect::<rusqlite::Result<_>>().doing(doing)?;
-    let check = |(size, note): (u64, String)| {
-        let key = key.ok_or(AuditFault::NoKey)?;
-        let found = Checkpoint::verify(&note, key).map_err(|why| AuditFault::Checkpoint { size, why })?;
-        let another = CheckpointError::Form(format!("it speaks of {} rows", found.size));
-        if found.size == size { Ok(found) } else { Err(AuditFault::Checkpoint { size, why: another }) }
-    };
-    notes.into_iter().map(check).collect()
+    let mut query = db.prepare_cached("SELECT size, at_ms, note FROM audit_checkpoints ORDER BY size").doing(doing)?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).doing(doing)?;
+    rows.collect::<rusqlite::Result<_>>().doing(doing)
+}
+
+pub(super) fn checked((size, _, note): &StoredNote, key: &PublicKey) -> std::result::Result<Checkpoint, AuditFault> {
+    let size = u64::try_from(*size).unwrap_or_default();
+    let found = Checkpoint::verify(note, key).map_err(|why| AuditFault::Checkpoint { size, why })?;
+    let another = CheckpointError::Form(format!("it speaks of {} rows", found.size));
+    if found.size == size { Ok(found) } else { Err(AuditFault::Checkpoint { size, why: another }) }
+}
+
+fn checkpoints(db: &Connection, key: Option<&PublicKey>) -> std::result::Result<Vec<Checkpoint>, AuditFault> {
+    notes(db)?.iter().map(|stored| checked(stored, key.ok_or(AuditFault::NoKey)?)).collect()
 }
 
 /// Checks everything; `anchors` are checkpoints that were kept elsewhere.
@@ -157,25 +236,9 @@ pub(super) fn verify(db: &Connection, key: Option<&PublicKey>, anchors: &[Checkp
     let mut signed = checkpoints(db, key)?;
     let newest = signed.last().map_or(0, |checkpoint| checkpoint.size);
     signed.extend_from_slice(anchors);
-    let mut ahead: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
-    signed.iter().for_each(|checkpoint| ahead.entry(checkpoint.size).or_default().push(checkpoint.root));
-    let mut walk = Walk { last: 0, hash: BEFORE_FIRST, tree: Frontier::default(), ahead, agreed: 0, report: AuditReport::default() };
-    walk.signed()?;
+    let mut walk = Walk::start(key.copied(), &signed);
     let (end, end_hash) = end(db)?;
-    let doing = "reading the audit log";
-    let mut query = db.prepare_cached("SELECT first, rows, body FROM audit_pages ORDER BY first").doing(doing)?;
-    let mut pages = query.query([]).doing(doing)?;
-    while let Some(found) = pages.next().doing(doing)? {
-        let (first, rows): (i64, i64) = (found.get(0).doing(doing)?, found.get(1).doing(doing)?);
-        let body = found.get_ref(2).doing(doing)?.as_bytes().unwrap_or_default();
-        let number = walk.last + 1;
-        let (Ok(first), Ok(rows)) = (u64::try_from(first), u64::try_from(rows)) else {
-            return Err(AuditFault::Row { number, why: "is missing" });
-        };
-        for row in page::rows(first, rows, body) {
-            walk.row(row.map_err(|number| AuditFault::Row { number, why: "cannot be read" })?, end)?;
-        }
-    }
+    walk.pages(db, end)?;
     finish(walk, db, (end, &end_hash), (key.is_some(), newest))
 }
 

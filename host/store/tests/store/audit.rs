@@ -7,24 +7,24 @@ use skynet_policy::signature::SecretKey;
 use skynet_store::limits::CHECKPOINT_ROWS;
 use skynet_store::{AuditFault, KeptRow, Store};
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const FREE: &str = "DROP TRIGGER audit_only_grows; DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_deleted;
-    DROP TRIGGER checkpoints_are_never_deleted;";
+const FREE: &str = "DROP TRIGGER IF EXISTS audit_only_grows; DROP TRIGGER IF EXISTS audit_is_never_changed;
+    DROP TRIGGER IF EXISTS audit_is_never_deleted; DROP TRIGGER IF EXISTS checkpoints_are_never_deleted;";
 
 pub(crate) fn row(subject: &str) -> AuditRow {
     let detail = serde_json::json!({"ms": 3, "a": [1, "é"]});
     AuditRow { kind: "tool.call".into(), actor: "a/x@1.0.0#1".into(), subject: subject.into(), verdict: "ok".into(), detail }
 }
 
-fn key() -> SecretKey {
+pub(crate) fn key() -> SecretKey {
     SecretKey::from_seed(&[7; 32])
 }
 
 /// A store whose log has rows `1` to `rows`, each in a page of its own.
-async fn with_rows(scratch: &Scratch, rows: u64) -> Store {
+pub(crate) async fn with_rows(scratch: &Scratch, rows: u64) -> Store {
     let store = scratch.open().with_audit_key(key());
     for number in 1..=rows {
         scratch.clock.set(number);
@@ -34,10 +34,10 @@ async fn with_rows(scratch: &Scratch, rows: u64) -> Store {
 }
 
 /// A page as a stranger finds it: first row's number, rows, bytes.
-type Pages = Vec<(i64, i64, Vec<u8>)>;
+pub(crate) type Pages = Vec<(i64, i64, Vec<u8>)>;
 
 /// Writes what `change` makes of the pages, as somebody would who can write the file.
-fn tamper(scratch: &Scratch, change: impl FnOnce(&mut Pages), sql: &str) {
+pub(crate) fn tamper(scratch: &Scratch, change: impl FnOnce(&mut Pages), sql: &str) {
     let raw = scratch.raw();
     raw.execute_batch(FREE).unwrap();
     let mut pages: Pages = {
@@ -53,7 +53,7 @@ fn tamper(scratch: &Scratch, change: impl FnOnce(&mut Pages), sql: &str) {
     raw.execute_batch(sql).unwrap();
 }
 
-async fn verdict(store: &Store) -> String {
+pub(crate) async fn verdict(store: &Store) -> String {
     match store.verify_audit(Vec::new()).await {
         Ok(report) => format!("{} rows, {} checkpoints", report.rows, report.checkpoints),
         Err(AuditFault::Row { number, why }) => format!("{number} {why}"),
@@ -76,7 +76,7 @@ async fn check(change: impl FnOnce(&mut Pages), sql: &str, expected: &str) {
 }
 
 /// The chain as somebody builds it who knows how, over these texts.
-fn forged(texts: &[&str]) -> (Pages, Frontier, Hash) {
+pub(crate) fn forged(texts: &[&str]) -> (Pages, Frontier, Hash) {
     let (mut hash, mut tree) = (BEFORE_FIRST, Frontier::default());
     let pages = texts.iter().enumerate().map(|(index, text)| {
         let number = index as u64 + 1;

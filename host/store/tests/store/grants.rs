@@ -1,7 +1,8 @@
 //! Grants: one in force per plugin, none after its end.
 
-use crate::scratch::{Scratch, plugin};
-use skynet_core::ports::{PluginStore as _, StoredGrant};
+use crate::scratch::{Scratch, change, plugin};
+use skynet_core::StoreError;
+use skynet_core::ports::{Audit as _, AuditRow, PluginChange, PluginStore as _, StoredGrant};
 
 fn grant(id: &str, request: &str, expires_ms: Option<u64>) -> StoredGrant {
     let permissions = serde_json::json!({"net": ["https://example.com"]});
@@ -22,7 +23,7 @@ async fn a_new_grant_replaces_the_former_one_and_survives_a_restart() {
     {
         let store = scratch.open();
         for grant in [grant("a/x", "1", None), grant("b/y", "1", None), grant("a/x", "2", None)] {
-            store.put_grant(grant).await.unwrap();
+            change(&store, PluginChange::Grant(grant)).await.unwrap();
         }
     }
     let store = scratch.open();
@@ -34,14 +35,15 @@ async fn a_new_grant_replaces_the_former_one_and_survives_a_restart() {
 async fn revoking_a_grant_does_not_bring_the_former_one_back() {
     let scratch = Scratch::new();
     let store = scratch.open();
-    assert!(!store.revoke(&plugin("a/x")).await.unwrap());
-    store.put_grant(grant("a/x", "1", None)).await.unwrap();
-    store.put_grant(grant("a/x", "2", None)).await.unwrap();
-    assert!(store.revoke(&plugin("a/x")).await.unwrap());
-    assert!(!store.revoke(&plugin("a/x")).await.unwrap());
+    change(&store, PluginChange::Grant(grant("a/x", "1", None))).await.unwrap();
+    change(&store, PluginChange::Grant(grant("a/x", "2", None))).await.unwrap();
+    change(&store, PluginChange::Revoke(plugin("a/x"))).await.unwrap();
+    assert_eq!(store.grant(&plugin("a/x")).await.unwrap(), None);
+    // One that is not there is ended already.
+    change(&store, PluginChange::Revoke(plugin("a/x"))).await.unwrap();
     assert_eq!(store.grant(&plugin("a/x")).await.unwrap(), None);
     assert!(store.grants().await.unwrap().is_empty());
-    store.put_grant(grant("a/x", "3", None)).await.unwrap();
+    change(&store, PluginChange::Grant(grant("a/x", "3", None))).await.unwrap();
     assert_eq!(store.grant(&plugin("a/x")).await.unwrap().unwrap().request, "3");
 }
 
@@ -49,13 +51,45 @@ async fn revoking_a_grant_does_not_bring_the_former_one_back() {
 async fn an_expired_grant_is_not_given_out() {
     let scratch = Scratch::new();
     let store = scratch.open();
-    store.put_grant(grant("a/x", "1", Some(2000))).await.unwrap();
+    change(&store, PluginChange::Grant(grant("a/x", "1", Some(2000)))).await.unwrap();
     scratch.clock.set(1999);
     assert!(store.grant(&plugin("a/x")).await.unwrap().is_some());
     scratch.clock.set(2000);
     assert_eq!(store.grant(&plugin("a/x")).await.unwrap(), None);
     assert!(store.grants().await.unwrap().is_empty());
-    assert!(!store.revoke(&plugin("a/x")).await.unwrap());
-    store.put_grant(grant("a/x", "2", None)).await.unwrap();
+    change(&store, PluginChange::Grant(grant("a/x", "2", None))).await.unwrap();
     assert!(store.grant(&plugin("a/x")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_change_and_its_row_are_written_together_or_not_at_all() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let row = || AuditRow {
+        kind: "grant".into(),
+        actor: "token owner".into(),
+        subject: "a/x".into(),
+        verdict: "ok".into(),
+        detail: serde_json::Value::Null,
+    };
+    let steps = |release: &str| {
+        let hold = PluginChange::Hold { id: plugin("a/x"), release: release.into(), why: "why".into() };
+        vec![PluginChange::Grant(grant("a/x", "1", None)), hold]
+    };
+    // The second step fails: its table is gone.
+    scratch.raw().execute("ALTER TABLE held RENAME TO hidden", []).unwrap();
+    let failed = store.change(steps("r1"), row()).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
+    assert_eq!(store.grant(&plugin("a/x")).await.unwrap(), None, "the first step was taken back");
+    assert!(store.tail(10).await.unwrap().is_empty(), "and no row tells of it");
+    scratch.raw().execute("ALTER TABLE hidden RENAME TO held", []).unwrap();
+    // The row fails: the end of the log is gone.
+    scratch.raw().execute("ALTER TABLE audit_head RENAME TO hidden", []).unwrap();
+    store.change(steps("r1"), row()).await.unwrap_err();
+    scratch.raw().execute("ALTER TABLE hidden RENAME TO audit_head", []).unwrap();
+    assert_eq!(store.grant(&plugin("a/x")).await.unwrap(), None);
+    assert!(store.held(&plugin("a/x")).await.unwrap().is_empty());
+    store.change(steps("r1"), row()).await.unwrap();
+    assert_eq!(store.tail(10).await.unwrap()[0].2, row());
+    assert_eq!(store.held(&plugin("a/x")).await.unwrap().len(), 1);
 }

@@ -17,5 +17,6 @@ mod receipts;
 mod rivals;
 mod scratch;
 mod sessions;
+mod set_aside;
 mod turns;
 mod vault;

@@ -1,7 +1,7 @@
 //! A private folder with a database, a clock moved by hand, and short ways to say things.
 
 use async_trait::async_trait;
-use skynet_core::ports::{Clock, Lease, Memory as _, NewMessage};
+use skynet_core::ports::{AuditRow, Clock, Lease, Memory as _, NewMessage, PluginChange, PluginStore as _};
 use skynet_core::{Message, PluginId, Role, SessionKey, StoreError, TurnId};
 use skynet_store::Store;
 use std::fs::Permissions;
@@ -77,6 +77,12 @@ pub(crate) fn says(text: &str) -> Vec<NewMessage> {
 
 pub(crate) async fn append(store: &Store, session: &str, lease: Lease, text: &str) -> Result<(), StoreError> {
     store.append(&key(session), lease, &turn("t"), says(text)).await.map(drop)
+}
+
+/// Takes one step in what is known of plugins, with a row that says so.
+pub(crate) async fn change(store: &Store, step: PluginChange) -> Result<(), StoreError> {
+    let (kind, actor, subject, verdict) = ("change".into(), "test".into(), "a plugin".into(), "ok".into());
+    store.change(vec![step], AuditRow { kind, actor, subject, verdict, detail: serde_json::Value::Null }).await
 }
 
 /// The texts of the present history, joined with `|`.

@@ -149,7 +149,7 @@ impl Stage {
         let id = PluginId::new(&format!("acme/{name}")).unwrap();
         let plugin = PluginRef { id, version: semver::Version::new(1, 0, 0), generation: Generation(7) };
         let (permissions, budget) = (Arc::clone(&self.permissions), Arc::<HttpBudget>::default());
-        let granted = Arc::new(Granted { validity: Arc::default(), clock: Arc::new(Stopped) });
+        let granted = Arc::new(Granted { validity: Arc::default(), withheld: Arc::default(), clock: Arc::new(Stopped) });
         Errand { plugin, permissions, budget, granted, options: RequestOptions::default() }
     }
 

@@ -49,6 +49,9 @@ DevicePolicy=closed
 # Files. Where the manager cannot mount, systemd passes over these; the host's landlock holds all the same.
 ProtectSystem=strict
 ProtectHome=read-only
+# A session keyring of its own, with the user's linked in before any user namespace is made:
+# that is where `skynet secret slot add keyring` puts what opens the vault.
+KeyringMode=shared
 ";
 
 /// Holds where the user's manager may make a user namespace.
@@ -140,6 +143,8 @@ mod tests {
         let lines: Vec<String> = text(&["/h"], true).lines().map(str::to_owned).collect();
         assert!(!lines.iter().any(|line| line.starts_with("MemoryDenyWriteExecute")));
         assert!(!lines.iter().any(|line| line.contains("@keyring")));
+        // In a user namespace the user's own keyrings are others; only what is linked in before is there.
+        assert!(lines.iter().any(|line| line == "KeyringMode=shared"));
     }
 
     #[test]

@@ -102,11 +102,15 @@ async fn audit(home: &Home) -> Finding {
         Err(error) => return Finding::wrong("audit", format!("{error:#}"), "see database"),
     };
     match store.verify_audit(Vec::new()).await {
-        Ok(report) => Finding::good("audit", format!("{} rows, {} signed checkpoints, all of them hold", report.rows, report.checkpoints)),
+        Ok(report) => {
+            let parts = report.set_aside.len();
+            let aside = if parts == 0 { String::new() } else { format!("; {parts} parts were set aside, see: skynet audit verify") };
+            Finding::good("audit", format!("{} rows, {} signed checkpoints, all of them hold{aside}", report.rows, report.checkpoints))
+        }
         Err(fault) => Finding::wrong(
             "audit",
             fault.to_string(),
-            "keep a copy of skynet.db before anything else, and look closer with: skynet audit verify",
+            "keep a copy of skynet.db before anything else, and look closer with: skynet audit verify; the way on is: skynet audit set-aside",
         ),
     }
 }

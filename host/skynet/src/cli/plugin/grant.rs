@@ -17,9 +17,9 @@ use std::io::{IsTerminal, Write};
 pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     let id = checked(&grant.id)?;
     let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
-    let waits = !info["waiting"].is_null();
-    let asked = if waits { &info["waiting"]["request"] } else { &info["request"] };
-    let publisher = if waits { &info["waiting"]["publisher"] } else { &info["publisher"] };
+    // What a grant is for: a release that waits, else one that was denied, else what serves.
+    let release = ["waiting", "denied"].into_iter().map(|key| &info[key]).find(|release| !release.is_null());
+    let (asked, publisher) = release.map_or((&info["request"], &info["publisher"]), |release| (&release["request"], &release["publisher"]));
     let mut permissions: Permissions = match &grant.only {
         Some(only) => {
             serde_json::from_str(only).map_err(|error| fail(Kind::Refused, format!("--only is not a set of permissions: {error}")))?
@@ -39,7 +39,7 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     let until_ms = grant.lasts.as_deref().map(until).transpose()?;
     out.line(&format!("{id}, signed by {}, asks:", text(publisher)));
     sentences.iter().for_each(|sentence| out.line(&format!("  {sentence}")));
-    show_change(&info, out);
+    release.iter().for_each(|release| show_change(&info, release, out));
     for above in info["above_ceiling"].as_array().into_iter().flatten() {
         out.line(&format!("  kept from it by [ceiling] in skynet.toml: {}", text(above)));
     }
@@ -58,9 +58,8 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
 }
 
 /// What an update changes, line by line: the owner agrees to the difference.
-fn show_change(info: &Value, out: &Out) {
-    let waiting = &info["waiting"];
-    if waiting.is_null() || waiting["signer"] == "first" {
+fn show_change(info: &Value, waiting: &Value, out: &Out) {
+    if waiting["signer"] == "first" {
         return;
     }
     let serving = text(&info["status"]["serving"]["version"]);

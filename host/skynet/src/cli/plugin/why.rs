@@ -35,6 +35,7 @@ pub(super) async fn run(home: &Home, id: &PluginId, rows: u64, out: &Out) -> Res
     if !ceiling.is_empty() {
         out.line("[ceiling] in skynet.toml keeps from it, whatever it is granted:");
         ceiling.iter().for_each(|sentence| out.line(&format!("  {}", text(sentence))));
+        out.line(text(&answer["ceiling_remedy"]));
     }
     if !denied.is_empty() {
         let may = list("may");
