@@ -209,11 +209,24 @@ pub struct RatesConfig {
     pub channel_turns_per_minute: u32,
     /// Calls of one gateway method by one client.
     pub calls_per_minute: u32,
+    /// Tool calls and completions of one plugin, whoever asks for them.
+    pub plugin_calls_per_minute: u32,
+    /// Events that one channel's plugin is told of.
+    pub channel_events_per_minute: u32,
 }
 
 impl Default for RatesConfig {
     fn default() -> Self {
-        Self { turns_per_minute: 120, channel_turns_per_minute: 600, calls_per_minute: 1_200 }
+        Self {
+            turns_per_minute: 120,
+            channel_turns_per_minute: 600,
+            calls_per_minute: 1_200,
+            // A hundred a second for as long as one likes, or a minute's worth at once: ten
+            // turns side by side with three calls a second each stay far below. A loop does not.
+            plugin_calls_per_minute: 6_000,
+            // A busy chat server also tells of typing and presence.
+            channel_events_per_minute: 12_000,
+        }
     }
 }
 

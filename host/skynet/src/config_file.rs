@@ -124,6 +124,8 @@ notes = { path = "notes" }
 turns_per_minute = 120
 channel_turns_per_minute = 600
 calls_per_minute = 1200
+plugin_calls_per_minute = 6000
+channel_events_per_minute = 12000
 
 [audit]
 checkpoint_interval_s = 300
