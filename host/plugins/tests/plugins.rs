@@ -9,6 +9,8 @@ mod admission;
 mod channel_hook;
 mod crash;
 mod egress;
+mod footprint;
+mod hostile;
 mod limits;
 mod neighbours;
 mod owner;
