@@ -89,6 +89,8 @@ pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(180);
 pub const COMPILE_CPU_SECONDS: u64 = 300;
 /// Compiling one component: wall time.
 pub(crate) const COMPILE_WALL: Duration = Duration::from_secs(300);
+/// By how much compiling gives way to calls: to a tenth of a core that they want too.
+pub const COMPILE_NICE: i32 = 10;
 /// Address space of the compiling child: an interpreter of 20 MB needs 400 MB.
 pub const COMPILE_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
 
