@@ -213,11 +213,25 @@ pub struct RatesConfig {
     /// than this. Above the limit of one client, so that a client that runs wild leaves
     /// room for the one with which its user ends it.
     pub user_calls_per_minute: u32,
+    /// Tool calls and completions of one plugin, whoever asks for them.
+    pub plugin_calls_per_minute: u32,
+    /// Events that one channel's plugin is told of.
+    pub channel_events_per_minute: u32,
 }
 
 impl Default for RatesConfig {
     fn default() -> Self {
-        Self { turns_per_minute: 120, channel_turns_per_minute: 600, calls_per_minute: 1_200, user_calls_per_minute: 3_600 }
+        Self {
+            turns_per_minute: 120,
+            channel_turns_per_minute: 600,
+            calls_per_minute: 1_200,
+            user_calls_per_minute: 3_600,
+            // A hundred a second for as long as one likes, or a minute's worth at once: ten
+            // turns side by side with three calls a second each stay far below. A loop does not.
+            plugin_calls_per_minute: 6_000,
+            // A busy chat server also tells of typing and presence.
+            channel_events_per_minute: 12_000,
+        }
     }
 }
 

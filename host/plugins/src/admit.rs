@@ -168,6 +168,7 @@ pub(crate) async fn prepare(
     })?;
     let kinds = contents.kinds();
     let loaded = Loaded::link(&runtime.engine, &component, &kinds, &terms.permissions).map_err(|error| refuse(file, "link")(error))?;
+    let loaded = Arc::new(loaded);
     let said = probe::probe(runtime, &plugin, &loaded, &kinds, &terms.permissions)
         .await
         .map_err(|error| refuse(file, "probe")(error.to_string()))?;
@@ -187,5 +188,5 @@ pub(crate) async fn prepare(
         config_schema: said.config_schema,
         admitted_ms: now_ms,
     };
-    Ok(Generation::new(receipt, terms, Some(Arc::new(loaded))))
+    Ok(Generation::new(receipt, terms, Some(loaded)))
 }

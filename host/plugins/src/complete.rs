@@ -11,6 +11,7 @@ use crate::limits;
 use crate::runtime::{Ended, Runtime};
 use crate::scrub::{Deltas, Scrub as _};
 use crate::store::{CallLimits, Purpose};
+use crate::turnstile::Counted;
 use futures_util::stream;
 use skynet_core::ports::{CallContext, CompletionStream};
 use skynet_core::{Completion, CompletionItem, CompletionRequest, Delta, HostBug, ModelError, ModelInfo, PluginError};
@@ -92,6 +93,7 @@ async fn run(
     context: CallContext,
     sink: Sink,
 ) -> Result<Completion, ModelError> {
+    runtime.count(&generation, Counted::Calls, "provider.complete").await?;
     let limits = CallLimits::stream(&generation.terms.permissions);
     let request = to_guest::request(request, to_guest::context(&context, limits.wall));
     let ended = runtime

@@ -7,12 +7,14 @@ use crate::bindings::v0::exports::skynet::plugin as guest;
 use crate::imports;
 use crate::limits;
 use crate::store::CallState;
+use crate::turnstile::Turnstile;
 use crate::validity::Validity;
 use skynet_core::PluginRef;
 use skynet_core::plugin::{PluginKind, Receipt};
 use skynet_policy::permission::Permissions;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::OnceCell;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
@@ -20,11 +22,14 @@ use wasmtime::component::{Component, InstancePre};
 /// Linked code and the places of its exports.
 pub(crate) struct Loaded {
     pub(crate) pre: InstancePre<CallState>,
-    pub(crate) lifecycle: guest::lifecycle::GuestIndices,
+    /// Every plugin has it; what `skynet bench` runs beside them has not.
+    pub(crate) lifecycle: Option<guest::lifecycle::GuestIndices>,
     pub(crate) tool: Option<guest::tool::GuestIndices>,
     pub(crate) provider: Option<guest::provider::GuestIndices>,
     pub(crate) channel: Option<guest::channel::GuestIndices>,
     pub(crate) hook: Option<guest::hook::GuestIndices>,
+    /// Whether its last call computed for longer than a tick.
+    pub(crate) computes: AtomicBool,
 }
 
 impl Loaded {
@@ -33,13 +38,20 @@ impl Loaded {
     pub(crate) fn link(engine: &Engine, component: &Component, kinds: &[PluginKind], permissions: &Permissions) -> Result<Self, String> {
         let say = |error: wasmtime::Error| format!("{error:#}");
         let pre = imports::link(engine, permissions).map_err(say)?.instantiate_pre(component).map_err(say)?;
-        let lifecycle = guest::lifecycle::GuestIndices::new(&pre).map_err(say)?;
+        let lifecycle = Some(guest::lifecycle::GuestIndices::new(&pre).map_err(say)?);
         let has = |kind: PluginKind| kinds.contains(&kind);
         let tool = has(PluginKind::Tool).then(|| guest::tool::GuestIndices::new(&pre)).transpose().map_err(say)?;
         let provider = has(PluginKind::Provider).then(|| guest::provider::GuestIndices::new(&pre)).transpose().map_err(say)?;
         let channel = has(PluginKind::Channel).then(|| guest::channel::GuestIndices::new(&pre)).transpose().map_err(say)?;
         let hook = has(PluginKind::Hook).then(|| guest::hook::GuestIndices::new(&pre)).transpose().map_err(say)?;
-        Ok(Self { pre, lifecycle, tool, provider, channel, hook })
+        Ok(Self { pre, lifecycle, tool, provider, channel, hook, computes: AtomicBool::new(false) })
+    }
+
+    /// The same for a component that exports no interface of ours, with nothing granted.
+    pub(crate) fn unnamed(engine: &Engine, component: &Component) -> Result<Self, String> {
+        let say = |error: wasmtime::Error| format!("{error:#}");
+        let pre = imports::link(engine, &Permissions::default()).map_err(say)?.instantiate_pre(component).map_err(say)?;
+        Ok(Self { pre, lifecycle: None, tool: None, provider: None, channel: None, hook: None, computes: AtomicBool::new(false) })
     }
 }
 
@@ -73,6 +85,8 @@ pub(crate) struct Generation {
     pub(crate) receipt: Receipt,
     pub(crate) terms: Terms,
     pub(crate) loaded: OnceCell<Arc<Loaded>>,
+    /// Shared with the plugin's other generations.
+    pub(crate) turnstile: OnceLock<Arc<Turnstile>>,
     faults: Mutex<VecDeque<u64>>,
 }
 
@@ -84,7 +98,8 @@ impl std::fmt::Debug for Generation {
 
 impl Generation {
     pub(crate) fn new(receipt: Receipt, terms: Terms, loaded: Option<Arc<Loaded>>) -> Self {
-        Self { receipt, terms, loaded: loaded.map_or_else(OnceCell::new, |code| OnceCell::new_with(Some(code))), faults: Mutex::default() }
+        let loaded = loaded.map_or_else(OnceCell::new, |code| OnceCell::new_with(Some(code)));
+        Self { receipt, terms, loaded, turnstile: OnceLock::new(), faults: Mutex::default() }
     }
 
     /// Whose code this is.

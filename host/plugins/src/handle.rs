@@ -8,6 +8,7 @@ use crate::generation::Generation;
 use crate::runtime::Runtime;
 use crate::scrub::Scrub as _;
 use crate::store::{CallLimits, Purpose};
+use crate::turnstile::Counted;
 use serde_json::Value;
 use skynet_core::channel::{Action, Event, Frame, Incoming};
 use skynet_core::hook::Verdict;
@@ -65,6 +66,7 @@ fn action(action: channel::Action) -> Action {
 
 /// Tells a channel what happened; gives what it wants done.
 pub(crate) async fn channel(runtime: &Runtime, generation: &Generation, happened: Event) -> Result<Vec<Action>, PluginError> {
+    runtime.count(generation, Counted::Events, "channel.handle").await?;
     let limits = CallLimits::call(&generation.terms.permissions);
     let happened = event(happened);
     let ended = runtime

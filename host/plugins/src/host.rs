@@ -17,9 +17,11 @@ use crate::limiter::ProcessMemory;
 use crate::limits;
 use crate::runtime::{self, Runtime, Tripped};
 use crate::shelf::Shelf;
+use crate::slow_lane::SlowLane;
 use crate::store::Root;
+use crate::turnstile::Turnstiles;
 use arc_swap::ArcSwap;
-use skynet_core::config::PluginsConfig;
+use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginEvent;
 use skynet_core::ports::{Audit, AuditRow, Clock, PluginStore, Registry, Snapshot};
@@ -45,6 +47,8 @@ pub struct Parts {
     pub private: PathBuf,
     /// `[plugins]`
     pub config: PluginsConfig,
+    /// `[rates]`
+    pub rates: RatesConfig,
     /// Folders that can be granted, by name.
     pub roots: BTreeMap<String, Root>,
     /// Settings by plugin.
@@ -169,6 +173,8 @@ impl PluginHost {
             artifacts,
             compiler: parts.compiler,
             slots: Arc::new(Semaphore::new(limits::CONCURRENT_CALLS)),
+            slow_lane: SlowLane::start()?,
+            turnstiles: Turnstiles::new(parts.rates),
             tripped,
         });
         let shared = Arc::new(Shared {

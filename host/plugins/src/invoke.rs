@@ -6,6 +6,7 @@ use crate::generation::Generation;
 use crate::runtime::Runtime;
 use crate::scrub::Scrub as _;
 use crate::store::{CallLimits, Purpose};
+use crate::turnstile::Counted;
 use serde_json::Value;
 use skynet_core::ports::CallContext;
 use skynet_core::{PluginError, ToolError, ToolOutcome};
@@ -21,6 +22,7 @@ pub(crate) async fn call(
     let limits = CallLimits::call(&generation.terms.permissions);
     let guest_context = to_guest::context(&context, limits.wall);
     let during = format!("tool.call {name}");
+    runtime.count(generation, Counted::Calls, &during).await?;
     let (name, arguments) = (name.to_owned(), arguments.to_string());
     let answer = runtime.run(
         generation,

@@ -7,6 +7,11 @@ use std::time::Duration;
 /// notices, long enough that the ticker costs nothing (100 wake-ups a second).
 pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 
+#[cfg(target_os = "linux")]
+/// By how much calls that compute for longer than an epoch give way to everything else:
+/// they get a tenth of a core that others want, and all of one that nobody wants.
+pub(crate) const SLOW_NICE: i32 = 10;
+
 /// Guest CPU of one tool, hook or channel call. Tools compute little; one that
 /// needs more asks for it in its manifest.
 pub(crate) const CALL_CPU: Duration = Duration::from_secs(2);
@@ -97,6 +102,8 @@ pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(180);
 pub const COMPILE_CPU_SECONDS: u64 = 300;
 /// Compiling one component: wall time.
 pub(crate) const COMPILE_WALL: Duration = Duration::from_secs(300);
+/// By how much compiling gives way to calls: to a tenth of a core that they want too.
+pub const COMPILE_NICE: i32 = 10;
 /// Address space of the compiling child: an interpreter of 20 MB needs 400 MB.
 pub const COMPILE_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
 
@@ -182,6 +189,10 @@ pub(crate) const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 pub(crate) const HTTP_IDLE_BYTES: usize = 1024 * 1024;
 /// Pieces of a body without a byte, one after the other. Some servers send one.
 pub(crate) const HTTP_EMPTY_FRAMES: u32 = 64;
+
+/// Audit rows a minute about calls of one plugin that came too often; each says how many
+/// there were. A flood has thousands a second.
+pub(crate) const RATE_ROWS: u64 = 1;
 
 /// Refusals of one call that have an audit row each: of requests, and of secrets. More are
 /// refused all the same; a guest that asks on and on must not fill a log that nobody can

@@ -27,7 +27,7 @@ pub(crate) struct Said {
 pub(crate) async fn probe(
     runtime: &Runtime,
     plugin: &PluginRef,
-    loaded: &Loaded,
+    loaded: &Arc<Loaded>,
     kinds: &[PluginKind],
     permissions: &Permissions,
 ) -> Result<Said, PluginError> {
@@ -44,7 +44,8 @@ pub(crate) async fn probe(
             Purpose::of_host(limits, "describe"),
             Box::new(move |call| {
                 Box::pin(async move {
-                    let lifecycle = call.loaded.lifecycle.load(&mut *call.store, &call.instance)?;
+                    let lifecycle = call.loaded.lifecycle.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no lifecycle"))?;
+                    let lifecycle = lifecycle.load(&mut *call.store, &call.instance)?;
                     let description = lifecycle.call_describe(&mut *call.store).await?;
                     let tools = match call.loaded.tool.as_ref().filter(|_| with_tools) {
                         None => Vec::new(),

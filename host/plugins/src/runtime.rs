@@ -1,11 +1,12 @@
 //! What every guest call goes through: a slot, loaded code, a fresh store, a wall
 //! clock, and an explanation of how it ended.
 //!
-//! Owns the engine and everything that calls share. A store lives inside `run` and
-//! never outlives it, however it ends: return, trap, time-out, drop of the future.
+//! Owns the engine and everything that calls share. A store is its call's: it ends with
+//! it, however that is: return, trap, time-out, drop of the future.
 
 use crate::artifact_cache::ArtifactCache;
 use crate::blobs::Blobs;
+use crate::budget::Strain;
 use crate::ceiling;
 use crate::compile::{CompileError, Compiler};
 use crate::engine::{self, Allocator};
@@ -18,8 +19,10 @@ use crate::imports::post::Post;
 use crate::limiter::ProcessMemory;
 use crate::limits;
 use crate::scrub::Scrub as _;
+use crate::slow_lane::{Laned, SlowLane};
 use crate::stdio::Stdio;
 use crate::store::{self, CallState, Purpose, Reach, Root};
+use crate::turnstile::Turnstiles;
 use crate::validity::{Granted, NoLonger};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -32,7 +35,8 @@ use skynet_policy::scrub::Known;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use std::sync::atomic::Ordering;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use wasmtime::component::{Component, Instance};
 use wasmtime::{Engine, Store};
@@ -62,6 +66,8 @@ pub(crate) struct Runtime {
     pub(crate) artifacts: ArtifactCache,
     pub(crate) compiler: Arc<dyn Compiler>,
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) slow_lane: SlowLane,
+    pub(crate) turnstiles: Turnstiles,
     pub(crate) tripped: mpsc::UnboundedSender<Tripped>,
 }
 
@@ -79,6 +85,14 @@ pub(crate) type Body<R> = Box<dyn for<'a> FnOnce(Call<'a>) -> BoxFuture<'a, wasm
 pub(crate) struct Ended<R> {
     pub(crate) result: Result<R, PluginError>,
     pub(crate) notes: Notes,
+}
+
+/// What is made for one call.
+struct Opened {
+    store: Store<CallState>,
+    stdio: Stdio,
+    budget: Arc<HttpBudget>,
+    strain: Arc<Strain>,
 }
 
 /// Makes the engine and starts its clock.
@@ -116,13 +130,8 @@ impl Runtime {
         generation.loaded.get_or_try_init(load).await.cloned()
     }
 
-    fn open(
-        &self,
-        plugin: &PluginRef,
-        terms: &Terms,
-        purpose: &mut Purpose<'_>,
-    ) -> Result<(Store<CallState>, Stdio, Arc<HttpBudget>), HostBug> {
-        let budget = Arc::new(HttpBudget::default());
+    fn open(&self, plugin: &PluginRef, terms: &Terms, purpose: &mut Purpose<'_>) -> Result<Opened, HostBug> {
+        let (budget, strain) = (Arc::new(HttpBudget::default()), Arc::<Strain>::default());
         let granted = Arc::new(Granted {
             validity: Arc::clone(&terms.validity),
             withheld: Arc::clone(&terms.withheld),
@@ -154,8 +163,8 @@ impl Runtime {
             revealed: 0,
             in_call: false,
         };
-        let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, purpose.limits, hooks, reach)?;
-        Ok((store, stdio, budget))
+        let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, purpose.limits, hooks, reach, Arc::clone(&strain))?;
+        Ok(Opened { store, stdio, budget, strain })
     }
 
     /// Runs `body` in a store made for it. The caller holds no slot yet.
@@ -178,10 +187,10 @@ impl Runtime {
 
     /// A place among the calls that run. A free one is taken without a word to the
     /// scheduler, which would make a busy task give up its thread every so often.
-    async fn slot(&self) -> Option<SemaphorePermit<'_>> {
-        match self.slots.try_acquire() {
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        match Arc::clone(&self.slots).try_acquire_owned() {
             Ok(slot) => Some(slot),
-            Err(_) => timeout(limits::SLOT_WAIT, self.slots.acquire()).await.ok()?.ok(),
+            Err(_) => timeout(limits::SLOT_WAIT, Arc::clone(&self.slots).acquire_owned()).await.ok()?.ok(),
         }
     }
 
@@ -190,21 +199,26 @@ impl Runtime {
         &self,
         plugin: &PluginRef,
         terms: &Terms,
-        loaded: &Loaded,
+        loaded: &Arc<Loaded>,
         mut purpose: Purpose<'_>,
         body: Body<R>,
     ) -> Ended<R> {
-        let Some(_slot) = self.slot().await else {
+        let Some(slot) = self.slot().await else {
             let busy = format!("{} plugin calls are running", limits::CONCURRENT_CALLS);
             return Ended { result: Err(PluginError::Busy(busy)), notes: Notes::default() };
         };
-        let (mut store, stdio, budget) = match self.open(plugin, terms, &mut purpose) {
+        let Opened { store, stdio, budget, strain } = match self.open(plugin, terms, &mut purpose) {
             Ok(opened) => opened,
             Err(bug) => return Ended { result: Err(bug.into()), notes: Notes::default() },
         };
         let Purpose { limits: call, during, .. } = purpose;
-        let guarded = AssertUnwindSafe(guest_call(plugin, during, loaded, &mut store, &stdio, body)).catch_unwind();
-        let result = match timeout(call.wall, guarded).await {
+        let guest =
+            Guest { plugin: plugin.clone(), during: during.to_owned(), loaded: Arc::clone(loaded), store, stdio: stdio.clone(), slot };
+        let guarded = Box::pin(AssertUnwindSafe(guest.call(body)).catch_unwind());
+        let begins_slow = loaded.computes.load(Ordering::Relaxed);
+        let ended = timeout(call.wall, Laned::new(&self.slow_lane, Arc::clone(&strain), guarded, begins_slow)).await;
+        loaded.computes.store(strain.ticks() > 0, Ordering::Relaxed);
+        let result = match ended {
             Err(_) => Err(fault::timed_out(plugin, during, call.wall).into()),
             Ok(Err(_panic)) => {
                 let reason = format!("a host function panicked while {plugin} was in {during}");
@@ -212,7 +226,6 @@ impl Runtime {
             }
             Ok(Ok(result)) => result,
         };
-        drop(store);
         if let Err(PluginError::Denied(denial)) = &result {
             self.record_denial(denial).await;
         }
@@ -241,28 +254,37 @@ impl Runtime {
     }
 }
 
-async fn guest_call<R: Send + 'static>(
-    plugin: &PluginRef,
-    during: &str,
-    loaded: &Loaded,
-    store: &mut Store<CallState>,
-    stdio: &Stdio,
-    body: Body<R>,
-) -> Result<R, PluginError> {
-    let instance = match loaded.pre.instantiate_async(&mut *store).await {
-        Ok(instance) => instance,
-        Err(error) if is_full_pool(&error) => return Err(PluginError::Busy("no instance slot is free".into())),
-        Err(error) => {
-            let fault = || fault::not_started(plugin, &error, &stdio.take().0).into();
-            return Err(no_longer(plugin, during, &error).map_or_else(fault, PluginError::Denied));
-        }
-    };
-    store.data_mut().reach.in_call = true;
-    let call = Call { store, instance, loaded };
-    body(call).await.map_err(|error| {
-        let fault = || fault::explain(plugin, during, &error, &stdio.take().0).into();
-        no_longer(plugin, during, &error).map_or_else(fault, PluginError::Denied)
-    })
+/// A guest call on its way, with all that is its own: it may change threads.
+struct Guest {
+    plugin: PluginRef,
+    during: String,
+    loaded: Arc<Loaded>,
+    store: Store<CallState>,
+    stdio: Stdio,
+    slot: OwnedSemaphorePermit,
+}
+
+impl Guest {
+    async fn call<R: Send + 'static>(self, body: Body<R>) -> Result<R, PluginError> {
+        // The store ends before its slot is another's: what is named last goes first.
+        let Self { slot, plugin, during, loaded, stdio, mut store } = self;
+        let instance = match loaded.pre.instantiate_async(&mut store).await {
+            Ok(instance) => instance,
+            Err(error) if is_full_pool(&error) => return Err(PluginError::Busy("no instance slot is free".into())),
+            Err(error) => {
+                let fault = || fault::not_started(&plugin, &error, &stdio.take().0).into();
+                return Err(no_longer(&plugin, &during, &error).map_or_else(fault, PluginError::Denied));
+            }
+        };
+        store.data_mut().reach.in_call = true;
+        let ended = body(Call { store: &mut store, instance, loaded: &loaded }).await;
+        drop(store);
+        drop(slot);
+        ended.map_err(|error| {
+            let fault = || fault::explain(&plugin, &during, &error, &stdio.take().0).into();
+            no_longer(&plugin, &during, &error).map_or_else(fault, PluginError::Denied)
+        })
+    }
 }
 
 /// The refusal of a step to the host under a grant that no longer holds.

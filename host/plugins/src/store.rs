@@ -4,7 +4,7 @@
 //! permissions and nothing else. Refuses: inherited environment, arguments,
 //! stdin, sockets, name look-ups; reuse.
 
-use crate::budget;
+use crate::budget::{self, Strain};
 use crate::http::hooks::Hooks;
 use crate::imports::post::Post;
 use crate::limiter::{Limiter, ProcessMemory};
@@ -173,6 +173,7 @@ pub(crate) fn open(
     call: CallLimits,
     hooks: Hooks,
     reach: Reach,
+    strain: Arc<Strain>,
 ) -> Result<(Store<CallState>, Stdio), HostBug> {
     let stdio = Stdio::new(reach.known.clone());
     let wasi = wasi_context(&reach.permissions, roots, &stdio)?;
@@ -191,7 +192,7 @@ pub(crate) fn open(
     }
     store.set_hostcall_fuel(call.hostcall_bytes);
     store.set_max_component_handles(limits::HANDLES);
-    budget::arm(&mut store, call.cpu);
+    budget::arm(&mut store, call.cpu, strain);
     Ok((store, stdio))
 }
 

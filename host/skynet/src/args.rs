@@ -438,6 +438,8 @@ pub(crate) enum Audit {
 pub(crate) enum BenchPart {
     /// A tool call, beside a bare one and beside starting a program.
     Calls,
+    /// A tool call while hostile plugins run, beside the same alone.
+    Neighbours,
     /// A request through the egress door, beside a plain client's.
     Door,
     /// Start, memory, connections and turns of a host process.

@@ -53,6 +53,8 @@ impl Compiler for ChildCompiler {
 
 /// The child.
 pub(crate) fn worker_main() -> ExitCode {
+    // A component that keeps the compiler busy for minutes must not slow down what serves.
+    let _ = rustix::process::setpriority_process(None, limits::COMPILE_NICE);
     // A list of processes would show it as `exe`, after the link it was started by.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::set_name(c"skynet-compile");

@@ -126,6 +126,8 @@ channel_turns_per_minute = 600
 # Of one gateway method: by one device or token, and by all of one user's.
 calls_per_minute = 1200
 user_calls_per_minute = 3600
+plugin_calls_per_minute = 6000
+channel_events_per_minute = 12000
 
 [audit]
 checkpoint_interval_s = 300

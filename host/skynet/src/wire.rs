@@ -117,6 +117,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         inbox: home.plugins(),
         private: home.private(),
         config: config.plugins.clone(),
+        rates: config.rates.clone(),
         roots: roots(home, &config),
         settings: config.settings.clone(),
         ceiling: config_file::ceiling(&config)?,

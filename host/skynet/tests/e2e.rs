@@ -7,6 +7,10 @@
 
 #[path = "e2e/audit.rs"]
 mod audit;
+// A limit on memory is what a system other than Linux does not hold a child to.
+#[cfg(target_os = "linux")]
+#[path = "e2e/bomb.rs"]
+mod bomb;
 #[path = "e2e/chat.rs"]
 mod chat;
 #[path = "e2e/command_line.rs"]

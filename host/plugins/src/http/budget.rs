@@ -3,8 +3,8 @@
 //! Owns counters only; `exchange` decides what a full one means. What all calls of a
 //! plugin share is in `share`.
 
-use super::rate::Overrun;
 use crate::limits;
+use crate::rate::Overrun;
 use skynet_core::Denial;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -6,9 +6,9 @@
 //! the call and against the plugin, heads included.
 
 use super::budget::HttpBudget;
-use super::rate::Overrun;
 use super::share::Share;
 use crate::limits;
+use crate::rate::Overrun;
 use futures_util::FutureExt;
 use http::HeaderMap;
 use serde_json::{Value, json};

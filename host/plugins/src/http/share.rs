@@ -4,8 +4,8 @@
 //! A lease counts from before the dial until the connection is closed. Who waits for
 //! one waits within its own connect time-out; see `door`.
 
-use super::rate::{Bucket, Overrun};
 use crate::limits;
+use crate::rate::{Bucket, Overrun};
 use skynet_core::PluginId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! How many messages each plugin sends in a minute, over all its calls and versions.
 
-use crate::http::rate::{Bucket, Overrun};
 use crate::limits;
+use crate::rate::{Bucket, Overrun};
 use skynet_core::PluginId;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -8,7 +8,7 @@ use super::stubs::{Names, SetSecrets};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::articles::Articles as _;
-use skynet_core::config::PluginsConfig;
+use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::facts::Facts as _;
 use skynet_core::plugin::PluginState;
 use skynet_core::ports::{Audit as _, AuditRow, CallContext, Registry as _, Snapshot};
@@ -31,6 +31,7 @@ use tokio::task::JoinHandle;
 #[derive(Clone)]
 pub(crate) struct Worldly {
     pub(crate) config: PluginsConfig,
+    pub(crate) rates: RatesConfig,
     pub(crate) roots: BTreeMap<String, Root>,
     pub(crate) settings: BTreeMap<PluginId, Settings>,
     pub(crate) ceiling: Option<skynet_policy::permission::Permissions>,
@@ -49,6 +50,7 @@ impl Default for Worldly {
     fn default() -> Self {
         Self {
             config: PluginsConfig { watch: false, ..PluginsConfig::default() },
+            rates: RatesConfig::default(),
             roots: BTreeMap::new(),
             ceiling: None,
             settings: BTreeMap::new(),
@@ -96,6 +98,7 @@ impl World {
             inbox: folder.join("plugins"),
             private: folder.join("private"),
             config: worldly.config.clone(),
+            rates: worldly.rates.clone(),
             roots: worldly.roots.clone(),
             settings: worldly.settings.clone(),
             ceiling: worldly.ceiling.clone(),

@@ -9,6 +9,7 @@ mod cores;
 mod door;
 mod host;
 mod model;
+mod neighbours;
 mod report;
 mod swaps;
 
@@ -49,7 +50,8 @@ impl Bed {
             ("turns_per_minute = 120", "turns_per_minute = 0"),
             ("turns_per_minute = 600", "turns_per_minute = 0"),
             ("calls_per_minute = 1200", "calls_per_minute = 0"),
-            ("calls_per_minute = 3600", "calls_per_minute = 0"),
+            ("user_calls_per_minute = 3600", "user_calls_per_minute = 0"),
+            ("plugin_calls_per_minute = 6000", "plugin_calls_per_minute = 0"),
         ];
         for (from, to) in changes {
             anyhow::ensure!(config.contains(from), "the settings have no `{from}`");
@@ -98,7 +100,7 @@ fn parts(bench: &Bench, folder: &Path) -> Vec<BenchPart> {
     if !bench.parts.is_empty() {
         return bench.parts.clone();
     }
-    let mut all = vec![BenchPart::Calls, BenchPart::Door, BenchPart::Host, BenchPart::Swaps];
+    let mut all = vec![BenchPart::Calls, BenchPart::Neighbours, BenchPart::Door, BenchPart::Host, BenchPart::Swaps];
     if find(folder, model::PLUGIN).is_ok() {
         all.push(BenchPart::Model);
     }
@@ -116,6 +118,7 @@ pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
         };
         match part {
             BenchPart::Calls => calls::run(&bed(&[TOOL, PROVIDER])?, bench.quick, &mut report).await?,
+            BenchPart::Neighbours => neighbours::run(&bed(&[TOOL])?, bench.quick, &mut report).await?,
             BenchPart::Door => door::run(&bed(&[])?, bench.quick, &mut report).await?,
             BenchPart::Host => {
                 let files = built_in(&folder)?;

@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 const SPAWN: Duration = Duration::from_secs(30);
 const TOOL_CALL: &str = "time__now";
 
-async fn full(agent: &Agent) -> Result<()> {
+/// One call of the time tool, on the full path.
+pub(crate) async fn full(agent: &Agent) -> Result<()> {
     let result = agent.invoke(TOOL_CALL, &json!({}), SessionKey::main(), UserId::owner()).await?;
     anyhow::ensure!(!result.is_error, "the tool failed: {}", result.to_text());
     Ok(())

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A plugin used up its share of the network.
+/// A plugin used up its share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Overrun {
-    /// Requests or bytes.
+    /// Requests, bytes, calls and the like.
     pub(crate) of: &'static str,
     /// In a minute.
     pub(crate) limit: u64,
@@ -50,11 +50,12 @@ impl Bucket {
 
     /// Takes so many, of which at least one must be there.
     pub(crate) fn take(&self, amount: u64) -> Result<(), Overrun> {
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the lock, which is in the way of every call.
         let now = Instant::now();
+        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let a_second = self.limit as f64 / MINUTE.as_secs_f64();
         level.free = (now.duration_since(level.at).as_secs_f64().mul_add(a_second, level.free)).min(self.limit as f64);
-        level.at = now;
+        level.at = level.at.max(now);
         if level.free >= 1.0 {
             level.free -= amount as f64;
             return Ok(());
