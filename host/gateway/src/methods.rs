@@ -35,6 +35,7 @@ use crate::server::Server;
 use serde_json::{Map, Value};
 use skynet_core::SessionKey;
 use skynet_core::limits::QUERY_BYTES;
+use skynet_core::ports::AuditRow;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -151,6 +152,29 @@ impl Call {
     /// Refuses who lacks a scope that only some parameters need.
     pub(crate) fn need(&self, scope: Scope) -> Result<(), Refusal> {
         need(&self.client, scope)
+    }
+
+    /// Does what changes something: its row is in the audit log first, and a second one
+    /// when it did not come about.
+    pub(crate) async fn recorded<T>(
+        &self,
+        kind: &str,
+        subject: &str,
+        mut detail: Value,
+        act: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let actor = self.client.actor();
+        self.server.record(kind, &actor, subject, "ok", detail.clone()).await?;
+        let outcome = act.await;
+        if let (Err(refusal), Some(detail)) = (&outcome, detail.as_object_mut()) {
+            detail.insert("why".into(), refusal.message.as_str().into());
+            let detail = detail.clone().into();
+            let row = AuditRow { kind: kind.into(), actor, subject: subject.into(), verdict: "error".into(), detail };
+            if let Err(error) = self.server.enqueue(row).await {
+                tracing::error!(%kind, %subject, %error, "what did not come about stands in the audit log as done");
+            }
+        }
+        outcome
     }
 
     /// Answers now; the handler's own answer follows as a second frame.

@@ -193,10 +193,12 @@ async fn add(call: Call) -> Answer {
         When::Cron { .. } => "cron",
     };
     let (actor, session) = (call.client.actor(), wish.session.clone());
-    call.server.record("schedule", &actor, session.as_str(), "ok", json!({"action": "add", "kind": kind, "by": "gateway"})).await?;
-    let planned = tokio::time::timeout(STORE_DEADLINE, call.server.schedule.add(wish)).await;
-    let late = |_| Refusal::unavailable("the schedule did not answer; cron.list tells whether the job is there");
-    let job = planned.map_err(late)?.map_err(refused)?;
+    let act = async {
+        let planned = tokio::time::timeout(STORE_DEADLINE, call.server.schedule.add(wish)).await;
+        let late = |_| Refusal::unavailable("the schedule did not answer; cron.list tells whether the job is there");
+        planned.map_err(late)?.map_err(refused)
+    };
+    let job = call.recorded("schedule", session.as_str(), json!({"action": "add", "kind": kind, "by": "gateway"}), act).await?;
     // The row before had no id to name: the store gives it.
     let detail = json!({"action": "added", "kind": kind, "session": session, "by": "gateway"});
     let row = AuditRow { kind: "schedule".into(), actor, subject: job.id.clone(), verdict: "ok".into(), detail };
@@ -218,10 +220,8 @@ async fn remove(call: Call) -> Answer {
     };
     let id = id.to_owned();
     let known = within(call.server.schedule.jobs(&of_owner())).await?.iter().any(|job| job.id == id);
-    if known {
-        call.server.record("schedule", &call.client.actor(), &id, "ok", json!({"action": "remove", "by": "gateway"})).await?;
-    }
-    let removed = known && within(call.server.schedule.remove(&id, &of_owner())).await?;
+    let act = async { Ok(within(call.server.schedule.remove(&id, &of_owner())).await?) };
+    let removed = known && call.recorded("schedule", &id, json!({"action": "remove", "by": "gateway"}), act).await?;
     if removed {
         tell(&call, &id, "removed", None);
     }

@@ -75,9 +75,9 @@ fn unknown(topic: &str) -> Refusal {
     Refusal::not_found(format!("there is no article {}; knowledge.list shows what there is", plain_line(topic, ARTICLE_TOPIC_BYTES)))
 }
 
-async fn record(call: &Call, action: &str, topic: &str) -> Result<(), Refusal> {
+async fn recorded(call: &Call, action: &str, topic: &str, act: impl Future<Output = Result<(), Refusal>>) -> Result<(), Refusal> {
     let subject = plain_line(topic, ARTICLE_TOPIC_BYTES);
-    call.server.record("knowledge", &call.client.actor(), &subject, "ok", json!({"action": action, "by": "gateway"})).await
+    call.recorded("knowledge", &subject, json!({"action": action, "by": "gateway"}), act).await
 }
 
 async fn write(call: Call) -> Answer {
@@ -86,16 +86,19 @@ async fn write(call: Call) -> Answer {
     let tags = tags.filter_map(Value::as_str).map(str::to_owned).collect();
     let article = NewArticle { topic: text("topic"), content: text("content"), tags, source: "user".into() };
     article.check().map_err(|why| Refusal::invalid(format!("invalid knowledge.write params: {why}")))?;
-    record(&call, "write", &article.topic).await?;
-    within(call.server.articles.write_article(article)).await?;
+    let topic = article.topic.clone();
+    recorded(&call, "write", &topic, async { Ok(within(call.server.articles.write_article(article)).await?) }).await?;
     Ok(json!({"ok": true}).into())
 }
 
 async fn delete(call: Call) -> Answer {
     let topic = call.text("topic").unwrap_or_default();
-    record(&call, "delete", topic).await?;
-    if !within(call.server.articles.delete_article(topic)).await? {
-        return Err(unknown(topic));
-    }
+    let act = async {
+        match within(call.server.articles.delete_article(topic)).await? {
+            true => Ok(()),
+            false => Err(unknown(topic)),
+        }
+    };
+    recorded(&call, "delete", topic, act).await?;
     Ok(json!({"ok": true}).into())
 }

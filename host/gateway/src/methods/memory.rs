@@ -61,9 +61,14 @@ async fn list(call: Call) -> Answer {
     Ok(rows(&user, facts).into())
 }
 
-async fn record(call: &Call, action: &str, category: &str, key: &str) -> Result<(), Refusal> {
+async fn recorded<T>(
+    call: &Call,
+    action: &str,
+    (category, key): (&str, &str),
+    act: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
     let subject = plain_line(&format!("{category}/{key}"), NAME_CHARS);
-    call.server.record("memory", &call.client.actor(), &subject, "ok", json!({"action": action, "by": "gateway"})).await
+    call.recorded("memory", &subject, json!({"action": action, "by": "gateway"}), act).await
 }
 
 async fn learn(call: Call) -> Answer {
@@ -77,20 +82,24 @@ async fn learn(call: Call) -> Answer {
     let confidence = call.params.get("confidence").and_then(Value::as_f64).unwrap_or(CONFIDENCE).clamp(0.0, 1.0);
     let fact = NewFact { category: text("category"), key: text("key"), value, confidence, source: "user".into(), expires_ms: None };
     fact.check().map_err(|why| Refusal::invalid(format!("invalid memory.learn params: {why}")))?;
-    record(&call, "learn", &fact.category, &fact.key).await?;
-    let learned = within(call.server.facts.learn(&UserId::owner(), fact)).await?;
+    let (category, key) = (fact.category.clone(), fact.key.clone());
+    let act = async { Ok(within(call.server.facts.learn(&UserId::owner(), fact)).await?) };
+    let learned = recorded(&call, "learn", (&category, &key), act).await?;
     // `false`: something surer stands there and stays.
     Ok(json!({"ok": true, "learned": learned}).into())
 }
 
 async fn forget(call: Call) -> Answer {
     let (category, key) = (call.text("category").unwrap_or_default(), call.text("key").unwrap_or_default());
-    record(&call, "forget", category, key).await?;
-    if !within(call.server.facts.forget(&UserId::owner(), category, key)).await? {
-        return Err(Refusal::not_found(format!(
-            "nothing is remembered as {}; memory.list shows what is",
-            plain_line(&format!("{category}/{key}"), NAME_CHARS)
-        )));
-    }
+    let act = async {
+        match within(call.server.facts.forget(&UserId::owner(), category, key)).await? {
+            true => Ok(()),
+            false => Err(Refusal::not_found(format!(
+                "nothing is remembered as {}; memory.list shows what is",
+                plain_line(&format!("{category}/{key}"), NAME_CHARS)
+            ))),
+        }
+    };
+    recorded(&call, "forget", (category, key), act).await?;
     Ok(json!({"ok": true}).into())
 }

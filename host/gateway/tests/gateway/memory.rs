@@ -36,7 +36,8 @@ async fn a_fact_is_learned_found_listed_and_forgotten() {
     assert_eq!((&error["code"], &error["details"]), (&json!("NOT_FOUND"), &json!({"reason": "not-found"})));
     assert_eq!(error["message"], "nothing is remembered as preference/drink; memory.list shows what is");
     let forgotten = "ok preference/drink by token owner: \"forget\"";
-    assert_eq!(rows(&world, "memory"), ["ok preference/drink by token owner: \"learn\"", forgotten, forgotten]);
+    let in_vain = "error preference/drink by token owner: \"forget\"";
+    assert_eq!(rows(&world, "memory"), ["ok preference/drink by token owner: \"learn\"", forgotten, forgotten, in_vain]);
     assert!(!format!("{:?}", world.audit.0.lock().unwrap()).contains("green tea"), "no value is in the audit log");
 }
 
