@@ -7,7 +7,7 @@ use crate::commands::Command;
 use crate::desk::{Desk, Job, Place};
 use crate::emit::Emitter;
 use crate::ledger::within;
-use crate::limits::{EVENT_BACKLOG, STOP_GRACE};
+use crate::limits::{EVENT_BACKLOG, STOP_GRACE, SUB_TURNS};
 use crate::prompt::Workspace;
 use crate::request::{SubmitError, Submitted, TurnInput, TurnRequest};
 use crate::route;
@@ -22,7 +22,7 @@ use skynet_core::ports::{Audit, Clock, Memory, ModelEntry, Registry, ToolEntry};
 use skynet_core::{SessionKey, StoreError, TurnId, Usage};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 /// What the loop needs of the outside.
 #[derive(Clone)]
@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) config: AgentConfig,
     pub(crate) desk: Desk,
     pub(crate) validators: Validators,
+    /// Places for turns inside calls.
+    pub(crate) sub_turns: Arc<Semaphore>,
     default_model: RwLock<String>,
     workspace: RwLock<Arc<Workspace>>,
     events: broadcast::Sender<Arc<TurnEvent>>,
@@ -124,6 +126,7 @@ impl Agent {
             config: settings.agent,
             desk: Desk::new(),
             validators: Validators::default(),
+            sub_turns: Arc::new(Semaphore::new(SUB_TURNS)),
             workspace: RwLock::new(settings.prompt),
             events: broadcast::Sender::new(EVENT_BACKLOG),
         };

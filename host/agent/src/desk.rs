@@ -6,7 +6,7 @@
 
 use crate::commands::Command;
 use crate::emit::Emitter;
-use crate::limits::{APART_TURNS, REMEMBERED_TURNS};
+use crate::limits::{APART_TURNS, NOTES_WAITING, REMEMBERED_TURNS};
 use crate::request::{SubmitError, TurnInput, TurnRequest};
 use crate::stop::Stop;
 use skynet_core::limits::SESSION_QUEUE;
@@ -214,7 +214,10 @@ impl Books {
         } else {
             (self.lanes.get(&request.session).map_or(0, |lane| lane.waiting.len()), SESSION_QUEUE)
         };
-        if waiting >= limit {
+        let is_note = |request: &TurnRequest| matches!(request.input, TurnInput::Note { .. });
+        let notes = |lane: &Lane| lane.waiting.iter().filter(|job| is_note(&job.request)).count();
+        let crowded = is_note(request) && self.lanes.get(&request.session).map_or(0, notes) >= NOTES_WAITING;
+        if waiting >= limit || crowded {
             return Err(SubmitError::QueueFull { session: request.session.clone(), waiting });
         }
         Ok(())

@@ -128,8 +128,18 @@ pub const SCHEDULE_RETRY: Duration = Duration::from_secs(5);
 /// plugin that answers for a model, and there it ends.
 pub const TURNS_DEEP: u8 = 2;
 
+/// Turns inside calls at once. Each holds the place of the call that asked and needs one
+/// more for its model: a quarter of the plugin host's places leaves the others theirs.
+pub const SUB_TURNS: usize = 16;
+
 /// Bytes of the prompt of a turn inside a call: as that of a job.
 pub const ASK_PROMPT_BYTES: usize = skynet_core::limits::JOB_PROMPT_BYTES;
+
+/// Sessions, newest first, among which those of turns that died with the host are looked for.
+pub const CHILDREN_LOOKED_FOR: usize = 1_000;
+
+/// Messages of plugins that may wait in one session's queue: the rest of it is people's.
+pub const NOTES_WAITING: usize = 4;
 
 /// Bytes of one message of a plugin to a person: a long letter.
 pub const OUTBOX_TEXT_BYTES: usize = 16 * 1024;

@@ -49,7 +49,8 @@ pub(crate) async fn prepare(shared: Arc<Shared>, job: Arc<Job>, ledger: Ledger) 
         time_zone: zone(&shared, &job),
         depth: job.request.depth,
     };
-    let workspace = shared.workspace();
+    // A plugin could have the model repeat the owner's files, which it may not read itself.
+    let workspace = if job.request.depth == 0 { shared.workspace() } else { Arc::default() };
     let (usage, model, text) = (Usage::default(), String::new(), String::new());
     Ok(Turn {
         shared,

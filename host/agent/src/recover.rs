@@ -5,6 +5,7 @@
 
 use crate::agent::Ports;
 use crate::ledger::within;
+use crate::limits::CHILDREN_LOOKED_FOR;
 use crate::sub_turn::is_child;
 use skynet_core::ports::{JournalStep, NewMessage, OpenTurn};
 use skynet_core::{Message, Role, StoreError};
@@ -21,11 +22,11 @@ pub(crate) async fn recover(ports: &Ports) -> Result<usize, StoreError> {
         }
         let ended = JournalStep::Ended { how: "failed".into() };
         within(clock, ports.memory.journal(&turn.session, lease, &turn.turn, ended)).await?;
-        if is_child(&turn.session) {
-            // Whoever asked died too: nobody will tidy up.
-            within(clock, ports.memory.delete_session(&turn.session)).await?;
-        }
         tracing::warn!(turn = %turn.turn, session = %turn.session, calls = turn.open_calls.len(), "closed a turn that died with the host");
+    }
+    // Whoever asked in these died too: nobody else will tidy up.
+    for session in within(clock, ports.memory.sessions(CHILDREN_LOOKED_FOR)).await?.iter().filter(|session| is_child(&session.key)) {
+        within(clock, ports.memory.delete_session(&session.key)).await?;
     }
     Ok(open.len())
 }

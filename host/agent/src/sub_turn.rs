@@ -1,19 +1,21 @@
 //! Turns inside calls: a plugin asks the agent, in a child session of its caller's.
 //!
 //! The model is offered no tools in such a turn: a plugin that may ask the agent must
-//! not reach through it what it was not granted itself. The child session is deleted
+//! not reach through it what it was not granted itself. For the same reason neither the
+//! workspace files nor what is remembered of the person stand in its prompt. The child session is deleted
 //! when its turn is over, also when nobody waits any more, so that none pile up; the
 //! question and its answer live on with whoever asked. Refuses turns nested too deep.
 
 use crate::agent::Agent;
 use crate::ledger::within;
-use crate::limits::{ASK_PROMPT_BYTES, TURNS_DEEP};
+use crate::limits::{ASK_PROMPT_BYTES, SUB_TURNS, TURNS_DEEP};
 use crate::request::{Offer, Submitted, TurnInput, TurnRequest};
 use async_trait::async_trait;
 use skynet_core::event::{TurnEnd, TurnEventKind};
 use skynet_core::neighbours::{AskError, Caller, SubTurns};
 use skynet_core::{Message, Role, SessionKey, TurnId};
-use tokio::sync::oneshot;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 /// The part of a child session's key that tells it from a conversation.
@@ -38,10 +40,12 @@ impl SubTurns for Agent {
         if prompt.len() > ASK_PROMPT_BYTES {
             return Err(AskError::Failed(format!("the prompt is longer than {ASK_PROMPT_BYTES} bytes; send less")));
         }
+        let busy = || AskError::Failed(format!("{SUB_TURNS} turns inside calls are running; try again in a moment"));
+        let place = Arc::clone(&self.shared.sub_turns).try_acquire_owned().map_err(|_| busy())?;
         let request = child(caller, &prompt)?;
         let (reply, answer) = oneshot::channel();
         // A task of its own: it ends the turn and tidies up when this future is dropped.
-        tokio::spawn(tend(self.clone(), request, reply));
+        tokio::spawn(tend(self.clone(), request, reply, place));
         answer.await.unwrap_or_else(|_| Err(AskError::Failed("the turn ended without a word".into())))
     }
 }
@@ -68,13 +72,14 @@ fn child(caller: &Caller, prompt: &str) -> Result<TurnRequest, AskError> {
 }
 
 /// Runs the turn to its end, which comes soon when nobody waits for it, and deletes its session.
-async fn tend(agent: Agent, request: TurnRequest, mut reply: oneshot::Sender<Result<String, AskError>>) {
+async fn tend(agent: Agent, request: TurnRequest, mut reply: oneshot::Sender<Result<String, AskError>>, place: OwnedSemaphorePermit) {
     let session = request.session.clone();
     let answer = match agent.submit(request).await {
         Ok(submitted) => follow(&agent, &session, submitted, &mut reply).await,
         Err(error) => Err(AskError::Failed(error.to_string())),
     };
     forget(&agent, &session).await;
+    drop(place);
     // Nobody there to hear it is what the whole task is for.
     let _ = reply.send(answer);
 }

@@ -373,12 +373,18 @@ impl PluginHost {
     /// Puts the newest former release that may still serve in the place of this one,
     /// and remembers that this one was put away. `None`: there is none, and nothing changed.
     pub(crate) async fn step_back(&self, from: &Generation, by: &str, why: &str) -> Result<Option<PluginRef>, StoreError> {
+        let grant = self.shared.state.grant(&from.plugin().id).await?;
         let Some((generation, receipt)) = self.former(from).await? else { return Ok(None) };
         let to = generation.plugin().clone();
         let act = Act { kind: "rollback", by, subject: &from.plugin().to_string() };
         let steps = vec![hold(from, why), PluginChange::Publish(receipt)];
-        self.change(act, json!({ "why": why, "to": to.to_string() }), steps).await?;
         let mut book = self.shared.book.lock().await;
+        // The owner may have spoken meanwhile: a grant that is gone, or a switch, beats a way back.
+        let still = self.shared.state.grant(&to.id).await?;
+        if book.switched_off.contains(&to.id) || still != grant {
+            return Ok(None);
+        }
+        self.change(act, json!({ "why": why, "to": to.to_string() }), steps).await?;
         let entry = book.plugins.entry(to.id.clone()).or_default();
         let file = entry.file.clone();
         entry.take(generation, &file);

@@ -3,7 +3,8 @@
 //! and finds it free; one core is left to it.
 //!
 //! Owns the threads and the way there and back. A call stays its caller's: who drops it
-//! in the middle of a turn has it ended with that turn, a tick later at most.
+//! in the middle of a turn has it ended with that turn; one that waits for its turn ends
+//! when that comes, which is soon, as those that nobody waits for go first.
 
 use crate::budget::Strain;
 use futures_util::task::AtomicWaker;
@@ -22,6 +23,8 @@ pub(crate) type GuestCall<R> = Pin<Box<dyn Future<Output = R> + Send>>;
 trait Turn: Send {
     /// Computes until the next tick. Gives itself back when it wants to go on at once.
     fn take(self: Box<Self>) -> Option<Box<dyn Turn>>;
+    /// Whether nobody waits for it.
+    fn is_abandoned(&self) -> bool;
 }
 
 #[derive(Default)]
@@ -40,6 +43,12 @@ impl Queue {
     fn push(&self, turn: Box<dyn Turn>) {
         self.line.lock().unwrap_or_else(PoisonError::into_inner).turns.push_back(turn);
         self.come.notify_one();
+    }
+
+    /// Lets those for whom nobody waits any more go first: each holds a slot and memory.
+    fn abandoned_first(&self) {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.turns.make_contiguous().sort_by_key(|turn| !turn.is_abandoned());
     }
 
     /// Waits for the next; `None` when there will be no more.
@@ -133,7 +142,7 @@ impl<R: Send + 'static> Turn for Guest<R> {
     fn take(mut self: Box<Self>) -> Option<Box<dyn Turn>> {
         let runtime = self.runtime.clone();
         let _inside = runtime.enter();
-        if Arc::strong_count(&self.way) == 1 {
+        if self.is_abandoned() {
             // Nobody waits for it any more: it ends here, store and all.
             drop(self);
             return None;
@@ -154,6 +163,10 @@ impl<R: Send + 'static> Turn for Guest<R> {
         drop(way);
         None
     }
+
+    fn is_abandoned(&self) -> bool {
+        Arc::strong_count(&self.way) == 1
+    }
 }
 
 enum Place<R> {
@@ -169,6 +182,16 @@ pub(crate) struct Laned<'l, R> {
     strain: Arc<Strain>,
     place: Place<R>,
     slow: bool,
+}
+
+impl<R> Drop for Laned<'_, R> {
+    fn drop(&mut self) {
+        if let Place::Away { .. } = self.place {
+            // Its own share of the way back goes with it; then the lane can tell.
+            self.place = Place::Over;
+            self.lane.0.abandoned_first();
+        }
+    }
 }
 
 impl<'l, R: Send + 'static> Laned<'l, R> {
@@ -217,7 +240,9 @@ impl<R: Send + 'static> Future for Laned<'_, R> {
         }
         let Place::Here(call) = &mut this.place else { return Poll::Pending };
         let before = this.strain.ticks();
+        this.strain.begin_poll();
         let polled = call.as_mut().poll(context);
+        this.strain.end_poll();
         this.slow = this.strain.ticks() != before;
         polled
     }

@@ -7,6 +7,7 @@ use crate::support::{World, Worldly};
 use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
+use skynet_core::hook::Verdict;
 use skynet_core::ports::Clock as _;
 use skynet_core::schedule::Standing as _;
 use skynet_core::{PluginError, ToolError};
@@ -169,4 +170,33 @@ async fn a_path_that_leaves_its_folder_is_denied_by_name_when_the_tool_fails_of_
     }
     assert_eq!(failed(world.call_with("tool", &json!("rnone")).await), "refused", "a file that is not there is no denial");
     assert_eq!(world.audited("fs", "denied").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_hook_is_on_nobodys_behalf_and_finds_every_door_shut() {
+    let world = World::start().await;
+    let file = Package::new("tool", "1.0.0", &Guest::curious_hook()).asking(json!({"memory": "write"})).file();
+    world.drop_file("tool.wasm", &file).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    let verdict = world.host.before(&id("tool"), "anything", &json!({})).await.unwrap();
+    assert_eq!(verdict, Verdict::Block("denied: no call is under way on behalf of anybody".into()));
+    assert_eq!((world.audited("memory", "denied").await.len(), world.audited("memory", "ok").await.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_storm_of_bad_prompts_ends_at_the_same_bound() {
+    let storm = zoo!("agent").replacen("(br_if $again (local.get $left))", "", 1).replacen(
+        "(return (call $refuse (i32.add (i32.const 2)",
+        "(local.set $left (i32.add (local.get $left) (i32.const 1)))
+          (br_if $again (i32.lt_s (local.get $left) (i32.const 1000)))
+          (return (call $refuse (i32.add (i32.const 2)",
+        1,
+    );
+    let world = serving(&storm, json!({"agent": {"turns": 2}})).await;
+    // The prompt is empty.
+    let denial = denied(world.call_with("tool", &json!("0")).await);
+    assert!(denial.why.contains("a prompt has 1 to"), "{denial}");
+    let rows = world.audited("agent", "denied").await.len() + world.audited("agent", "error").await.len();
+    assert_eq!(rows, 64);
+    assert!(world.neighbours().heard().is_empty());
 }

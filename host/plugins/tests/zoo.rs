@@ -84,6 +84,20 @@ impl Guest {
         Self { world: "hook-plugin", ..Self::bare(zoo!("hook")) }
     }
 
+    /// A hook that searches what is remembered first, and blocks with the refusal.
+    pub(crate) fn curious_hook() -> Self {
+        let import = r#"(import "skynet:plugin/memory@0.1.0" "search" (func $search (param i32 i32 i32 i32)))"#;
+        let begin = "(local.set $at (call $new (i32.const 16)))";
+        let search = r#"(call $search (i32.const 60000) (i32.const 9) (i32.const 10) (local.get $at))
+    (if (i32.load8_u (local.get $at))
+      (then
+        (call $verdict (local.get $at) (i32.const 1) (i32.load offset=4 (local.get $at)) (i32.load offset=8 (local.get $at)))
+        (return (local.get $at))))"#;
+        let body = zoo!("hook").replacen(begin, &format!("{begin}\n    {search}"), 1);
+        assert!(body.contains("$search"), "the hook of the zoo was written anew");
+        Self { world: "hook-plugin", ..Self::bare(&format!("{import}\n{body}")) }
+    }
+
     fn bare(body: &str) -> Self {
         Self { body: body.into(), world: "", imports: "", tools: Vec::new(), says: "said".into(), padding: 0 }
     }

@@ -66,13 +66,21 @@ pub(super) async fn run(agent: Agent, planner: Arc<Planner>, due: Due) {
         // Why the host would not: none of it is the words of a person or a model.
         detail.insert("why".into(), outcome.how.trim_start_matches("refused: ").into());
     }
-    if let Err(error) = record(&agent, &due, "schedule.end", outcome.verdict, detail).await {
+    // A job whose plugin lost its grant comes again and again: one row says it.
+    let repeated = !due.allowed && refused_before(&planner, &due.job.id, &outcome.how).await;
+    if !repeated && let Err(error) = record(&agent, &due, "schedule.end", outcome.verdict, detail).await {
         tracing::error!(job = %due.job.id, %error, "the end of a scheduled turn could not be audited");
     }
     let end = planner.jobs.end_fire(&due.job.id, due.scheduled_ms, &outcome.how);
     if let Err(error) = within(&*planner.clock, end).await {
         tracing::error!(job = %due.job.id, %error, "the end of a scheduled turn could not be written");
     }
+}
+
+/// Whether the fire before this one ended with the same words.
+async fn refused_before(planner: &Planner, job: &str, how: &str) -> bool {
+    let fires = within(&*planner.clock, planner.jobs.fires(job, 2)).await.unwrap_or_default();
+    fires.get(1).is_some_and(|before| before.how.as_deref() == Some(how))
 }
 
 async fn play(agent: &Agent, due: &Due) -> Outcome {
@@ -118,13 +126,14 @@ fn request(due: &Due) -> TurnRequest {
 
 /// The first line of the message.
 fn heading(due: &Due) -> String {
-    let mut line = format!("[schedule] The job \"{}\" was due on {}.", due.job.name, minute(due.scheduled_ms, due.zone.clone()));
+    // Ahead of its name, which may be made to look like words of the host's.
+    let planner = due.job.plugin.as_ref();
+    let planned = planner.map(|plugin| format!("The plugin {plugin} planned this and wrote its name and what follows; no person did. "));
+    let mut line = format!("[schedule] {}The job \"{}\"", planned.unwrap_or_default(), due.job.name);
+    line.push_str(&format!(" was due on {}.", minute(due.scheduled_ms, due.zone.clone())));
     let late_ms = due.now_ms.saturating_sub(due.scheduled_ms);
     if late_ms > JOB_LATE_MS {
         line.push_str(&format!(" It comes {} late.", span(late_ms)));
-    }
-    if let Some(plugin) = &due.job.plugin {
-        line.push_str(&format!(" The plugin {plugin} planned it and wrote what follows; no person did."));
     }
     line
 }

@@ -72,7 +72,11 @@ impl Schedule for Planner {
             let why = format!("{} ends with its turn; name a session that stays", job.session);
             return Err(ScheduleError::Invalid(why));
         }
-        let (when, first_ms) = calendar::settle(job.when, self.clock.now_ms(), &self.zone).map_err(ScheduleError::Invalid)?;
+        let (when, now_ms, zone) = (job.when, self.clock.now_ms(), self.zone.clone());
+        // A line that never comes is looked for through thousands of years.
+        let settled = tokio::task::spawn_blocking(move || calendar::settle(when, now_ms, &zone)).await;
+        let unsettled = |_| ScheduleError::Invalid("the time of this job could not be found".into());
+        let (when, first_ms) = settled.map_err(unsettled)?.map_err(ScheduleError::Invalid)?;
         job.when = when;
         let kept = within(&*self.clock, self.jobs.add_job(job, first_ms)).await?;
         self.changed.notify_one();

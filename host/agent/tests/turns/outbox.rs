@@ -2,7 +2,7 @@
 
 use crate::stage::*;
 use crate::sub_turns::caller;
-use skynet_agent::limits::OUTBOX_TEXT_BYTES;
+use skynet_agent::limits::{NOTES_WAITING, OUTBOX_TEXT_BYTES};
 use skynet_core::event::{TurnEnd, TurnEventKind};
 use skynet_core::neighbours::{Outbox as _, Outgoing, SendError};
 use skynet_core::ports::Memory as _;
@@ -130,4 +130,21 @@ async fn what_could_not_be_stored_was_not_sent() {
     *stage.memory.broken_step.lock().unwrap() = None;
     stage.memory.broken.store(true, Ordering::SeqCst);
     assert!(matches!(send(&stage, "webchat", "main", "x").await, Err(SendError::Failed(_))));
+}
+
+#[tokio::test]
+async fn messages_of_plugins_leave_room_for_people_in_the_queue() {
+    let stage = Stage::new("a/one", vec![]);
+    stage.script(vec![std::iter::once(Say::Gate("late")).chain(answer("hi")).collect(), answer("hello")]);
+    let running = stage.submit(request("t1", "main", "hi")).await;
+    stage.log.saw("model waits at late").await;
+    for _ in 0..NOTES_WAITING {
+        send(&stage, "webchat", "main", "psst").await.unwrap();
+    }
+    let crowded = send(&stage, "webchat", "main", "psst").await.unwrap_err();
+    assert!(crowded.to_string().contains("4 turns of session agent:main:main are waiting"), "{crowded}");
+    let person = stage.submit(request("t2", "main", "me too")).await;
+    stage.open("late");
+    finish(running).await;
+    finish(person).await;
 }

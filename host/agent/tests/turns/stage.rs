@@ -41,11 +41,15 @@ impl Log {
 
     /// Returns when the line was written.
     pub(crate) async fn saw(&self, line: &str) {
+        self.saw_times(line, 1).await;
+    }
+
+    pub(crate) async fn saw_times(&self, line: &str, times: usize) {
         loop {
             let changed = self.0.1.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if self.count(line) > 0 {
+            if self.count(line) >= times {
                 return;
             }
             changed.await;

@@ -10,11 +10,14 @@ use skynet_core::limits::JOB_PROMPT_BYTES;
 use skynet_core::neighbours::AskError;
 
 impl CallState {
-    /// Counts a turn; refuses the one that is too many.
-    fn one_more_turn(&mut self) -> Result<(), Shut> {
+    /// Counts a turn; refuses the one that is too many, and prompts that none should have.
+    fn one_more_turn(&mut self, prompt: &str) -> Result<(), Shut> {
         let Some(rule) = self.reach.permissions.agent else {
             return Err(Shut::not_granted("turns of the agent"));
         };
+        if prompt.trim().is_empty() || prompt.len() > JOB_PROMPT_BYTES {
+            return Err(Shut::too_much(format!("a prompt has 1 to {JOB_PROMPT_BYTES} bytes")));
+        }
         if self.reach.turns >= rule.turns {
             return Err(Shut::not_granted(&format!("more than {} turns of the agent in one call", rule.turns)));
         }
@@ -27,11 +30,7 @@ impl Host for CallState {
     async fn ask(&mut self, prompt: String) -> wasmtime::Result<Result<String, AgentError>> {
         let act = Act::new("agent", "ask", "");
         let prompt = self.clean(&prompt);
-        if prompt.trim().is_empty() || prompt.len() > JOB_PROMPT_BYTES {
-            let why = format!("a prompt has 1 to {} bytes", JOB_PROMPT_BYTES);
-            return Ok(Err(AgentError::Failed(self.failed(&act, why).await)));
-        }
-        let allowed = self.one_more_turn();
+        let allowed = self.one_more_turn(&prompt);
         let caller = match self.enter(&act, allowed).await {
             Ok(caller) => caller,
             Err(why) => return Ok(Err(AgentError::BudgetSpent(why))),

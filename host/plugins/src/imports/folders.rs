@@ -37,7 +37,8 @@ async fn told<T>(state: &mut CallState, action: &'static str, path: &str, answer
         Ok(value) => return Ok((Ok(value),)),
         Err(error) => error.downcast()?,
     };
-    if matches!(code, ErrorCode::NotPermitted | ErrorCode::Access | ErrorCode::ReadOnly) {
+    // What the system itself refuses, a file of somebody else's, is `Access` or `ReadOnly`.
+    if code == ErrorCode::NotPermitted {
         let path = state.clean(path);
         state.refuse(&Act::new("fs", action, &path), Shut::not_granted("this in the folders it has, or the path leaves them")).await;
     }

@@ -26,7 +26,11 @@ impl CallState {
     }
 
     fn article(&self, article: articles::Article) -> Article {
-        Article { topic: self.clean(&article.topic), content: self.clean(&article.content), tags: article.tags }
+        Article {
+            topic: self.clean(&article.topic),
+            content: self.clean(&article.content),
+            tags: article.tags.iter().map(|tag| self.clean(tag)).collect(),
+        }
     }
 
     async fn write_knowledge(&mut self, article: Article) -> Result<(), String> {

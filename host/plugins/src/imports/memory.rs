@@ -35,19 +35,18 @@ impl CallState {
 
     fn entry(&self, fact: &Fact) -> Entry {
         let (key, value) = (self.clean(&fact.key), self.clean(&fact.value));
-        Entry { category: fact.category.clone(), key, value, confidence: fact.confidence }
+        Entry { category: self.clean(&fact.category), key, value, confidence: fact.confidence }
     }
 
     async fn learn_fact(&mut self, entry: Entry) -> Result<(), String> {
-        let (key, value) = (self.clean(&entry.key), self.clean(&entry.value));
-        let act = Act::new("memory", "learn", &format!("{}/{key}", entry.category));
-        let allowed = self.may(Access::Write).and_then(|()| match entry.category.as_str() {
+        let (category, key, value) = (self.clean(&entry.category), self.clean(&entry.key), self.clean(&entry.value));
+        let act = Act::new("memory", "learn", &format!("{category}/{key}"));
+        let allowed = self.may(Access::Write).and_then(|()| match category.as_str() {
             INSTRUCTION => Err(Shut::too_much("a plugin may remember facts and not give instructions; only a person may")),
             _ => Ok(()),
         });
         let caller = self.enter(&act, allowed).await?;
-        let Entry { category, confidence, .. } = entry;
-        let fact = NewFact { category, key, value, confidence, source: self.source(), expires_ms: None };
+        let fact = NewFact { category, key, value, confidence: entry.confidence, source: self.source(), expires_ms: None };
         let learned = match fact.check() {
             Ok(()) => self.reach.neighbours.facts.learn(&caller.context.user, fact).await.map_err(told),
             Err(why) => Err(why),

@@ -134,3 +134,10 @@ fn times_out_of_bounds_are_refused() {
     assert!(every(60_000, u64::MAX).unwrap_err().contains("beyond the year 9999"));
     assert_eq!(every(60_000, 0).unwrap().1, now + 60_000);
 }
+
+#[test]
+fn a_day_that_none_of_its_months_has_is_refused() {
+    for line in ["0 0 31 2,4,6,9,11 *", "0 0 30 2 *", "0 0 31 4 *"] {
+        assert!(refusal(cron(line, "Europe/Rome")).contains("would never come"), "{line}");
+    }
+}
