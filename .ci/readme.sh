@@ -20,6 +20,9 @@ mkdir -p "$work/target/wasm32-wasip2/release"
 cp "$SKYNET_DIST/plugins/tool-time.wasm" "$work/target/wasm32-wasip2/release/my_tool.wasm"
 sed 's|^id = .*|id = "acme/my-tool"|' "$root/builtin-plugins/tool-time/plugin.toml" >"$work/plugin.toml"
 
+# An article that somebody wrote.
+printf '# Deploy\n\nAsk first.\n' >"$work/deploy.md"
+
 # wait_for PLUGIN WORD: until what is known of it has the word.
 wait_for() {
   local tries

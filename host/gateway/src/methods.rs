@@ -36,6 +36,7 @@ use serde_json::{Map, Value};
 use skynet_core::SessionKey;
 use skynet_core::limits::QUERY_BYTES;
 use skynet_core::ports::AuditRow;
+use skynet_policy::naming::plain_line;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -108,6 +109,9 @@ impl Table {
     }
 }
 
+/// Characters of a reason in the audit log.
+const WHY_CHARS: usize = 300;
+
 /// A request that passed the gate.
 pub(crate) struct Call {
     pub(crate) server: Arc<Server>,
@@ -166,9 +170,11 @@ impl Call {
         let actor = self.client.actor();
         self.server.record(kind, &actor, subject, "ok", detail.clone()).await?;
         let outcome = act.await;
-        if let (Err(refusal), Some(detail)) = (&outcome, detail.as_object_mut()) {
-            detail.insert("why".into(), refusal.message.as_str().into());
-            let detail = detail.clone().into();
+        if let Err(refusal) = &outcome {
+            if let Some(detail) = detail.as_object_mut() {
+                // The host's sentence; it may quote a word of what was asked, in one plain line.
+                detail.insert("why".into(), plain_line(&refusal.message, WHY_CHARS).into());
+            }
             let row = AuditRow { kind: kind.into(), actor, subject: subject.into(), verdict: "error".into(), detail };
             if let Err(error) = self.server.enqueue(row).await {
                 tracing::error!(%kind, %subject, %error, "what did not come about stands in the audit log as done");

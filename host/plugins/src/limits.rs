@@ -64,6 +64,9 @@ pub(crate) const LOG_LINES: u32 = 1000;
 /// Things that one call may ask of the host's own services, each of which has an audit
 /// row: memory, knowledge, schedule, agent, messages, scripts.
 pub(crate) const ACTS: u32 = 256;
+/// The most that a plugin can be sure of what it notes: below a person who says nothing of
+/// how sure they are (0.8), so that a person's word stays, and goes first.
+pub(crate) const MOST_SURE: f64 = 0.7;
 /// Bytes of one message to a person: a long page.
 pub(crate) const MESSAGE_BYTES: usize = 16 * 1024;
 /// Messages that one call may send.

@@ -16,6 +16,13 @@ async fn world() -> World {
     world_with(Worldly::default()).await
 }
 
+/// Where a plugin may be called as often as one likes.
+async fn unlimited() -> World {
+    let mut worldly = Worldly::default();
+    worldly.rates.plugin_calls_per_minute = 0;
+    world_with(worldly).await
+}
+
 async fn world_with(worldly: Worldly) -> World {
     let world = World::with(worldly).await;
     world.drop_file("tool.wasm", &saying("tool", "1.0.0", "good")).await;
@@ -297,7 +304,7 @@ async fn of_two_names_that_differ_only_in_case_the_second_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_replaced_over_and_over_ends_as_one_of_its_good_versions() {
-    let world = Arc::new(world().await);
+    let world = Arc::new(unlimited().await);
     let mut events = world.host.events();
     let files = [saying("tool", "1.0.0", "this"), saying("tool", "1.0.0", "that")];
     let done = Arc::new(AtomicBool::new(false));

@@ -7,10 +7,11 @@ use crate::support::{World, Worldly};
 use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
+use skynet_core::facts::{Facts as _, NewFact};
 use skynet_core::hook::Verdict;
 use skynet_core::ports::Clock as _;
 use skynet_core::schedule::Standing as _;
-use skynet_core::{PluginError, ToolError};
+use skynet_core::{PluginError, ToolError, UserId};
 use skynet_plugins::Root;
 use std::collections::BTreeMap;
 
@@ -39,6 +40,26 @@ async fn what_a_plugin_learns_is_marked_as_its_word_and_belongs_to_the_user_of_t
     assert_eq!((row.subject.as_str(), &row.detail["action"], &row.detail["user"]), ("fact/green tea", &json!("learn"), &json!("owner")));
     assert_eq!(world.call_with("tool", &json!("fgreen tea")).await.unwrap(), "said");
     assert_eq!(world.call_with("tool", &json!("fgreen tea")).await.unwrap(), "absent");
+}
+
+#[tokio::test]
+async fn a_plugin_is_never_as_sure_as_a_person() {
+    let sure = zoo!("memory").replace("(f64.const 0.5)", "(f64.const 1.0)");
+    let world = serving(&sure, json!({"memory": "write"})).await;
+    let said = NewFact {
+        category: "fact".into(),
+        key: "tea".into(),
+        value: "green".into(),
+        confidence: 0.8,
+        source: "user".into(),
+        expires_ms: None,
+    };
+    assert!(world.store.learn(&UserId::owner(), said).await.unwrap());
+    assert!(failed(world.call_with("tool", &json!("ltea")).await).contains("higher confidence"));
+    assert_eq!(world.call_with("tool", &json!("lcoffee")).await.unwrap(), "said");
+    let facts = world.store.facts(&UserId::owner(), 9).await.unwrap();
+    let shown: Vec<(&str, f64)> = facts.iter().map(|fact| (fact.value.as_str(), fact.confidence)).collect();
+    assert_eq!(shown, [("green", 0.8), ("coffee", 0.7)]);
 }
 
 #[tokio::test]

@@ -82,7 +82,8 @@ pub fn plain_line(text: &str, max: usize) -> String {
     line
 }
 
-fn is_hidden(c: char) -> bool {
+/// Whether this character cannot be seen, or reorders what can: line ends and tabs too.
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180e}'

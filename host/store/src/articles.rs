@@ -8,7 +8,7 @@ use crate::error::{Doing, Result};
 use crate::facts::BY_HAND;
 use crate::json::Json;
 use crate::sessions::row_limit;
-use crate::words::expression;
+use crate::words::{expression, within_bounds};
 use rusqlite::{Connection, Row, ToSql, params};
 use skynet_core::StoreError;
 use skynet_core::articles::{Article, NewArticle};
@@ -19,7 +19,7 @@ pub(crate) fn search(db: &Connection, query: &str, limit: usize) -> Result<Vec<A
     let Some(words) = expression(query) else { return Ok(Vec::new()) };
     let sql = "SELECT articles.* FROM articles_fts JOIN articles ON articles.id = articles_fts.rowid
         WHERE articles_fts MATCH ?1 ORDER BY bm25(articles_fts, 4.0, 1.0, 2.0), articles.topic LIMIT ?2";
-    list(db, sql, params![words, row_limit(limit)])
+    within_bounds(db, || list(db, sql, params![words, row_limit(limit)]))
 }
 
 /// The one of this topic.

@@ -8,7 +8,7 @@
 use crate::error::{Doing, Result};
 use crate::limits::EXPIRED_FACTS;
 use crate::sessions::row_limit;
-use crate::words::expression;
+use crate::words::{expression, within_bounds};
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use skynet_core::facts::{Fact, NewFact};
 use skynet_core::limits::{FACTS_OF_SOURCE, FACTS_OF_USER};
@@ -23,7 +23,7 @@ pub(crate) fn search(db: &Connection, user: &UserId, query: &str, limit: usize, 
     let sql = "SELECT facts.* FROM facts_fts JOIN facts ON facts.id = facts_fts.rowid
         WHERE facts_fts MATCH ?1 AND user = ?2 AND (expires_ms IS NULL OR expires_ms > ?3)
         ORDER BY bm25(facts_fts, 2.0, 1.0), category, facts.key LIMIT ?4";
-    list(db, sql, params![words, user.0, now, row_limit(limit)])
+    within_bounds(db, || list(db, sql, params![words, user.0, now, row_limit(limit)]))
 }
 
 /// Instructions first, then preferences, facts, context, and other categories by name.

@@ -59,3 +59,12 @@ pub const FINISHED_JOBS: u64 = 100;
 
 /// Fires of one job that are kept, the newest: what a person looks at when it went wrong.
 pub const FIRES: u64 = 100;
+
+/// Words that a search looks for: a sentence. Ranking costs the square of their number.
+pub(crate) const QUERY_WORDS: usize = 12;
+
+/// Longest time of one search. With all quotas full, a sentence takes a tenth of it.
+pub(crate) const SEARCH_WAIT: Duration = Duration::from_secs(2);
+
+/// Steps of the database's machine between two looks at the clock: some microseconds.
+pub(crate) const SEARCH_STEPS: i32 = 10_000;

@@ -22,6 +22,9 @@ const WRITE: Option<Scope> = Some(Scope::Write);
 /// How sure a client is that does not say so.
 const CONFIDENCE: f64 = 0.8;
 
+/// Why a fact was not learned that another stands in the way of.
+const SURER: &str = "something surer is remembered there, and stays";
+
 /// Characters of a name in the audit log: the longest that a fact can have.
 const NAME_CHARS: usize = 192;
 
@@ -83,9 +86,18 @@ async fn learn(call: Call) -> Answer {
     let fact = NewFact { category: text("category"), key: text("key"), value, confidence, source: "user".into(), expires_ms: None };
     fact.check().map_err(|why| Refusal::invalid(format!("invalid memory.learn params: {why}")))?;
     let (category, key) = (fact.category.clone(), fact.key.clone());
-    let act = async { Ok(within(call.server.facts.learn(&UserId::owner(), fact)).await?) };
-    let learned = recorded(&call, "learn", (&category, &key), act).await?;
-    // `false`: something surer stands there and stays.
+    let act = async {
+        match within(call.server.facts.learn(&UserId::owner(), fact)).await? {
+            true => Ok(()),
+            false => Err(Refusal::invalid(SURER)),
+        }
+    };
+    let learned = match recorded(&call, "learn", (&category, &key), act).await {
+        Ok(()) => true,
+        // No error of the client's: it is told, and the log says that nothing changed.
+        Err(refusal) if refusal.message == SURER => false,
+        Err(refusal) => return Err(refusal),
+    };
     Ok(json!({"ok": true, "learned": learned}).into())
 }
 

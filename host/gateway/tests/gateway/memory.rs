@@ -54,6 +54,7 @@ async fn confidence_has_a_default_is_clamped_and_the_surer_fact_stays() {
     let learn = |value: &str| json!({"category": "fact", "key": "7", "value": value});
     assert_eq!(owner.call("memory.learn", learn("other")).await, json!({"ok": true, "learned": false}));
     assert_eq!(world.facts.0.lock().unwrap()[&("fact".to_owned(), "7".to_owned())].value, "v");
+    assert_eq!(rows(&world, "memory").pop().unwrap(), "error fact/7 by token owner: \"learn\"", "the log says that nothing changed");
 }
 
 #[tokio::test]

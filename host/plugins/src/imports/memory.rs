@@ -6,6 +6,7 @@
 
 use super::door::{Act, Shut, granted};
 use crate::bindings::v0::skynet::plugin::memory::{Entry, Host};
+use crate::limits;
 use crate::store::CallState;
 use skynet_core::StoreError;
 use skynet_core::facts::{Fact, INSTRUCTION, NewFact};
@@ -46,7 +47,9 @@ impl CallState {
             _ => Ok(()),
         });
         let caller = self.enter(&act, allowed).await?;
-        let fact = NewFact { category, key, value, confidence: entry.confidence, source: self.source(), expires_ms: None };
+        // What a person says without a word of how sure they are beats what a plugin noted.
+        let confidence = if entry.confidence > limits::MOST_SURE { limits::MOST_SURE } else { entry.confidence };
+        let fact = NewFact { category, key, value, confidence, source: self.source(), expires_ms: None };
         let learned = match fact.check() {
             Ok(()) => self.reach.neighbours.facts.learn(&caller.context.user, fact).await.map_err(told),
             Err(why) => Err(why),

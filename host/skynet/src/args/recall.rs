@@ -25,7 +25,7 @@ pub(crate) enum Memory {
     #[command(after_help = "Example: skynet memory learn preference drink \"green tea, no sugar\"\n\
 Categories: instruction (what you want done), preference, fact, context, or one of your own.")]
     Learn(Learn),
-    /// Forget one fact, for good.
+    /// Forget one fact. It is gone from the database file at the latest when the host stops.
     #[command(after_help = "Example: skynet memory forget preference drink")]
     Forget {
         /// Its category.

@@ -12,7 +12,7 @@ pub(crate) enum Schedule {
     },
     /// Plan a job: at its time the agent gets the prompt as a message.
     #[command(after_help = "Examples:\n  \
-skynet schedule add tea \"Remind me of the tea\" --at \"2026-03-02 16:00\"\n  \
+skynet schedule add tea \"Remind me of the tea\" --at \"2032-03-02 16:00\"\n  \
 skynet schedule add disk \"Check the free space\" --every 2h\n  \
 skynet schedule add news \"Sum up my mail\" --cron \"0 9 * * 1-5\" --zone Europe/Rome\n\
 What fell due while the host was down runs once, late. `skynet schedule runs` says how runs ended;\n\
@@ -53,7 +53,7 @@ pub(crate) struct AddJob {
 #[derive(Debug, ClapArgs)]
 #[group(required = true, multiple = false)]
 pub(crate) struct JobTime {
-    /// Once, such as "2026-03-02 16:00" or 2026-03-02T16:00:00+01:00.
+    /// Once, such as "2032-03-02 16:00" or 2032-03-02T16:00:00+01:00.
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
     /// Again and again, such as 30m, 2h or 24h; a minute at least.

@@ -77,7 +77,7 @@ async fn show(home: &Home, topic: &str, out: &Out) -> Result<()> {
     let answer = client::call(home, "knowledge.get", json!({ "topic": topic }), ANSWER).await?;
     let article = &answer["article"];
     out.value(article);
-    let harmless = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    let harmless = |c: &char| !skynet_policy::naming::is_hidden(*c) || matches!(c, '\n' | '\t');
     let content: String = text(&article["content"]).chars().filter(harmless).collect();
     out.line(content.trim_end());
     Ok(())

@@ -28,7 +28,7 @@ fn the_model_remembers_recalls_and_forgets_and_cannot_give_itself_instructions()
     let home = granted(&["tool-memory"]);
     let said = tool(&home, r#"memory__remember {"category":"preference","key":"colour","value":"dark blue"}"#);
     assert!(said.contains("Remembered as preference/colour"), "{said}");
-    assert!(home.run(&["memory", "list"]).done().contains("said by plugin:skynet/tool-memory"));
+    assert!(home.run(&["memory", "list"]).done().contains("(0.7, said by plugin:skynet/tool-memory)"));
     assert!(tool(&home, r#"memory__recall {"query":"blue"}"#).contains("preference/colour: dark blue"));
     assert!(tool(&home, r#"memory__remember {"category":"instruction","key":"a","value":"b"}"#).contains("is not one of"));
     tool(&home, r#"memory__write_article {"topic":"Router","content":"It hangs in the hall."}"#);
