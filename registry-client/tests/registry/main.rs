@@ -1,0 +1,13 @@
+//! A registry between its keeper, its clients, and servers that lie.
+//!
+//! Everything happens in scratch folders and on loopback. Dates are those of the
+//! machine, because `tough` asks it; expired lists are made by signing in the past.
+
+mod author;
+mod bundle;
+mod crash;
+mod download;
+mod install;
+mod loopback;
+mod traps;
+mod world;
