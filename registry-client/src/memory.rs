@@ -130,3 +130,6 @@ fn keys(root: &Root) -> BTreeMap<String, BTreeSet<String>> {
     };
     [of(RoleType::Timestamp), of(RoleType::Snapshot)].into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,11 +31,9 @@ pub(super) struct Lists {
 impl Lists {
     pub(super) fn empty(now: Now) -> Self {
         let one = NonZeroU64::MIN;
-        Self {
-            targets: Targets::new(SPEC.into(), one, now),
-            snapshot: Snapshot::new(SPEC.into(), one, now),
-            timestamp: Timestamp::new(SPEC.into(), one, now),
-        }
+        // No delegated roles: one that expired would stop the whole registry for every client.
+        let targets = Targets { delegations: None, ..Targets::new(SPEC.into(), one, now) };
+        Self { targets, snapshot: Snapshot::new(SPEC.into(), one, now), timestamp: Timestamp::new(SPEC.into(), one, now) }
     }
 }
 
