@@ -132,7 +132,8 @@ impl Visit {
         progress.end();
         let bytes = bytes.map_err(|error| named(&format!("the component of {}", offer.name()), error))?;
         progress.advance(component.size);
-        offer.release.check_component(&bytes)?;
+        let remedy = "Tell the registry's keeper";
+        offer.release.check_component(&bytes).map_err(|error| RegistryError::refused(offer.name(), error, remedy))?;
         sink.put(&path, &bytes)
     }
 

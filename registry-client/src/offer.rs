@@ -97,10 +97,10 @@ impl Visit {
         let release_json = self.document(&Target::Release(id.clone(), version.clone()), RELEASE_JSON_BYTES).await?;
         let signatures_json = self.document(&Target::Signatures(id.clone(), version.clone()), SIGNATURES_JSON_BYTES).await?;
         let publisher = self.publisher(id.namespace()).await?;
-        let signers = publisher.verify(&release_json, &signatures_json)?;
-        let release = Release::parse(&release_json)?;
         let what = format!("{id} {version} of registry `{}`", self.registry());
         let remedy = "Use another version, and tell the registry's keeper";
+        let signers = publisher.verify(&release_json, &signatures_json).map_err(|error| RegistryError::refused(&what, error, remedy))?;
+        let release = Release::parse(&release_json).map_err(|error| RegistryError::refused(&what, error, remedy))?;
         if release.id != *id || release.version != *version {
             return Err(RegistryError::refused(what, format!("it says of itself that it is {} {}", release.id, release.version), remedy));
         }
