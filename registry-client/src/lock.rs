@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use skynet_core::PluginId;
 use skynet_policy::digest::is_sha256_hex;
 use skynet_policy::naming::plain_line;
+use skynet_policy::permission::Permissions;
 use skynet_policy::registry::advisories::Advisories;
+use skynet_policy::sha256_hex;
 use skynet_policy::signature::KeyId;
 use std::collections::BTreeSet;
 
@@ -92,6 +94,11 @@ pub struct Approval {
     pub at: String,
     /// SHA-256 of the permissions that were granted.
     pub grant: Option<String>,
+}
+
+/// SHA-256 of granted permissions, in the one form that they are compared in.
+pub fn grant_digest(granted: &Permissions) -> String {
+    sha256_hex(&serde_json::to_vec(&granted.normalized()).unwrap_or_default())
 }
 
 impl Default for Lock {

@@ -136,7 +136,7 @@ impl Advisories {
             advisory.release.as_deref() == Some(release_digest) || advisory.key.as_ref().is_some_and(|key| signers.contains(key))
         };
         let mut said: Vec<Advisory> = self.advisories.iter().filter(about).cloned().collect();
-        said.sort_by(|one, other| other.kind.cmp(&one.kind));
+        said.sort_by_key(|advisory| std::cmp::Reverse(advisory.kind));
         Standing { said }
     }
 }
