@@ -32,22 +32,6 @@ fn name_of(path: &str) -> &str {
     }
 }
 
-/// Whether an archive may hold a file of this name.
-fn is_known(name: &str) -> bool {
-    match name.split('/').collect::<Vec<_>>().as_slice() {
-        ["metadata", "timestamp.json"] => true,
-        ["metadata", file] => match file.split_once('.') {
-            Some((number, "root.json" | "snapshot.json" | "targets.json")) => {
-                !number.starts_with('0') && number.len() <= 12 && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
-            }
-            _ => false,
-        },
-        ["targets", digest] => is_sha256_hex(digest),
-        ["blobs", "sha256", prefix, digest] => is_sha256_hex(digest) && digest.get(..2) == Some(prefix),
-        _ => false,
-    }
-}
-
 impl Visit {
     /// Writes the lists and the chosen releases into one file, verified. Says how many releases.
     pub async fn export(&self, wishes: &[Wish], file: &Path, progress: &dyn Progress) -> Result<usize, RegistryError> {

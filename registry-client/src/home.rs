@@ -56,9 +56,12 @@ impl Home {
         let file = self.folder.append(".lock")?.into_std();
         file.try_lock()
             .map_err(|_| RegistryError::refused("the change", "another process is installing or updating", "Wait until it is done"))?;
-        for folder in [&self.folder, &self.known, &self.store, &self.quarantine] {
+        for folder in [&self.folder, &self.store, &self.quarantine] {
             folder.sweep("")?;
         }
+        // A visit needs no lock, so what it is just writing must not be swept away.
+        let _alone = self.memory_lock()?;
+        self.known.sweep("")?;
         Ok(HomeLock(file))
     }
 

@@ -6,6 +6,7 @@
 //! unknown schemas, and documents over their limits.
 
 pub mod advisories;
+pub mod archive;
 pub mod index;
 pub mod publisher;
 pub mod similar;

@@ -56,7 +56,7 @@ impl Author {
                 "Choose an empty folder, or use the one that is there",
             ));
         }
-        let root = first_root(&Folder::private(keys)?, setup, now)?;
+        let root = first_root(&keys::place(keys, &place)?, setup, now)?;
         let at_hand = Keys::load(&[keys])?;
         let signed = rotate::signed_root(root.clone(), &[&root], &at_hand).await?;
         setup.expiries.write(&place)?;

@@ -3,7 +3,7 @@
 //! Any folder of keys will do: a key counts for the roles that `root.json` names it for.
 //! Refuses a key file that others may read.
 
-use crate::disk::{DiskError, Folder};
+use crate::disk::{DiskError, Folder, failed};
 use crate::error::RegistryError;
 use async_trait::async_trait;
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -67,6 +67,17 @@ impl Keys {
     pub(super) fn sources(&self) -> &[Box<dyn KeySource>] {
         &self.0
     }
+}
+
+/// The folder for new keys. Refuses one inside the registry's, which others can read.
+pub(super) fn place(path: &Path, registry: &Folder) -> Result<Folder, RegistryError> {
+    let folder = Folder::private(path)?;
+    let real = |path: &Path| std::fs::canonicalize(path).map_err(|error| failed(path, error));
+    if real(path)?.starts_with(real(registry.path())?) {
+        let why = "it lies in the registry's folder, which is copied to servers";
+        return Err(RegistryError::refused(format!("the folder for keys {}", path.display()), why, "Choose one outside"));
+    }
+    Ok(folder)
 }
 
 /// Makes a key and its file. A file that is there is never overwritten.

@@ -40,6 +40,7 @@ impl Author {
     pub fn open(path: &Path) -> Result<Self, RegistryError> {
         let folder = Folder::open(path)?;
         let lock = lock(&folder)?;
+        sweep(&folder)?;
         let root = newest_root(&folder)?;
         let timestamp: Signed<Timestamp> = signed_by(&folder, &root.signed, "timestamp.json", TIMESTAMP_BYTES)?;
         let snapshot = format!("{}.snapshot.json", version(timestamp.signed.meta.get("snapshot.json"), "timestamp.json")?);
@@ -114,6 +115,16 @@ fn lock(folder: &Folder) -> Result<std::fs::File, RegistryError> {
         RegistryError::refused(what, "another process is changing the registry", "Wait until it is done")
     })?;
     Ok(file)
+}
+
+/// Takes away what a killed publication had not finished.
+fn sweep(folder: &Folder) -> Result<(), RegistryError> {
+    folder.sweep(METADATA)?;
+    folder.sweep(TARGETS)?;
+    for prefix in folder.names(BLOBS)? {
+        folder.sweep(&format!("{BLOBS}/{prefix}"))?;
+    }
+    Ok(())
 }
 
 fn newest_root(folder: &Folder) -> Result<Signed<Root>, RegistryError> {

@@ -9,7 +9,6 @@ use super::keys::{self, Keys};
 use super::refused_by;
 use super::repository::{Author, METADATA};
 use super::settings::ends;
-use crate::disk::Folder;
 use crate::error::RegistryError;
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
@@ -22,7 +21,7 @@ impl Author {
     /// Renews the root. For each role that is named, new keys are made in `folder` and
     /// take the place of the old ones; the threshold stays.
     pub async fn rotate(&mut self, replace: &[RoleType], folder: &Path, old: &[&Path], now: Timestamp) -> Result<(), RegistryError> {
-        let place = Folder::private(folder)?;
+        let place = keys::place(folder, &self.folder)?;
         let before = self.root.signed.clone();
         let mut root = before.clone();
         root.version = next(root.version)?;

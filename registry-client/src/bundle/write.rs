@@ -1,10 +1,10 @@
 //! An archive is written: whole under its name, or not there.
 
-use super::read::BLOCK;
-use super::{is_known, name_of};
+use super::name_of;
 use crate::disk::{DiskError, failed};
 use crate::error::RegistryError;
 use crate::mirror::Sink;
+use skynet_policy::registry::archive::{BLOCK, is_known, write_header};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,26 +49,13 @@ impl Sink for Archive {
         }
         let padding = bytes.len().next_multiple_of(BLOCK) - bytes.len();
         let padding = [0; BLOCK].get(..padding).unwrap_or_default().to_vec();
-        for part in [header(name, bytes.len()).as_slice(), bytes, &padding] {
+        for part in [write_header(name, size(bytes)).as_slice(), bytes, &padding] {
             self.file.write_all(part).map_err(|error| failed(&self.path, error))?;
         }
         Ok(())
     }
 }
 
-/// Always the same for the same name and size: no dates, no owners.
-pub(super) fn header(name: &str, size: usize) -> Vec<u8> {
-    let mut header = Vec::with_capacity(BLOCK);
-    header.extend(name.as_bytes());
-    header.resize(100, 0);
-    header.extend(b"0000644\x000000000\x000000000\0");
-    header.extend(format!("{size:011o}\0").as_bytes());
-    header.extend(b"00000000000\0        0");
-    header.resize(257, 0);
-    header.extend(b"ustar\x0000");
-    header.resize(BLOCK, 0);
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    let sum = format!("{sum:06o}\0 ");
-    header.splice(148..156, sum.into_bytes());
-    header
+fn size(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }

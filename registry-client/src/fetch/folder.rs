@@ -11,7 +11,12 @@ use url::Url;
 /// Bytes that are read at a time.
 const PIECE: usize = 64 * 1024;
 
-/// Serves `file:///…` from one folder, which stands for the root.
+/// What a registry's folder shows to others. Keys, locks and whatever else lies beside
+/// them are nobody's business.
+const SHOWN: [&str; 3] = ["metadata", "targets", "blobs"];
+
+/// Serves `file:///…` from one folder, which stands for the root; `skynet registry serve`
+/// answers with it as well.
 #[derive(Debug, Clone)]
 pub struct FolderFetch(Folder);
 
@@ -56,6 +61,10 @@ impl Fetch for FolderFetch {
     async fn get(&self, url: &Url, from: u64) -> Result<Answer, FetchError> {
         let wrong = |error: DiskError| FetchError(error.to_string());
         let name = url.path().trim_start_matches('/');
+        let mut parts = name.split('/');
+        if !parts.next().is_some_and(|first| SHOWN.contains(&first)) || parts.any(|part| part.is_empty() || part.starts_with('.')) {
+            return Ok(empty(404));
+        }
         let Some(mut file) = self.0.file(name).map_err(wrong)? else {
             return Ok(empty(404));
         };
@@ -69,5 +78,45 @@ impl Fetch for FolderFetch {
         };
         file.seek(SeekFrom::Start(from)).map_err(io)?;
         Ok(whole(file, from, length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_registrys_folder_shows_its_files_and_nothing_beside_them() {
+        let home = tempfile::tempdir().unwrap();
+        for (name, text) in
+            [("metadata/timestamp.json", "t"), ("metadata/.new-1", "x"), ("keys/root-1.key", "k"), ("registry.toml", "r"), (".lock", "")]
+        {
+            let path = home.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        std::os::unix::fs::symlink("../keys/root-1.key", home.path().join("metadata/link")).unwrap();
+        let fetch = FolderFetch::open(home.path()).unwrap();
+        let status = async |path: &str, from| {
+            let url = Url::parse(&format!("file:///{path}")).unwrap();
+            fetch.get(&url, from).await.map(|answer| (answer.status, answer.length))
+        };
+        assert_eq!(status("metadata/timestamp.json", 0).await, Ok((200, Some(1))));
+        assert_eq!(status("metadata/timestamp.json", 1).await, Ok((206, Some(0))));
+        assert_eq!(status("metadata/timestamp.json", 2).await.unwrap().0, 416);
+        for hidden in [
+            "metadata/.new-1",
+            "keys/root-1.key",
+            "registry.toml",
+            ".lock",
+            "metadata",
+            "metadata/",
+            "metadata//timestamp.json",
+            "",
+            "metadata/%2e%2e/registry.toml",
+        ] {
+            assert_eq!(status(hidden, 0).await.unwrap().0, 404, "{hidden}");
+        }
+        assert!(status("metadata/link", 0).await.is_err());
     }
 }

@@ -93,12 +93,14 @@ async fn until_the_timestamp_is_renamed_nothing_has_changed_for_anybody() {
     let old = files(&world.registry());
     world.publish(&Package::new("acme/hello", "1.1.0").after(&one)).await;
     // As if the process had been killed just before the last rename.
+    std::fs::write(world.path("registry/targets/.new-7-7"), "half").unwrap();
     std::fs::write(world.path("registry/metadata/timestamp.json"), &old["metadata/timestamp.json"]).unwrap();
     let visit = world.visit(world.honest()).await.unwrap();
     assert_eq!(visit.versions(&id("acme/hello")), [version("1.0.0")]);
     world.publish(&Package::new("acme/hello", "1.1.0").after(&one)).await;
     let visit = world.visit(world.honest()).await.unwrap();
     assert_eq!(visit.versions(&id("acme/hello")), [version("1.1.0"), version("1.0.0")]);
+    assert!(files(&world.registry()).keys().all(|name| !name.contains(".new-")));
 }
 
 #[tokio::test]
@@ -109,6 +111,8 @@ async fn keys_are_their_owners_alone_and_never_overwritten() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     says(Author::init(&world.path("again"), &world.path("keys"), &Setup::default(), Timestamp::now()).await, &["never overwritten"]);
+    let inside = world.path("third/keys");
+    says(Author::init(&world.path("third"), &inside, &Setup::default(), Timestamp::now()).await, &["registry's folder", "outside"]);
     says(Author::init(&world.registry(), &world.path("k2"), &Setup::default(), Timestamp::now()).await, &["there is a registry already"]);
     let open = world.path("keys/targets-1.key");
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();

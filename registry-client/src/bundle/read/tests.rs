@@ -1,7 +1,7 @@
 //! Archives from somebody who wants a file elsewhere, or none at all to fit.
 
-use super::super::write::header;
 use super::*;
+use skynet_policy::registry::archive::write_header;
 use std::io::Cursor;
 
 fn digest(digit: &str) -> String {
@@ -11,7 +11,7 @@ fn digest(digit: &str) -> String {
 fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, content) in files {
-        bytes.extend(header(name, content.len()));
+        bytes.extend(write_header(name, u64::try_from(content.len()).unwrap()));
         bytes.extend_from_slice(content);
         bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
     }
