@@ -7,7 +7,7 @@ use crate::disk::{Folder, failed};
 use crate::error::RegistryError;
 use crate::fetch::{Fetch, FolderFetch};
 use crate::limits::ROOT_BYTES;
-use crate::memory::{self, Memory};
+use crate::memory::Memory;
 use crate::places::{Place, Places};
 use skynet_policy::registry::advisories::Advisories;
 use skynet_policy::sha256_hex;
@@ -90,6 +90,7 @@ impl Home {
         let memory = self.first_memory(&place, root, http).await?;
         let name = place.name.clone();
         places.all.push(place);
+        places.validate()?;
         // An entry without memory is refused at each use, memory without an entry is never used.
         memory.write(&self.known, &name)?;
         self.tuf.remove_all(&name)?;
@@ -104,13 +105,13 @@ impl Home {
         memory.write(&self.known, name)
     }
 
-    /// Takes a registry away. What came from it stays installed.
+    /// Takes a registry away. What came from it stays installed, and so what it said about
+    /// that stays known.
     pub fn remove(&self, _lock: &HomeLock, name: &str) -> Result<(), RegistryError> {
         let mut places = self.places()?;
         places.named(name)?;
         places.all.retain(|place| place.name != name);
         places.write(&self.folder)?;
-        self.known.remove(&memory::file(name))?;
         Ok(self.tuf.remove_all(name)?)
     }
 

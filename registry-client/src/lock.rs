@@ -14,9 +14,7 @@ use serde::{Deserialize, Serialize};
 use skynet_core::PluginId;
 use skynet_policy::digest::is_sha256_hex;
 use skynet_policy::naming::plain_line;
-use skynet_policy::permission::Permissions;
 use skynet_policy::registry::advisories::Advisories;
-use skynet_policy::sha256_hex;
 use skynet_policy::signature::KeyId;
 use std::collections::BTreeSet;
 
@@ -54,7 +52,7 @@ pub struct Locked {
     pub file: String,
     /// The publisher's keys that signed it.
     pub publisher_keys: Vec<KeyId>,
-    /// SHA-256 of the permissions that were granted with it.
+    /// Digest of the permissions that were granted with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
     /// Who approved.
@@ -92,13 +90,8 @@ pub struct Approval {
     pub by: String,
     /// When; RFC 3339.
     pub at: String,
-    /// SHA-256 of the permissions that were granted.
+    /// Digest of the permissions that were granted (`Permissions::digest`).
     pub grant: Option<String>,
-}
-
-/// SHA-256 of granted permissions, in the one form that they are compared in.
-pub fn grant_digest(granted: &Permissions) -> String {
-    sha256_hex(&serde_json::to_vec(&granted.normalized()).unwrap_or_default())
 }
 
 impl Default for Lock {

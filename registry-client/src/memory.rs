@@ -109,7 +109,7 @@ impl Memory {
     }
 }
 
-pub(crate) fn file(registry: &str) -> String {
+fn file(registry: &str) -> String {
     format!("{registry}.json")
 }
 

@@ -57,9 +57,14 @@ impl Places {
 
     /// Writes the file.
     pub fn write(&self, home: &Folder) -> Result<(), RegistryError> {
-        self.check().map_err(bad)?;
+        self.validate()?;
         let text = toml::to_string_pretty(self).map_err(|error| bad(error.to_string()))?;
         Ok(home.write(FILE, text.as_bytes(), 0o600)?)
+    }
+
+    /// Refuses what would leave open who answers for a namespace.
+    pub fn validate(&self) -> Result<(), RegistryError> {
+        self.check().map_err(bad)
     }
 
     /// The registry of this name.
@@ -160,6 +165,9 @@ mod tests {
         ] {
             assert!(Places { all: evil }.write(&folder).is_err());
         }
+        let many = |at: usize| place(&format!("r{at}"), &[&format!("n{at}")]);
+        assert!(Places { all: (0..REGISTRIES).map(many).collect() }.validate().is_ok());
+        assert!(Places { all: (0..=REGISTRIES).map(many).collect() }.validate().is_err());
         for evil in ["[[registry]]\nname = 1", "x = 1", "\u{0}"] {
             std::fs::write(home.path().join(FILE), evil).unwrap();
             assert!(Places::read(&folder).is_err(), "{evil}");

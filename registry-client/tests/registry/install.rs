@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use skynet_policy::registry::advisories::{Advisory, AdvisoryKind};
 use skynet_policy::release::split;
 use skynet_policy::sha256_hex;
-use skynet_registry_client::lock::{Approval, Lock};
+use skynet_registry_client::limits::FORMER_RELEASES;
+use skynet_registry_client::lock::{Approval, Former, Lock};
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::plan::{Action, Installed, Plan, Step};
 use skynet_registry_client::progress::Quiet;
@@ -207,6 +208,12 @@ async fn one_goes_back_to_what_was_there_but_not_to_what_was_revoked() {
     assert!(back.pinned && back.version == version("1.0.0") && back.former[0].version == version("1.2.0"));
     assert_eq!(home.kept(&back.file).unwrap(), one);
     assert_eq!(lock.needed().len(), 3);
+    let mut many = lock.clone();
+    for at in 0..2 * FORMER_RELEASES {
+        let to = Former { version: version(&format!("3.{at}.0")), release: format!("{at:064x}"), ..to.clone() };
+        many.roll_back(&hello, &to, approval()).unwrap();
+    }
+    assert_eq!(many.find(&hello).unwrap().former.len(), FORMER_RELEASES);
 }
 
 #[tokio::test]

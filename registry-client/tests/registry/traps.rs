@@ -169,8 +169,11 @@ async fn a_registry_is_added_over_https_or_loopback_with_a_root_from_its_keeper(
     assert_eq!(home.places().unwrap().all.len(), 1, "nothing was added");
     home.add(&lock, place("https://registry.example/skynet"), print.clone(), world.honest()).await.unwrap();
     says(home.add(&lock, place("https://registry.example/skynet"), print, world.honest()).await, &["there is one of that name"]);
+    let taken = Place { namespaces: vec!["acme".into()], ..place("https://registry.example/skynet") };
     home.remove(&lock, "second").unwrap();
-    assert!(home.memory("second").is_err());
+    says(home.add(&lock, taken, RootTrust::Bytes(root), world.honest()).await, &["namespace acme has two registries"]);
+    says(home.visit("second", world.honest(), Freshness::Strict, Timestamp::now()).await, &["registry `second`", "registry add"]);
+    home.advisories("second").unwrap();
 }
 
 #[tokio::test]

@@ -214,6 +214,7 @@ mod tests {
         check(vec![Advisory { release: None, ..good.clone() }]);
         check(vec![Advisory { key: Some(key()), ..good.clone() }]);
         check(vec![Advisory { release: None, key: Some(key()), ..good.clone() }]);
-        check(vec![Advisory { reason: "two\nlines".into(), ..good }]);
+        check(vec![Advisory { reason: "two\nlines".into(), ..good.clone() }]);
+        check((0..=MOST).map(|at| Advisory { id: at.to_string(), ..good.clone() }).collect());
     }
 }

@@ -105,6 +105,7 @@ mod tests {
             "rel--acme/hello--1.2.0.json",
             "../rel--acme--hello--1.2.0.json",
             "rel--асme--hello--1.2.0.json",
+            &format!("rel--acme--hello--1.0.0-{}.json", "a".repeat(60)),
             "pub--acme--x.json",
             "pub--.json",
             "INDEX.json",

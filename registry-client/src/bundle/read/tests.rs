@@ -102,3 +102,12 @@ fn a_bundle_that_is_cut_anywhere_or_goes_on_is_refused() {
     damaged[3] ^= 1;
     assert!(read(&damaged).unwrap_err().contains("damaged"));
 }
+
+#[test]
+fn a_bundle_beyond_its_bounds_is_refused_before_it_is_held_in_memory() {
+    let names: Vec<String> = (0..=BUNDLE_FILES).map(|at| format!("targets/{at:064x}")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
+    assert!(read(&archive(&files)).unwrap_err().contains("more than"));
+    assert_eq!(read(&archive(&files[1..])).unwrap().len(), BUNDLE_FILES);
+    assert!(table(&mut Cursor::new(archive(&[])), BUNDLE_BYTES + 1).unwrap_err().contains("at most"));
+}

@@ -102,3 +102,10 @@ fn a_chain_that_was_cut_swapped_or_moved_is_refused() {
     }
     assert!(first(&[1], 0).verify().is_err() && first(&[1], 2).verify().is_err() && first(&[1, 1], 1).verify().is_err());
 }
+
+#[test]
+fn a_chain_without_end_is_refused_before_its_signatures_are_checked() {
+    let mut record = first(&[1], 1);
+    record.statements = vec![record.statements[0].clone(); KEY_STATEMENTS + 1];
+    assert!(record.verify().unwrap_err().to_string().contains("101 statements"));
+}
