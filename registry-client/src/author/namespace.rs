@@ -10,9 +10,11 @@ use super::repository::Author;
 use crate::error::RegistryError;
 use jiff::Timestamp;
 use skynet_core::PluginId;
-use skynet_policy::registry::publisher::PublisherRecord;
+use skynet_policy::registry::advisories::{Advisories, Advisory, AdvisoryKind};
+use skynet_policy::registry::publisher::{Publisher, PublisherRecord};
 use skynet_policy::registry::similar::similar;
 use skynet_policy::registry::target::Target;
+use skynet_policy::signature::KeyId;
 
 impl Author {
     /// Lists a record. `anew`: take it although it does not continue the old one, or
@@ -20,7 +22,7 @@ impl Author {
     pub async fn put_publisher(&mut self, record: &PublisherRecord, anew: bool, keys: &Keys, now: Timestamp) -> Result<(), RegistryError> {
         let what = format!("the record of namespace {}", record.namespace);
         let record = PublisherRecord::parse(&record.to_bytes())?;
-        record.verify()?;
+        let publisher = record.verify()?;
         match self.publisher(&record.namespace)? {
             Some(old) if !record.statements.starts_with(&old.statements) && !anew => {
                 return Err(RegistryError::refused(
@@ -35,7 +37,23 @@ impl Author {
         }
         let mut change = Change::default();
         change.document(&Target::Publisher(record.namespace.clone()), record.to_bytes());
+        if let Some(advisories) = self.after_withdrawal(&publisher, now)? {
+            change.document(&Target::Advisories, advisories.to_bytes());
+        }
         self.commit(change, keys, now).await
+    }
+
+    /// Machines without a network look at advisories alone, so a withdrawn key becomes one.
+    fn after_withdrawal(&self, publisher: &Publisher, now: Timestamp) -> Result<Option<Advisories>, RegistryError> {
+        let mut all = self.advisories()?;
+        let known = |keyid: &KeyId| all.advisories.iter().any(|said| said.key.as_ref() == Some(keyid));
+        let new: Vec<Advisory> = publisher.withdrawn().iter().filter(|keyid| !known(keyid)).map(|keyid| withdrawal(keyid, now)).collect();
+        if new.is_empty() {
+            return Ok(None);
+        }
+        all.advisories.extend(new);
+        all.serial = all.serial.saturating_add(1);
+        Ok(Some(Advisories::parse(&all.to_bytes())?))
     }
 
     fn check_namespace(&self, what: &str, namespace: &str) -> Result<(), RegistryError> {
@@ -52,5 +70,17 @@ impl Author {
                 "Choose another name, or allow it with --anew if both are honest",
             )),
         }
+    }
+}
+
+fn withdrawal(keyid: &KeyId, now: Timestamp) -> Advisory {
+    Advisory {
+        id: format!("key-{keyid}"),
+        kind: AdvisoryKind::Revoked,
+        plugin: None,
+        release: None,
+        key: Some(keyid.clone()),
+        reason: "its publisher withdrew the key that signed it".into(),
+        created: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     }
 }

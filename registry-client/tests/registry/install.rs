@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use skynet_policy::registry::advisories::{Advisory, AdvisoryKind};
 use skynet_policy::release::split;
 use skynet_policy::sha256_hex;
+use skynet_registry_client::home::RootTrust;
 use skynet_registry_client::limits::FORMER_RELEASES;
 use skynet_registry_client::lock::{Approval, Former, Lock};
 use skynet_registry_client::offer::Wish;
+use skynet_registry_client::places::Place;
 use skynet_registry_client::plan::{Action, Installed, Plan, Step};
 use skynet_registry_client::progress::Quiet;
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +23,7 @@ fn advisory(id_: &str, kind: AdvisoryKind, file: &[u8]) -> Advisory {
     Advisory {
         id: id_.into(),
         kind,
-        plugin: id("acme/hello"),
+        plugin: Some(id("acme/hello")),
         release: Some(sha256_hex(split(file).unwrap().release_json)),
         key: None,
         reason: "it sends letters to strangers".into(),
@@ -87,8 +89,17 @@ async fn a_plugin_of_another_namespace_is_not_taken_from_this_registry() {
     author.put_publisher(&record("bobby", 2), false, &world.keys(), Timestamp::now()).await.unwrap();
     drop(author);
     world.publish(&Package { seed: 2, ..Package::new("bobby/hello", "1.0.0") }).await;
+    let bobbys = Wish::parse("bobby/hello").unwrap();
     let visit = world.visit(world.honest()).await.unwrap();
-    says(visit.select(&Wish::parse("bobby/hello").unwrap()).await, &["namespace bobby", "registry add"]);
+    says(visit.select(&bobbys).await, &["namespace bobby", "registry add"]);
+    // Nor when it is another registry's, which does not even have it.
+    let home = world.home();
+    let place = Place { name: "other".into(), url: Some("https://other.example/".into()), folder: None, namespaces: vec!["*".into()] };
+    let root = RootTrust::Bytes(world.author().root().unwrap().1);
+    home.add(&home.lock().unwrap(), place, root, world.honest()).await.unwrap();
+    let visit = world.visit(world.honest()).await.unwrap();
+    says(visit.select(&bobbys).await, &["belongs to registry `other`"]);
+    says(visit.offer(&bobbys.id, &version("1.0.0")).await, &["belongs to registry `other`"]);
 }
 
 #[tokio::test]
@@ -125,6 +136,10 @@ async fn a_lockfile_gives_the_same_bytes_or_a_refusal() {
     let locked = Lock::parse(&text).unwrap().plugins.remove(0);
     let kept = home.reproduce(&held, &visit, &locked, &Quiet).await.unwrap();
     assert_eq!(std::fs::read(kept.path).unwrap(), one);
+    let revoked = advisory("2", AdvisoryKind::Revoked, &one);
+    world.author().advise(revoked, &world.keys(), Timestamp::now()).await.unwrap();
+    let later = world.visit(world.honest()).await.unwrap();
+    says(home.reproduce(&held, &later, &locked, &Quiet).await, &["acme/hello 1.0.0", "revoked"]);
     for (from, to) in [
         (locked.release.clone(), "a".repeat(64)),
         (locked.component.clone(), "b".repeat(64)),
@@ -231,4 +246,19 @@ async fn another_key_without_the_old_ones_word_is_for_the_owner_to_decide() {
     let installed = Installed { locked: lock.plugins.first(), ..Installed::default() };
     let step = Step::new(&offer, installed, Some("2026-01-01T00:00:00Z"), Timestamp::now());
     assert!(step.reasons.iter().any(|reason| reason.contains("did not sign for them")), "{step}");
+}
+
+#[tokio::test]
+async fn what_a_withdrawn_key_signed_is_not_loaded_any_more() {
+    let world = World::new().await;
+    world.publish(&Package::new("acme/hello", "1.0.0")).await;
+    let lock = install(&world, world.honest(), "acme/hello").await;
+    let mut record = world.author().publisher("acme").unwrap().unwrap();
+    let next = record.next(&[key(2).public()], 1, vec![key(1).public().key_id()], "2026-03-01T00:00:00Z");
+    record.statements.push(next.signed(&[&key(1), &key(2)]));
+    world.author().put_publisher(&record, false, &world.keys(), Timestamp::now()).await.unwrap();
+    let visit = world.visit(world.honest()).await.unwrap();
+    says(visit.select(&Wish::parse("acme/hello").unwrap()).await, &["acme/hello 1.0.0", "0 of the keys"]);
+    let findings = world.home().audit(&lock);
+    assert!(findings[0].blocked && findings[0].said[0].contains("withdrew"), "{findings:?}");
 }

@@ -34,8 +34,9 @@ pub struct Advisory {
     pub id: String,
     /// How grave.
     pub kind: AdvisoryKind,
-    /// The plugin that people know.
-    pub plugin: PluginId,
+    /// The plugin that people know, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginId>,
     /// SHA-256 of the `release.json` that is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
@@ -164,7 +165,7 @@ mod tests {
         Advisory {
             id: id.into(),
             kind,
-            plugin: PluginId::new("acme/hello").unwrap(),
+            plugin: PluginId::new("acme/hello").ok(),
             release: Some(digit.repeat(64)),
             key: None,
             reason: "it leaks".into(),

@@ -224,6 +224,11 @@ impl Publisher {
         self.stages.last().map_or((&[], usize::MAX), |stage| (stage.keys.as_slice(), stage.threshold))
     }
 
+    /// Old keys that no longer count for anything.
+    pub fn withdrawn(&self) -> &BTreeSet<KeyId> {
+        &self.withdrawn
+    }
+
     /// Who signed a release, by the newest keys or by older ones that were not withdrawn.
     pub fn verify(&self, release_json: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
         let mut best = PublisherError::TooFew { namespace: self.namespace.clone(), found: 0, threshold: self.current().1 };
