@@ -102,6 +102,14 @@ foreign_client() {
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test openclaw --test providers 2>&1 | tee -a "$test_log"
 }
 
+# The registry as the reference implementation of TUF reads it.
+registry_elsewhere() {
+  SKYNET_TUF_PYTHON=$(bash "$root/.ci/tuf.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-tuf")
+  export SKYNET_TUF_PYTHON
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers reference 2>&1 | tee -a "$test_log"
+}
+
 # One real conversation with the model that runs inside the sandbox.
 local_model_answers() {
   SKYNET_MODEL_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-models
@@ -182,6 +190,7 @@ if command -v npm >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
 else
   echo "the gateway was NOT tested against a stock OpenClaw client: that needs npm on Linux x86_64"
 fi
+stage "the registry against the reference client" registry_elsewhere
 if command -v python3 >/dev/null; then
   stage "the local model inside the sandbox" local_model_answers
 else

@@ -2,7 +2,7 @@
 //!
 //! Owns: the manifest, permissions and their sentences, grants, the permission
 //! diff, egress verdicts, the one-file release format, signatures and trust, the
-//! audit log's hashes, versions and names. Everything here is a function of its arguments, so all of
+//! audit log's hashes, the documents of registries, versions and names. Everything here is a function of its arguments, so all of
 //! it can be fuzzed. Refuses: sockets, files, clocks, async, the engine.
 
 pub mod audit;
@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod naming;
 pub mod open;
 pub mod permission;
+pub mod registry;
 pub mod release;
 #[cfg(test)]
 mod sampling;

@@ -78,3 +78,21 @@ pub const FORMER_SECRETS: usize = 64;
 /// Bytes below which a value is not scrubbed: `root` or `12345` stands in too many texts
 /// that have nothing to do with it, and a key this short protects nothing.
 pub const SCRUB_BYTES: usize = 8;
+
+/// Bytes of a registry's search index: some ten thousand releases.
+pub const INDEX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of a registry's list of advisories.
+pub const ADVISORIES_BYTES: usize = 2 * 1024 * 1024;
+
+/// Advisories of one registry. Each is compared with each plugin at each load.
+pub const ADVISORIES: usize = 5_000;
+
+/// Bytes of a publisher's record: a hundred changes of keys.
+pub const PUBLISHER_BYTES: usize = 128 * 1024;
+
+/// Changes of a publisher's keys. Each costs curve operations before a release is looked at.
+pub const KEY_STATEMENTS: usize = 100;
+
+/// Characters of a version that a registry lists: it becomes part of a file name.
+pub const VERSION_CHARS: usize = 48;

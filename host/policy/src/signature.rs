@@ -315,8 +315,30 @@ fn message(release_json: &[u8]) -> Vec<u8> {
 
 /// One key's signature over the exact bytes of `release.json`.
 pub fn sign_release(key: &SecretKey, release_json: &[u8]) -> Signatures {
-    let signature = key.0.sign(&message(release_json));
-    Signatures { schema: 1, signatures: vec![Signature { keyid: key.public().key_id(), sig: hex::encode(signature.to_bytes()) }] }
+    Signatures { schema: 1, signatures: vec![sign(key, &message(release_json))] }
+}
+
+/// One key's signature over a message that carries its own domain.
+pub(crate) fn sign(key: &SecretKey, message: &[u8]) -> Signature {
+    Signature { keyid: key.public().key_id(), sig: hex::encode(key.0.sign(message).to_bytes()) }
+}
+
+/// Which of `keys` signed the exact bytes of `release.json`. A bad signature of one of
+/// them condemns the whole: somebody changed it. Signatures of other keys do not count.
+pub fn signed_by(release_json: &[u8], envelope: &Signatures, keys: &[PublicKey]) -> Result<BTreeSet<KeyId>, SignatureError> {
+    signers_of(&message(release_json), &envelope.signatures, keys)
+}
+
+/// The same for a message that carries its own domain.
+pub(crate) fn signers_of(message: &[u8], signatures: &[Signature], keys: &[PublicKey]) -> Result<BTreeSet<KeyId>, SignatureError> {
+    let mut found = BTreeSet::new();
+    for signature in signatures {
+        if let Some(public) = keys.iter().find(|key| key.key_id() == signature.keyid) {
+            check_bytes(public, signature, message)?;
+            found.insert(signature.keyid.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// The trusted signers of a release of `id`; at least one. A bad signature of a
@@ -381,7 +403,11 @@ fn check_one(key: &TrustedKey, signature: &Signature, message: &[u8]) -> Result<
     if public.key_id() != key.keyid {
         return Err(unusable("its id is not that of its public key".into()));
     }
-    let bad = || SignatureError::BadSignature { keyid: key.keyid.clone() };
+    check_bytes(&public, signature, message)
+}
+
+fn check_bytes(public: &PublicKey, signature: &Signature, message: &[u8]) -> Result<(), SignatureError> {
+    let bad = || SignatureError::BadSignature { keyid: signature.keyid.clone() };
     // One spelling: a file that can be written in two ways has two digests.
     if signature.sig.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(bad());

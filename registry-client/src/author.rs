@@ -1,0 +1,33 @@
+//! The registry as its keeper sees it: made, published to, kept fresh.
+//!
+//! Works on a folder, so a registry can be kept in any version control or copied to any
+//! server. What is written never changes afterwards, but for `timestamp.json`, which is
+//! renamed into its place last: a client sees the old registry or the new one.
+
+mod advise;
+mod change;
+mod init;
+mod keys;
+mod namespace;
+mod publish;
+mod refresh;
+mod repository;
+mod rotate;
+mod settings;
+
+pub use init::Setup;
+pub use keys::{Keys, RoleKey};
+pub use publish::{Review, Warrant};
+pub use repository::Author;
+pub use settings::Expiries;
+
+use crate::error::RegistryError;
+
+/// `tough` explains well but in debug style; people get its one line.
+fn refused_by(what: &str) -> impl Fn(tough::error::Error) -> RegistryError {
+    move |error| RegistryError::refused(what, error, "See that the registry's folder is whole and that the right keys are given")
+}
+
+fn unreadable(what: &str, why: impl ToString) -> RegistryError {
+    RegistryError::refused(what, why, "Restore the registry's folder from a backup or from its version control")
+}

@@ -1,0 +1,163 @@
+//! The folder of one machine: registries, what was seen of them, lockfile, store.
+//!
+//! Its owner's alone. One process changes it at a time.
+
+use crate::courier::{Courier, CourierError};
+use crate::disk::{Folder, failed};
+use crate::error::RegistryError;
+use crate::fetch::{Fetch, FolderFetch};
+use crate::limits::ROOT_BYTES;
+use crate::memory::Memory;
+use crate::places::{Place, Places};
+use skynet_policy::registry::advisories::Advisories;
+use skynet_policy::sha256_hex;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An opened one.
+#[derive(Debug, Clone)]
+pub struct Home {
+    pub(crate) folder: Folder,
+    pub(crate) known: Folder,
+    pub(crate) tuf: Folder,
+    pub(crate) store: Folder,
+    pub(crate) quarantine: Folder,
+}
+
+/// Only its holder changes the folder.
+#[derive(Debug)]
+pub struct HomeLock(#[allow(dead_code, reason = "held, never read")] std::fs::File);
+
+/// How a root is known to be the right one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootTrust {
+    /// Its bytes, from the registry's keeper.
+    Bytes(Vec<u8>),
+    /// SHA-256 of `1.root.json`, from the registry's keeper.
+    Fingerprint(String),
+}
+
+impl Home {
+    /// Opens or makes the folder. Refuses one that others may look into.
+    pub fn open(path: &Path) -> Result<Self, RegistryError> {
+        let folder = Folder::private(path)?;
+        let store = folder.private_below("store")?;
+        Ok(Self {
+            known: folder.private_below("known")?,
+            tuf: folder.private_below("tuf")?,
+            store: store.private_below("sha256")?,
+            quarantine: folder.private_below("quarantine")?,
+            folder,
+        })
+    }
+
+    /// Waits for nobody: another process that is changing the folder is an error.
+    pub fn lock(&self) -> Result<HomeLock, RegistryError> {
+        let file = self.folder.append(".lock")?.into_std();
+        file.try_lock()
+            .map_err(|_| RegistryError::refused("the change", "another process is installing or updating", "Wait until it is done"))?;
+        for folder in [&self.folder, &self.store, &self.quarantine] {
+            folder.sweep("")?;
+        }
+        // A visit needs no lock, so what it is just writing must not be swept away.
+        let _alone = self.memory_lock()?;
+        self.known.sweep("")?;
+        Ok(HomeLock(file))
+    }
+
+    /// Held for the moment of comparing and writing what was seen; never across a wait for a server.
+    pub(crate) fn memory_lock(&self) -> Result<std::fs::File, RegistryError> {
+        let file = self.known.append(".lock")?.into_std();
+        file.lock().map_err(|error| failed(self.known.path(), error))?;
+        Ok(file)
+    }
+
+    /// The registries.
+    pub fn places(&self) -> Result<Places, RegistryError> {
+        Places::read(&self.folder)
+    }
+
+    /// Adds a registry. There is no trust at first sight: the root comes from its keeper.
+    pub async fn add(&self, _lock: &HomeLock, place: Place, root: RootTrust, http: Arc<dyn Fetch>) -> Result<(), RegistryError> {
+        let mut places = self.places()?;
+        if places.all.iter().any(|known| known.name == place.name) {
+            return Err(RegistryError::refused(
+                format!("registry {}", place.name),
+                "there is one of that name",
+                "Choose another name, or remove that one",
+            ));
+        }
+        let memory = self.first_memory(&place, root, http).await?;
+        let name = place.name.clone();
+        places.all.push(place);
+        places.validate()?;
+        // An entry without memory is refused at each use, memory without an entry is never used.
+        memory.write(&self.known, &name)?;
+        self.tuf.remove_all(&name)?;
+        places.write(&self.folder)
+    }
+
+    /// Forgets what was seen of a registry and begins again from a root.
+    pub async fn reset(&self, _lock: &HomeLock, name: &str, root: RootTrust, http: Arc<dyn Fetch>) -> Result<(), RegistryError> {
+        let place = self.places()?.named(name)?.clone();
+        let memory = self.first_memory(&place, root, http).await?;
+        self.tuf.remove_all(name)?;
+        memory.write(&self.known, name)
+    }
+
+    /// Takes a registry away. What came from it stays installed, and so what it said about
+    /// that stays known.
+    pub fn remove(&self, _lock: &HomeLock, name: &str) -> Result<(), RegistryError> {
+        let mut places = self.places()?;
+        places.named(name)?;
+        places.all.retain(|place| place.name != name);
+        places.write(&self.folder)?;
+        Ok(self.tuf.remove_all(name)?)
+    }
+
+    /// What is remembered of a registry.
+    pub fn memory(&self, name: &str) -> Result<Memory, RegistryError> {
+        Memory::read(&self.known, name)
+    }
+
+    /// The last verified advisories of a registry, without a network.
+    pub fn advisories(&self, name: &str) -> Result<Advisories, RegistryError> {
+        self.memory(name)?.advisories()
+    }
+
+    async fn first_memory(&self, place: &Place, root: RootTrust, http: Arc<dyn Fetch>) -> Result<Memory, RegistryError> {
+        let what = format!("the root of registry {}", place.name);
+        let remedy = "Ask the registry's keeper for its root, over a way that you trust";
+        let bytes = match root {
+            RootTrust::Bytes(bytes) => bytes,
+            RootTrust::Fingerprint(wanted) => {
+                let bytes = courier(place, http)?.bytes("metadata/1.root.json", ROOT_BYTES).await.map_err(|error| named(&what, error))?;
+                if sha256_hex(&bytes) != wanted.to_lowercase() {
+                    return Err(RegistryError::refused(what, format!("its fingerprint is {}", sha256_hex(&bytes)), remedy));
+                }
+                bytes
+            }
+        };
+        Memory::new(&bytes).map_err(|why| RegistryError::refused(what, why, remedy))
+    }
+}
+
+/// The way to a registry.
+pub(crate) fn courier(place: &Place, http: Arc<dyn Fetch>) -> Result<Courier, RegistryError> {
+    let what = format!("the address of registry {}", place.name);
+    let made = match (&place.url, &place.folder) {
+        (Some(url), None) => Courier::to_url(http, url),
+        (None, Some(folder)) => Courier::to_folder(Arc::new(FolderFetch::open(Path::new(folder))?)),
+        _ => Err(CourierError::Refused("it has neither a url nor a folder, or both".into())),
+    };
+    made.map_err(|error| named(&what, error))
+}
+
+/// A courier's failure, with the name of what it was to bring.
+pub(crate) fn named(what: &str, error: CourierError) -> RegistryError {
+    match error {
+        CourierError::Refused(why) => RegistryError::refused(what, why, "Correct the address, or tell the registry's keeper"),
+        CourierError::NotFound => RegistryError::Unreachable { what: what.to_owned(), why: "the server does not have it".into() },
+        CourierError::Broken(why) => RegistryError::Unreachable { what: what.to_owned(), why },
+    }
+}

@@ -1,0 +1,68 @@
+//! Limits of what is fetched and kept here, each with its reason.
+
+use std::time::Duration;
+
+/// Bytes of `root.json`: ten keys of each role take 8 KiB.
+pub const ROOT_BYTES: u64 = 64 * 1024;
+
+/// Bytes of `timestamp.json`: it names one file.
+pub const TIMESTAMP_BYTES: u64 = 16 * 1024;
+
+/// Bytes of a snapshot: it names the lists, and there is one.
+pub const SNAPSHOT_BYTES: u64 = 64 * 1024;
+
+/// Bytes of the list of targets: about 20 000 releases at 800 bytes for their two documents.
+pub const TARGETS_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Roots that are followed in one go: with a change each month, twenty years.
+pub const ROOT_UPDATES: u64 = 256;
+
+/// Bytes of one component, whatever its release says: as much as can be granted.
+pub const BLOB_BYTES: u64 = skynet_policy::limits::COMPONENT_BYTES;
+
+/// Bytes of a lockfile: thousands of plugins.
+pub const LOCK_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of the file that names the registries: a person writes it.
+pub const REGISTRIES_BYTES: u64 = 256 * 1024;
+
+/// Registries of one machine. Each is asked at each check.
+pub const REGISTRIES: usize = 32;
+
+/// Redirects that are followed for one file: one to a mirror's folder, one to spare.
+pub const REDIRECTS: usize = 3;
+
+/// How long a server may say nothing.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long one document may take: the largest has 16 MiB.
+pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long one component may take; 512 MiB over a slow line, and what came is kept.
+pub const BLOB_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
+
+/// Attempts at one component that breaks off while it makes progress.
+pub const ATTEMPTS: usize = 5;
+
+/// Bytes that are written between two flushes of an unfinished component: what a power
+/// cut costs at most.
+pub const FLUSH_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Bytes of an offline bundle: some hundred plugins.
+pub const BUNDLE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Files in an offline bundle. Its table is held in memory.
+pub const BUNDLE_FILES: usize = 20_000;
+
+/// Days by which a bundle's dates may be over, at most, when the owner accepts that.
+pub const STALE_DAYS: u32 = 366;
+
+/// Releases of a plugin to which one can go back. Their files are kept.
+pub const FORMER_RELEASES: usize = 5;
+
+/// How old a release must be before it is installed without a person: most bad releases
+/// are found within three days.
+pub const SETTLING: Duration = Duration::from_secs(72 * 3600);
+
+/// Days before the end of a root at which people are told: its keys lie in drawers.
+pub const ROOT_WARNING_DAYS: i64 = 30;
