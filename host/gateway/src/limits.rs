@@ -134,5 +134,10 @@ pub(crate) const CLOSE_REASON_BYTES: usize = 123;
 pub(crate) const JOBS_LISTED: u64 = 200;
 /// Entries on one page of `cron.runs`, likewise.
 pub(crate) const RUNS_LISTED: u64 = 200;
-/// Newest fires of each job that `cron.runs` looks at: some pages of them.
-pub(crate) const RUNS_LOOKED_AT: usize = 1000;
+/// Bytes of a page of `cron.list`, its first job aside: a prompt stands in it twice, and
+/// escaped it is six times as long, so that 200 of them would be more than a client reads.
+pub(crate) const JOBS_LISTED_BYTES: usize = 1024 * 1024;
+/// Newest fires that one `cron.runs` looks at, of all its jobs together: some pages of them.
+pub(crate) const RUNS_LOOKED_AT: usize = 10_000;
+/// Newest fires that it looks at of each job, however many jobs there are.
+pub(crate) const RUNS_OF_EACH: usize = 10;

@@ -89,11 +89,20 @@ impl Store {
     /// Takes what is damaged out of the log, once it is in `file`, whose digest is `sha256`.
     /// The log goes on behind it with a signed row that says so, on the word of `by`; gives
     /// that row's number.
+    ///
+    /// `NoKey` and `Changed` say that nothing was done. So does `Store`, but for a commit that
+    /// failed: keep the file then.
     pub async fn set_aside(&self, damage: &Damage, file: &str, sha256: &str, by: &str) -> std::result::Result<u64, AuditFault> {
         let (damage, file, sha256, by) = (damage.clone(), file.to_owned(), sha256.to_owned(), by.to_owned());
         let (store, told) = (self.clone(), set_aside::Move { damage, file, sha256, by, now: self.now() });
-        let work = move |db: &rusqlite::Connection| Ok(store.key().get().map(|key| set_aside::set_aside(db, key, told)));
-        self.write(work).await?.ok_or(AuditFault::NoKey)?.map_err(AuditFault::Store)
+        // What fails after the first change must leave as the write's own error: else it would
+        // be committed half done.
+        let work = move |db: &rusqlite::Connection| match store.key().get() {
+            Some(key) if set_aside::is_as_seen(db, key, &told)? => set_aside::set_aside(db, key, told).map(Ok),
+            Some(_) => Ok(Err(AuditFault::Changed)),
+            None => Ok(Err(AuditFault::NoKey)),
+        };
+        self.write(work).await?
     }
 
     /// The newest checkpoint, signed now if rows came since the last: to be kept where no

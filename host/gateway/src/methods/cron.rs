@@ -15,7 +15,7 @@ use crate::auth::scope::Scope;
 use crate::auth::secret::within;
 use crate::frame::EventHead;
 use crate::hub::Audience;
-use crate::limits::{JOBS_LISTED, STORE_DEADLINE};
+use crate::limits::{JOBS_LISTED, JOBS_LISTED_BYTES, STORE_DEADLINE};
 use crate::refusal::Refusal;
 use crate::schema::{COUNT, Field, Kind, TEXT, WORD, may, must};
 use serde_json::{Value, json};
@@ -120,24 +120,34 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// One page of a list: what is on it, and what a client needs to ask for the next.
-fn page<T>(all: Vec<T>, offset: u64, limit: u64) -> (Vec<T>, Value) {
-    let total = all.len();
-    let kept: Vec<T> = all.into_iter().skip(size(offset)).take(size(limit)).collect();
-    let next = size(offset).saturating_add(kept.len());
-    let has_more = next < total;
-    let about = json!({
-        "total": total, "offset": offset, "limit": limit, "hasMore": has_more, "nextOffset": has_more.then_some(next),
-    });
-    (kept, about)
+/// Which page of a list was asked for.
+struct Page {
+    offset: u64,
+    limit: u64,
 }
 
-/// Puts a list and its page into one answer.
-fn answer(key: &str, rows: Vec<Value>, mut about: Value) -> Value {
-    if let Some(about) = about.as_object_mut() {
-        about.insert(key.into(), rows.into());
+impl Page {
+    fn of(call: &Call, most: u64) -> Self {
+        Self { offset: call.int("offset").unwrap_or(0), limit: call.int("limit").unwrap_or(most) }
     }
-    about
+
+    /// What is on it, at most.
+    fn cut<T>(&self, all: Vec<T>) -> impl Iterator<Item = T> {
+        all.into_iter().skip(size(self.offset)).take(size(self.limit))
+    }
+
+    /// The answer, with what a client needs to ask for the next page.
+    fn answer(&self, key: &str, rows: Vec<Value>, total: usize) -> Value {
+        let next = size(self.offset).saturating_add(rows.len());
+        let has_more = next < total;
+        let mut answer = json!({
+            "total": total, "offset": self.offset, "limit": self.limit, "hasMore": has_more, "nextOffset": has_more.then_some(next),
+        });
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert(key.into(), rows.into());
+        }
+        answer
+    }
 }
 
 async fn list(call: Call) -> Answer {
@@ -155,13 +165,19 @@ async fn list(call: Call) -> Answer {
     if call.text("sortDir") == Some("desc") {
         jobs.reverse();
     }
-    let (jobs, about) = page(jobs, call.int("offset").unwrap_or(0), call.int("limit").unwrap_or(JOBS_LISTED));
-    let mut rows = Vec::new();
-    for job in &jobs {
+    let (page, total) = (Page::of(&call, JOBS_LISTED), jobs.len());
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    for job in page.cut(jobs) {
         let last = within(call.server.schedule.fires(&job.id, 1)).await?;
-        rows.push(record::record(job, last.first()));
+        let record = record::record(&job, last.first());
+        bytes += record.to_string().len();
+        // One goes out however long it is, or nobody would get past it.
+        if bytes > JOBS_LISTED_BYTES && !rows.is_empty() {
+            break;
+        }
+        rows.push(record);
     }
-    let mut answer = answer("jobs", rows, about);
+    let mut answer = page.answer("jobs", rows, total);
     if let Some(answer) = answer.as_object_mut() {
         answer.insert("deliveryPreviews".into(), json!({}));
     }

@@ -291,3 +291,61 @@ async fn how_runs_ended_is_told_newest_first() {
     let cat = &list["jobs"][0]["state"];
     assert_eq!((&cat["lastRunStatus"], &cat["lastError"], &cat["lastDurationMs"]), (&json!("error"), &json!("interrupted"), &json!(2000)));
 }
+
+/// Adds copies of a job behind the planner, each with this prompt.
+async fn many(world: &World, owner: &mut Socket, jobs: usize, prompt: &str) {
+    owner.call("cron.add", with("name", json!("plants"))).await;
+    let mut rows = world.jobs.rows.lock().unwrap();
+    let mut one = rows.pop().unwrap();
+    one.prompt = prompt.to_owned();
+    rows.extend((1..=jobs).map(|number| {
+        let mut job = one.clone();
+        job.id = format!("j{number}");
+        job
+    }));
+}
+
+/// The ids on each page, as a client gets them that asks for page after page.
+async fn pages(owner: &mut Socket) -> Vec<Vec<String>> {
+    let (mut pages, mut offset) = (Vec::new(), json!(0));
+    while offset != Value::Null {
+        let page = owner.call("cron.list", json!({"offset": offset})).await;
+        let jobs = page["jobs"].as_array().unwrap();
+        assert!(jobs.len() == 1 || page["jobs"].to_string().len() <= 1024 * 1024 + jobs.len() + 2, "{} jobs", jobs.len());
+        assert_eq!(page["hasMore"], page["nextOffset"] != Value::Null);
+        pages.push(jobs.iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect());
+        offset = page["nextOffset"].clone();
+    }
+    pages
+}
+
+#[tokio::test]
+async fn a_page_of_long_jobs_is_no_longer_than_a_client_reads_and_the_next_goes_on() {
+    // The longest prompt there is, of what takes most room when written.
+    let (long, too_long) = ("\u{1}".repeat(16 * 1024), "\u{1}".repeat(96 * 1024));
+    for (prompt, per_page) in [(long.as_str(), 5), (too_long.as_str(), 1), ("Water the plants.", 12)] {
+        let world = World::start().await;
+        let mut owner = world.owner().await;
+        many(&world, &mut owner, 12, prompt).await;
+        let pages = pages(&mut owner).await;
+        assert!(pages.iter().rev().skip(1).all(|page| page.len() == per_page), "{pages:?}");
+        assert_eq!(pages.concat(), (1..=12).map(|number| format!("j{number}")).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn of_many_jobs_the_newest_runs_of_each_are_looked_at_and_of_one_all() {
+    let world = World::start().await;
+    let mut owner = world.owner().await;
+    many(&world, &mut owner, 300, "x").await;
+    for time in 1..=100 {
+        world.jobs.fired("j7", START_MS + time * 1_000, Some("done"));
+    }
+    world.jobs.fired("j300", START_MS + 100_500, Some("done"));
+    let all = owner.call("cron.runs", json!({"limit": 2})).await;
+    let told: Vec<_> = all["entries"].as_array().unwrap().iter().map(|entry| entry["jobId"].as_str().unwrap()).collect();
+    assert_eq!((told, &all["hasMore"], &all["nextOffset"]), (vec!["j300", "j7"], &json!(true), &json!(2)));
+    let asked = world.jobs.asked.load(Ordering::Relaxed);
+    assert!((300..=10_000).contains(&asked), "{asked}");
+    assert_eq!(owner.call("cron.runs", json!({"id": "j7"})).await["total"], 100);
+}

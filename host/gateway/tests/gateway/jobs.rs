@@ -4,13 +4,15 @@ use async_trait::async_trait;
 use skynet_core::schedule::{Fire, Job, JobFilter, Jobs, NewJob};
 use skynet_core::{StoreError, TurnId};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 #[derive(Default)]
 pub(crate) struct FakeJobs {
     pub(crate) rows: Mutex<Vec<Job>>,
     pub(crate) fires: Mutex<Vec<Fire>>,
     pub(crate) full: AtomicBool,
+    /// How many fires were asked for, at most, in all questions together.
+    pub(crate) asked: AtomicUsize,
 }
 
 impl FakeJobs {
@@ -78,6 +80,7 @@ impl Jobs for FakeJobs {
     }
 
     async fn fires(&self, job: &str, limit: usize) -> Result<Vec<Fire>, StoreError> {
+        self.asked.fetch_add(limit, Ordering::Relaxed);
         Ok(self.fires.lock().unwrap().iter().rev().filter(|fire| fire.job == job).take(limit).cloned().collect())
     }
 

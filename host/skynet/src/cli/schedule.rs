@@ -41,14 +41,8 @@ fn refused(sentence: String) -> anyhow::Error {
 }
 
 async fn list(home: &Home, all: bool, out: &Out) -> Result<()> {
-    let mut jobs: Vec<Value> = Vec::new();
-    loop {
-        let page = client::call(home, "cron.list", json!({ "includeDisabled": all, "offset": jobs.len() }), ANSWER).await?;
-        jobs.extend(page["jobs"].as_array().cloned().unwrap_or_default());
-        if page["hasMore"] != true {
-            break;
-        }
-    }
+    let ask = async |offset: u64| client::call(home, "cron.list", json!({ "includeDisabled": all, "offset": offset }), ANSWER).await;
+    let jobs = every_page("jobs", ask).await?;
     out.value(&json!(jobs));
     if jobs.is_empty() {
         out.line("no jobs; plan one with: skynet schedule add NAME PROMPT --every 2h");
@@ -62,6 +56,20 @@ async fn list(home: &Home, all: bool, out: &Out) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// All of a list whose pages end where the host says: it bounds them by their bytes too.
+async fn every_page(key: &str, ask: impl AsyncFn(u64) -> Result<Value>) -> Result<Vec<Value>> {
+    let (mut rows, mut offset): (Vec<Value>, u64) = (Vec::new(), 0);
+    loop {
+        let page = ask(offset).await?;
+        rows.extend(page[key].as_array().cloned().unwrap_or_default());
+        // A page that leads nowhere further is the last, whatever it says.
+        match page["nextOffset"].as_u64() {
+            Some(next) if page["hasMore"] == true && next > offset => offset = next,
+            _ => return Ok(rows),
+        }
+    }
 }
 
 /// When a job comes, in words.
@@ -184,6 +192,24 @@ mod tests {
         check(job(None, Some("often"), None, None), "write 30m, 2h");
         check(job(None, Some("-2h"), None, None), "write 30m, 2h");
         check(job(None, Some("0s"), None, None), "write 30m, 2h");
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_to_its_last_page_and_never_round_in_circles() {
+        let check = async |next: fn(u64) -> Value, want: &[u64]| {
+            let ask = async |offset: u64| {
+                let next = next(offset);
+                Ok(json!({ "jobs": [offset, offset + 1], "hasMore": !next.is_null(), "nextOffset": next }))
+            };
+            let rows = every_page("jobs", ask).await.unwrap();
+            assert_eq!(rows, want.iter().map(|row| json!(row)).collect::<Vec<_>>());
+        };
+        check(|_| Value::Null, &[0, 1]).await;
+        check(|offset| if offset < 4 { json!(offset + 2) } else { Value::Null }, &[0, 1, 2, 3, 4, 5]).await;
+        check(|offset| json!(offset), &[0, 1]).await;
+        check(|offset| json!(2 - offset.min(2)), &[0, 1, 2, 3]).await;
+        let refuses = async |_: u64| Err(refused("no".into()));
+        assert_eq!(every_page("jobs", refuses).await.unwrap_err().to_string(), "no");
     }
 
     #[test]

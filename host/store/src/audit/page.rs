@@ -78,6 +78,18 @@ pub(super) fn rows(first: u64, rows: u64, body: &[u8]) -> impl Iterator<Item = s
     })
 }
 
+/// Leaves this many rows of a page, byte for byte.
+pub(super) fn cut(db: &Connection, first: u64, left: u64) -> Result<()> {
+    let doing = "cutting a page of the audit log";
+    let mut query = db.prepare_cached("SELECT rows, body FROM audit_pages WHERE first = ?1").doing(doing)?;
+    let (stored, body): (u64, Vec<u8>) = query.query_row([first], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)?;
+    let kept = rows(first, stored, &body).map_while(std::result::Result::ok).zip(0..left);
+    let bytes: usize = kept.map(|(row, _)| HEAD_BYTES + row.text.len()).sum();
+    let body = body.get(..bytes).unwrap_or_default();
+    let mut update = db.prepare_cached("UPDATE audit_pages SET rows = ?2, body = ?3 WHERE first = ?1").doing(doing)?;
+    update.execute(params![first, left, body]).doing(doing).map(drop)
+}
+
 fn take(number: u64, body: &[u8]) -> Option<(Stored<'_>, &[u8])> {
     let (length, body) = body.split_first_chunk::<4>()?;
     let (at_ms, body) = body.split_first_chunk::<8>()?;

@@ -1,14 +1,15 @@
 //! The way on from a damaged log: what is sound stays, the rest goes into a file, and a
 //! signed row says so where the rest stood.
 //!
-//! Sound is the longest beginning of the log that follows from row to row and that no
-//! checkpoint contradicts. Numbers go on behind every number that the damaged part had or
-//! may have had, so that what was signed of it elsewhere never speaks of a new row. Nothing
-//! is lost: pages and checkpoints are written to the file byte for byte before they go.
-//! Refuses without the log's key, and when the log changed since it was looked at.
+//! Sound is the longest log that follows from row to row and that no checkpoint
+//! contradicts; exactly its rows stay, whatever pages stand between them. Numbers go on
+//! behind every number that the damaged part had or may have had, so that what was signed of
+//! it elsewhere never speaks of a new row. Nothing is lost: what goes is in the file first,
+//! byte for byte. Refuses without the log's key, when the log changed since it was looked
+//! at, and a result that does not verify.
 
 use super::head::{Head, append, seal};
-use super::page::{self, Page};
+use super::page;
 use super::verify::{self, AuditFault, Walk};
 use crate::error::{Doing, Result};
 use crate::limits::CHECKPOINT_ROWS;
@@ -36,6 +37,8 @@ pub struct Damage {
     pub to: u64,
     /// What is wrong, in one sentence.
     pub why: String,
+    /// Checkpoints from elsewhere that it was found with: what is left must agree with them.
+    anchors: Vec<Checkpoint>,
 }
 
 /// Where the walk of the log ends that finds nothing wrong, at this row at most.
@@ -50,7 +53,7 @@ fn sound(db: &Connection, key: &PublicKey, anchors: &[Checkpoint]) -> std::resul
     }
     let newest = good.iter().map(|checkpoint| checkpoint.size).max().unwrap_or(0);
     let mut walk = Walk::start(Some(*key), &good);
-    let last = match walk.pages(db, u64::MAX) {
+    let last = match walk.sound_pages(db, u64::MAX) {
         Err(AuditFault::Store(error)) => return Err(error.into()),
         Err(AuditFault::Rewritten { .. }) => walk.proven,
         Ok(()) | Err(_) => walk.last,
@@ -80,10 +83,45 @@ pub(super) fn damage(db: &Connection, key: Option<&PublicKey>, anchors: &[Checkp
         to = to.max(number.unwrap_or(0));
     }
     let why = why.split(". ").next().unwrap_or_default().to_owned();
-    Ok(Some(Damage { from: last + 1, to, why }))
+    Ok(Some(Damage { from: last + 1, to, why, anchors: anchors.to_vec() }))
 }
 
-const PAGES: &str = "SELECT first, rows, body FROM audit_pages WHERE first > ?1 OR first < 1 OR first + rows - 1 > ?1 ORDER BY first";
+/// The sound rows before the damage, and of which pages they are.
+fn stays(db: &Connection, key: &PublicKey, damage: &Damage) -> Result<Walk> {
+    let mut walk = Walk::start(Some(*key), &[]);
+    walk.sound_pages(db, damage.from - 1).map_err(store_fault)?;
+    Ok(walk)
+}
+
+fn store_fault(fault: AuditFault) -> StoreError {
+    match fault {
+        AuditFault::Store(error) => error,
+        other => StoreError::Corrupt(other.to_string()),
+    }
+}
+
+/// A page of which not all rows stay.
+struct Going {
+    first: i64,
+    rows: i64,
+    /// How many stay, from its beginning.
+    stay: u64,
+}
+
+/// Pages that go, whole or in part, in their order.
+fn going(db: &Connection, walk: &Walk) -> Result<Vec<Going>> {
+    let doing = "reading what is set aside";
+    let mut query = db.prepare_cached("SELECT first, rows FROM audit_pages ORDER BY first").doing(doing)?;
+    let found = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)?;
+    let going = found.map(|page| {
+        page.map(|(first, rows): (i64, i64)| {
+            let stay = u64::try_from(first).ok().and_then(|first| walk.taken.get(&first).copied()).unwrap_or(0);
+            Going { first, rows, stay }
+        })
+    });
+    let goes = |page: &Going| page.stay == 0 || u64::try_from(page.rows) != Ok(page.stay);
+    going.filter(|page| page.as_ref().map_or(true, goes)).collect::<rusqlite::Result<_>>().doing(doing)
+}
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -124,14 +162,13 @@ pub(super) fn export<W: Write>(db: &Connection, key: &PublicKey, damage: &Damage
     for (size, at_ms, note) in verify::notes(db)?.into_iter().filter(|note| goes(note, key, damage)) {
         out.line(&json!({ "checkpoint": { "size": size, "at_ms": at_ms, "note": note } }))?;
     }
-    let mut query = db.prepare_cached(PAGES).doing(doing)?;
-    let mut pages = query.query([damage.from - 1]).doing(doing)?;
-    while let Some(found) = pages.next().doing(doing)? {
-        let (first, rows): (i64, i64) = (found.get(0).doing(doing)?, found.get(1).doing(doing)?);
-        let body = found.get_ref(2).doing(doing)?.as_bytes().unwrap_or_default();
-        out.line(&json!({ "page": { "first": first, "rows": rows, "body": hex(body) } }))?;
+    let mut query = db.prepare_cached("SELECT body FROM audit_pages WHERE first = ?1").doing(doing)?;
+    for Going { first, rows, stay } in going(db, &stays(db, key, damage)?)? {
+        let body: Vec<u8> = query.query_row([first], |row| row.get(0)).doing(doing)?;
+        out.line(&json!({ "page": { "first": first, "rows": rows, "body": hex(&body) } }))?;
         let (Ok(first), Ok(rows)) = (u64::try_from(first), u64::try_from(rows)) else { continue };
-        for row in page::rows(first, rows, body).map_while(std::result::Result::ok).filter(|row| row.number >= damage.from) {
+        let behind = first.saturating_add(stay);
+        for row in page::rows(first, rows, &body).map_while(std::result::Result::ok).filter(|row| row.number >= behind) {
             let text = String::from_utf8_lossy(row.text);
             out.line(&json!({ "row": { "number": row.number, "at_ms": row.at_ms, "hash": hex(&row.hash), "text": text } }))?;
         }
@@ -154,20 +191,20 @@ pub(super) struct Move {
     pub(super) now: u64,
 }
 
-/// Takes the part out and puts the signed row in its place; gives that row's number.
+/// Whether the log is as it was when the file was written.
+pub(super) fn is_as_seen(db: &Connection, key: &SecretKey, told: &Move) -> Result<bool> {
+    let public = key.public();
+    let same_part = export(db, &public, &told.damage, std::io::sink())?.1 == told.sha256;
+    Ok(same_part && stays(db, &public, &told.damage)?.last + 1 == told.damage.from)
+}
+
+/// Takes the part out and puts the signed row in its place; gives that row's number. An
+/// error asks for all of it to be undone.
 pub(super) fn set_aside(db: &Connection, key: &SecretKey, told: Move) -> Result<u64> {
     let Move { damage, file, sha256, by, now } = told;
-    let public = key.public();
-    if export(db, &public, &damage, std::io::sink())?.1 != sha256 {
-        return Err(StoreError::Unavailable("the audit log changed while it was set aside; ask again".into()));
-    }
-    let mut walk = Walk::start(Some(public), &[]);
-    // Its own end is looked for, so that what follows is no fault.
-    drop(walk.pages(db, damage.from - 1));
-    if walk.last + 1 != damage.from {
-        return Err(StoreError::Unavailable("the audit log changed while it was set aside; ask again".into()));
-    }
-    without_guards(db, || remove(db, &public, &damage))?;
+    let (public, anchors) = (key.public(), damage.anchors.clone());
+    let mut walk = stays(db, &public, &damage)?;
+    without_guards(db, || remove(db, &public, &damage, &walk))?;
     for _ in damage.from..=damage.to {
         walk.tree.push(&BEFORE_FIRST);
     }
@@ -181,25 +218,24 @@ pub(super) fn set_aside(db: &Connection, key: &SecretKey, told: Move) -> Result<
     let row = AuditRow { kind: SetAside::KIND.into(), actor: by, subject, verdict: "ok".into(), detail };
     append(db, [(now, super::text(&row)?.as_str())])?;
     seal(db, key, now, 1)?;
+    // The owner is told once that the log is mended, so it must be.
+    verify::verify(db, Some(&public), &anchors).map_err(|fault| match fault {
+        AuditFault::Store(error) => error,
+        fault => StoreError::Corrupt(format!("without what is damaged the log would still not verify, and nothing was changed: {fault}")),
+    })?;
     Ok(damage.to + 1)
 }
 
-/// Deletes the pages and checkpoints of the part. A page that begins before it keeps its
-/// sound rows, byte for byte.
-fn remove(db: &Connection, key: &PublicKey, damage: &Damage) -> Result<()> {
+/// Deletes the pages and checkpoints of the part. A page with sound rows keeps those, byte
+/// for byte.
+fn remove(db: &Connection, key: &PublicKey, damage: &Damage, walk: &Walk) -> Result<()> {
     let doing = "taking out what is set aside";
-    let last = damage.from - 1;
-    let begun = "SELECT first, rows, body FROM audit_pages WHERE first <= ?1 AND first >= 1 AND first + rows - 1 > ?1";
-    let begun: Option<(u64, u64, Vec<u8>)> =
-        db.query_row(begun, [last], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional().doing(doing)?;
-    let sql = "DELETE FROM audit_pages WHERE first > ?1 OR first < 1 OR first + rows - 1 > ?1";
-    db.execute(sql, [last]).doing(doing)?;
-    if let Some((first, rows, body)) = begun {
-        let mut kept = Page::after(first - 1);
-        for row in page::rows(first, rows, &body).map_while(std::result::Result::ok).filter(|row| row.number <= last) {
-            kept.put(row.at_ms, &row.hash, &String::from_utf8_lossy(row.text))?;
+    let mut delete = db.prepare_cached("DELETE FROM audit_pages WHERE first = ?1").doing(doing)?;
+    for Going { first, stay, .. } in going(db, walk)? {
+        match u64::try_from(first) {
+            Ok(first) if stay > 0 => page::cut(db, first, stay)?,
+            _ => delete.execute([first]).doing(doing).map(drop)?,
         }
-        kept.store(db)?;
     }
     for note in verify::notes(db)?.into_iter().filter(|note| goes(note, key, damage)) {
         db.execute("DELETE FROM audit_checkpoints WHERE size = ?1", params![note.0]).doing(doing)?;

@@ -89,7 +89,10 @@ pub enum AuditFault {
         /// The newest.
         last: u64,
     },
-    /// The log could not be read.
+    /// The log is not the one that was looked at; nothing was done to it.
+    #[error("the audit log changed while it was set aside; nothing was done to it. Ask again")]
+    Changed,
+    /// The log could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -106,6 +109,8 @@ pub(super) struct Walk {
     agreed: u64,
     /// The last row at which something that was signed agrees.
     pub(super) proven: u64,
+    /// How many rows of each page were taken, from its beginning, by the page's first row.
+    pub(super) taken: BTreeMap<u64, u64>,
     report: AuditReport,
 }
 
@@ -116,11 +121,22 @@ impl Walk {
     pub(super) fn start(key: Option<PublicKey>, signed: &[Checkpoint]) -> Self {
         let mut ahead: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
         signed.iter().for_each(|checkpoint| ahead.entry(checkpoint.size).or_default().push(checkpoint.root));
-        Self { last: 0, hash: BEFORE_FIRST, tree: Frontier::default(), key, ahead, agreed: 0, proven: 0, report: AuditReport::default() }
+        let (taken, report) = (BTreeMap::new(), AuditReport::default());
+        Self { last: 0, hash: BEFORE_FIRST, tree: Frontier::default(), key, ahead, agreed: 0, proven: 0, taken, report }
     }
 
     /// Goes through all pages, up to this row.
     pub(super) fn pages(&mut self, db: &Connection, end: u64) -> Checked {
+        self.each_page(db, end, Err)
+    }
+
+    /// As `pages`, and what does not follow is passed over, as if it were not there. Ends at
+    /// a row that something that was signed contradicts.
+    pub(super) fn sound_pages(&mut self, db: &Connection, end: u64) -> Checked {
+        self.each_page(db, end, |fault| if matches!(fault, AuditFault::Row { .. }) { Ok(()) } else { Err(fault) })
+    }
+
+    fn each_page(&mut self, db: &Connection, end: u64, on_fault: impl Fn(AuditFault) -> Checked) -> Checked {
         self.signed()?;
         let doing = "reading the audit log";
         let mut query = db.prepare_cached("SELECT first, rows, body FROM audit_pages ORDER BY first").doing(doing)?;
@@ -128,13 +144,23 @@ impl Walk {
         while let Some(found) = pages.next().doing(doing)? {
             let (first, rows): (i64, i64) = (found.get(0).doing(doing)?, found.get(1).doing(doing)?);
             let body = found.get_ref(2).doing(doing)?.as_bytes().unwrap_or_default();
-            let number = self.last + 1;
-            let (Ok(first), Ok(rows)) = (u64::try_from(first), u64::try_from(rows)) else {
-                return Err(AuditFault::Row { number, why: "is missing" });
-            };
-            for row in page::rows(first, rows, body) {
-                self.row(row.map_err(|number| AuditFault::Row { number, why: "cannot be read" })?, end)?;
-            }
+            self.page((first, rows), body, end).or_else(&on_fault)?;
+        }
+        Ok(())
+    }
+
+    fn page(&mut self, (first, rows): (i64, i64), body: &[u8], end: u64) -> Checked {
+        let number = self.last + 1;
+        let (Ok(first), Ok(rows)) = (u64::try_from(first), u64::try_from(rows)) else {
+            return Err(AuditFault::Row { number, why: "is missing" });
+        };
+        if rows == 0 {
+            // None is written; it would hide rows from those who read from its number on.
+            return Err(AuditFault::Row { number, why: "does not come next, but a page without rows" });
+        }
+        for row in page::rows(first, rows, body) {
+            self.row(row.map_err(|number| AuditFault::Row { number, why: "cannot be read" })?, end)?;
+            *self.taken.entry(first).or_default() += 1;
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! `cron.runs`: how the fires of one job, or of all, ended. Those that go on are not
-//! in it; the job's record says when one does.
+//! in it; the job's record says when one does. Of many jobs only the newest fires of each
+//! are looked at, and only what is on the page is written out.
 
 use super::super::{Answer, Call};
 use super::record::end_of;
-use super::{answer, of_owner, page};
+use super::{Page, of_owner};
 use crate::auth::secret::within;
-use crate::limits::{RUNS_LISTED, RUNS_LOOKED_AT};
+use crate::limits::{RUNS_LISTED, RUNS_LOOKED_AT, RUNS_OF_EACH};
 use crate::refusal::Refusal;
 use crate::schema::{COUNT, Field, Kind, TEXT, WORD, may};
 use serde_json::{Map, Value, json};
@@ -49,25 +50,30 @@ pub(super) async fn runs(call: Call) -> Answer {
     // Nothing is delivered anywhere: see `wish`.
     let delivery_fits = deliveries.is_none_or(|wanted| wanted.iter().any(|word| word == "not-requested"));
     let query = call.text("query").map(|text| text.trim().to_lowercase()).unwrap_or_default();
-    let mut entries: Vec<(u64, Value)> = Vec::new();
+    let of_each = RUNS_LOOKED_AT.checked_div(jobs.len()).unwrap_or(0).max(RUNS_OF_EACH);
+    let mut ended: Vec<(&Job, Fire)> = Vec::new();
     for job in jobs.iter().filter(|_| delivery_fits) {
-        for fire in within(call.server.schedule.fires(&job.id, RUNS_LOOKED_AT)).await? {
-            let Some((status, why)) = end_of(&fire) else { continue };
-            let told = format!("{} {}", job.name, why.unwrap_or_default()).to_lowercase();
-            if told.contains(&query) && statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|word| word == status)) {
-                entries.push((fire.begun_ms, entry(job, &fire, status, why)));
-            }
-        }
+        let fits = |fire: &Fire| {
+            let Some((status, why)) = end_of(fire) else { return false };
+            let told = || format!("{} {}", job.name, why.unwrap_or_default()).to_lowercase();
+            let of_status = statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|word| word == status));
+            of_status && (query.is_empty() || told().contains(&query))
+        };
+        let fires = within(call.server.schedule.fires(&job.id, of_each)).await?;
+        ended.extend(fires.into_iter().filter(fits).map(|fire| (job, fire)));
     }
-    entries.sort_by_key(|(begun_ms, _)| *begun_ms);
+    ended.sort_by_key(|(_, fire)| fire.begun_ms);
     if call.text("sortDir") != Some("asc") {
-        entries.reverse();
+        ended.reverse();
     }
-    let (kept, about) = page(entries, call.int("offset").unwrap_or(0), call.int("limit").unwrap_or(RUNS_LISTED));
-    Ok(answer("entries", kept.into_iter().map(|(_, entry)| entry).collect(), about).into())
+    let (page, total) = (Page::of(&call, RUNS_LISTED), ended.len());
+    let entries = page.cut(ended).map(|(job, fire)| entry(job, &fire)).collect();
+    Ok(page.answer("entries", entries, total).into())
 }
 
-fn entry(job: &Job, fire: &Fire, status: &str, why: Option<&str>) -> Value {
+fn entry(job: &Job, fire: &Fire) -> Value {
+    let (status, why) = end_of(fire).unzip();
+    let why = why.flatten();
     let ended_ms = fire.ended_ms.unwrap_or(fire.begun_ms);
     let mut entry = Map::new();
     let mut put = |key: &str, value: Value| {

@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_core::ports::Clock as _;
 use skynet_policy::naming::plain_line;
-use skynet_store::{Damage, Store};
+use skynet_store::{AuditFault, Damage, Store};
 use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -43,16 +43,24 @@ pub(super) async fn run(home: &Home, store: &Store, files: &[PathBuf], yes: bool
     let name = format!("audit-set-aside-{}-{}.jsonl", damage.from, stamp());
     let path = home.root().join(&name);
     let sha256 = write(store, &damage, &path).await?;
-    let number = store.set_aside(&damage, &name, &sha256, &who::at_the_command_line()).await.map_err(|fault| {
-        // Nothing was changed, and a file that no row names would only puzzle.
-        drop(std::fs::remove_file(&path));
-        failure(fault)
-    })?;
+    let done = store.set_aside(&damage, &name, &sha256, &who::at_the_command_line()).await;
+    let number = done.map_err(|fault| not_done(fault, &path))?;
     let value =
         json!({ "set_aside": { "from": damage.from, "to": damage.to, "why": damage.why, "file": path, "sha256": sha256, "row": number } });
     out.both(&format!("{what} went to {}; the log goes on with row {number}, which says so", path.display()), &value);
     let note = store.checkpoint().await?.context("the log has no checkpoint")?;
     anchor::keep(home, &config_file::load(home)?.audit, &note).await.context("it is set aside, and its checkpoint is not kept elsewhere")
+}
+
+/// What is said when it did not come about. The file goes only when it is certain that the log
+/// is as it was: else it may be the only copy of what was taken out.
+fn not_done(fault: AuditFault, path: &Path) -> anyhow::Error {
+    if matches!(fault, AuditFault::NoKey | AuditFault::Changed) {
+        drop(std::fs::remove_file(path));
+        return failure(fault);
+    }
+    let kept = "holds the damaged part and stays: `skynet audit verify` says whether the log still has it too";
+    failure(fault).context(format!("setting it aside failed; {} {kept}", path.display()))
 }
 
 /// The time, as part of a file's name.
@@ -71,4 +79,26 @@ async fn write(store: &Store, damage: &Damage, path: &Path) -> Result<String> {
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot)?;
     Ok(sha256)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skynet_core::StoreError;
+
+    #[test]
+    fn the_only_copy_goes_only_when_the_log_is_certainly_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aside.jsonl");
+        let check = |fault: AuditFault, stays: bool| {
+            std::fs::write(&path, "{}").unwrap();
+            let said = format!("{:#}", not_done(fault, &path));
+            assert_eq!((path.exists(), said.contains("aside.jsonl")), (stays, stays), "{said}");
+        };
+        check(AuditFault::NoKey, false);
+        check(AuditFault::Changed, false);
+        check(AuditFault::Store(StoreError::Unavailable("disk full while committing".into())), true);
+        check(AuditFault::Store(StoreError::Corrupt("late".into())), true);
+        check(AuditFault::Row { number: 4, why: "is missing" }, true);
+    }
 }

@@ -25,6 +25,7 @@ pub(super) fn failure(fault: AuditFault) -> anyhow::Error {
         AuditFault::Rewritten { .. } | AuditFault::Unsigned { .. } => Kind::LogRewritten,
         AuditFault::NoRow { .. } => return fail(Kind::NotFound, fault.to_string()),
         AuditFault::NoKey => return fail(Kind::BadConfig, fault.to_string()),
+        AuditFault::Changed => return fail(Kind::TryLater, fault.to_string()),
         AuditFault::Store(_) => return fault.into(),
     };
     fail(kind, format!("{fault}. To keep the damaged part in a file and go on behind it: skynet audit set-aside"))
@@ -53,7 +54,7 @@ pub(super) async fn anchors(home: &Home, store: &Store, files: &[PathBuf]) -> Re
 /// Which rows, in words.
 pub(super) fn rows(from: u64, to: u64) -> String {
     match to.checked_sub(from) {
-        None => "no row, but a checkpoint or the end of the log".into(),
+        None => "no row of the log, but what was put into it, a checkpoint or its end".into(),
         Some(0) => format!("row {from}"),
         Some(_) => format!("rows {from} to {to}"),
     }
