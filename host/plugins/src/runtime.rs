@@ -217,7 +217,11 @@ impl Runtime {
         let guarded = Box::pin(AssertUnwindSafe(guest.call(body)).catch_unwind());
         let begins_slow = loaded.computes.load(Ordering::Relaxed);
         let ended = timeout(call.wall, Laned::new(&self.slow_lane, Arc::clone(&strain), guarded, begins_slow)).await;
-        loaded.computes.store(strain.ticks() > 0, Ordering::Relaxed);
+        let computes = strain.ticks() > 0;
+        if computes != begins_slow {
+            // Only a change: what all cores read would else go from one to the other with each call.
+            loaded.computes.store(computes, Ordering::Relaxed);
+        }
         let result = match ended {
             Err(_) => Err(fault::timed_out(plugin, during, call.wall).into()),
             Ok(Err(_panic)) => {
