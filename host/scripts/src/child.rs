@@ -63,7 +63,7 @@ pub(crate) async fn run(command: &mut Command, input: &[u8], bounds: Bounds) -> 
 }
 
 /// Writes the input and closes the pipe. A child need not read it all.
-async fn feed(stdin: Option<impl tokio::io::AsyncWrite + Unpin>, input: &[u8]) -> io::Result<()> {
+pub(crate) async fn feed(stdin: Option<impl tokio::io::AsyncWrite + Unpin>, input: &[u8]) -> io::Result<()> {
     let Some(mut stdin) = stdin else { return Ok(()) };
     match stdin.write_all(input).await {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -82,10 +82,10 @@ async fn read_all(stdout: Option<impl AsyncRead + Unpin>, max: usize) -> Result<
 
 /// The last bytes of a stream of any length.
 #[derive(Default)]
-struct Tail(Vec<u8>);
+pub(crate) struct Tail(Vec<u8>);
 
 impl Tail {
-    async fn listen(&mut self, stderr: Option<impl AsyncRead + Unpin>) -> io::Result<()> {
+    pub(crate) async fn listen(&mut self, stderr: Option<impl AsyncRead + Unpin>) -> io::Result<()> {
         let Some(mut stderr) = stderr else { return Ok(()) };
         while stderr.read_buf(&mut self.0).await? > 0 {
             // Only now and then, so that a talkative child costs no copy per read.
@@ -96,7 +96,7 @@ impl Tail {
         Ok(())
     }
 
-    fn into_text(mut self) -> String {
+    pub(crate) fn into_text(mut self) -> String {
         self.0.drain(..self.0.len().saturating_sub(STDERR_BYTES));
         let mut text = String::from_utf8_lossy(&self.0).into_owned();
         // A replaced byte became three.

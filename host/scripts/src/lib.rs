@@ -10,6 +10,7 @@ pub mod confine;
 pub mod detach;
 pub mod early;
 pub mod limits;
+pub mod sandbox;
 pub mod system;
 pub mod wall;
 pub mod worker;

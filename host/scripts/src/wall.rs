@@ -11,9 +11,9 @@
 //! scripts, is a process of its own, started before the wall (decision 0011).
 
 #[cfg(target_os = "linux")]
-mod calls;
+pub(crate) mod calls;
 #[cfg(target_os = "linux")]
-mod denied;
+pub(crate) mod denied;
 #[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]

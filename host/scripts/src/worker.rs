@@ -132,7 +132,7 @@ pub async fn run_worker(spec: WorkerSpec) -> Result<WorkerOutput, WorkerError> {
 }
 
 /// Enough for one line of a log; the whole is in the field.
-fn last_line(stderr: &str) -> String {
+pub(crate) fn last_line(stderr: &str) -> String {
     let line = stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
     line.chars().filter(|c| !c.is_control()).take(300).collect()
 }

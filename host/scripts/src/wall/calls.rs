@@ -69,7 +69,7 @@ fn rules() -> Result<Rules, Error> {
 /// under numbers that no list above has. Four instructions: load the number; if it is
 /// as large, skip to the refusal; allow; refuse.
 #[cfg(target_arch = "x86_64")]
-fn second_convention() -> Option<BpfProgram> {
+pub(crate) fn second_convention() -> Option<BpfProgram> {
     use seccompiler::sock_filter;
     const LOAD: u16 = 0x20;
     const JUMP_IF_AT_LEAST: u16 = 0x35;
@@ -81,7 +81,7 @@ fn second_convention() -> Option<BpfProgram> {
 
 /// Other processors have one convention.
 #[cfg(not(target_arch = "x86_64"))]
-fn second_convention() -> Option<BpfProgram> {
+pub(crate) fn second_convention() -> Option<BpfProgram> {
     None
 }
 

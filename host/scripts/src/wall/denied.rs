@@ -8,7 +8,7 @@
 use libc::{self as sys, c_long};
 
 /// Refused whatever their arguments.
-pub(super) const DENIED: &[c_long] = &[
+pub(crate) const DENIED: &[c_long] = &[
     // Other processes: read or change their memory, take their files.
     sys::SYS_ptrace,
     sys::SYS_process_vm_readv,
@@ -94,10 +94,10 @@ pub(super) const DENIED: &[c_long] = &[
 ];
 
 /// Answered as by a kernel that does not know them: their flags cannot be looked at.
-pub(super) const ANSWERED: &[c_long] = &[sys::SYS_clone3];
+pub(crate) const ANSWERED: &[c_long] = &[sys::SYS_clone3];
 
 /// Flags of `clone` that make namespaces; `unshare` by another name.
-pub(super) const NAMESPACES: [i32; 7] = [
+pub(crate) const NAMESPACES: [i32; 7] = [
     sys::CLONE_NEWNS,
     sys::CLONE_NEWUSER,
     sys::CLONE_NEWNET,
@@ -109,8 +109,8 @@ pub(super) const NAMESPACES: [i32; 7] = [
 
 /// The kinds of sockets that the host opens: local ones, the two internets, and the
 /// kernel's list of addresses, which name lookups ask for. Others are little used and often faulty.
-pub(super) const FAMILIES: [i32; 4] = [sys::AF_UNIX, sys::AF_INET, sys::AF_INET6, sys::AF_NETLINK];
+pub(crate) const FAMILIES: [i32; 4] = [sys::AF_UNIX, sys::AF_INET, sys::AF_INET6, sys::AF_NETLINK];
 
 /// Requests that type into the terminal from which the host was started.
 #[allow(clippy::unnecessary_cast, reason = "the C type differs between C libraries")]
-pub(super) const TERMINAL_INPUT: [u64; 2] = [sys::TIOCSTI as u64, sys::TIOCLINUX as u64];
+pub(crate) const TERMINAL_INPUT: [u64; 2] = [sys::TIOCSTI as u64, sys::TIOCLINUX as u64];

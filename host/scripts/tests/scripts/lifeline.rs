@@ -19,6 +19,7 @@ pub(crate) const TAKE: &str = "exec 9>\"$1\"; echo up >&9; ";
 
 pub(crate) struct Lifeline {
     pipe: Receiver,
+    path: PathBuf,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -26,12 +27,17 @@ impl Lifeline {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
-        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        Self { pipe: OpenOptions::new().open_receiver(&path).unwrap(), folder }
+        Self { folder, ..Self::at(path) }
+    }
+
+    /// Whose pipe is here, for everybody to write to.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        assert!(Command::new("mkfifo").args(["-m", "0666"]).arg(&path).status().unwrap().success());
+        Self { pipe: OpenOptions::new().open_receiver(&path).unwrap(), path, folder: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("pipe")
+        self.path.clone()
     }
 
     /// Arguments of `sh` for this script, which holds the line.

@@ -4,6 +4,8 @@
 mod confine;
 mod detach;
 mod lifeline;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod system;
 #[cfg(target_os = "linux")]
 mod wall;

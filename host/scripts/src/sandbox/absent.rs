@@ -1,0 +1,47 @@
+//! Scripts on systems that have nothing to confine them with: they are off.
+//!
+//! Owns the one sentence about it. Refuses every script; there is no weaker way.
+
+use super::{Abilities, Ceiling, Confinement, Outcome, Refusal, Said, ScriptError};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use tokio::sync::mpsc;
+
+const OFF: &str =
+    "scripts are off here: this system has neither landlock nor seccomp. Run skynet on Linux, or take plugins that are components";
+
+/// Starts nothing here.
+#[derive(Debug)]
+pub struct Launcher {
+    abilities: Abilities,
+}
+
+impl Launcher {
+    /// Gives a launcher that refuses.
+    pub fn start(_program: &Path, _arguments: &[&str], _ceiling: &Ceiling) -> io::Result<Self> {
+        let off = || OFF.to_owned();
+        Ok(Self { abilities: Abilities { landlock: Err(off()), seccomp: Err(off()), namespaces: Err(off()), strength: Err(off()) } })
+    }
+
+    /// Says that nothing is to be had.
+    pub fn abilities(&self) -> &Abilities {
+        &self.abilities
+    }
+
+    /// Refuses.
+    pub async fn run(
+        &self,
+        _confinement: &Confinement,
+        _input: &[u8],
+        _proxy: Option<OwnedFd>,
+        _said: mpsc::Sender<Said>,
+    ) -> Result<Outcome, ScriptError> {
+        Err(self.abilities.refusal().unwrap_or_else(|| Refusal::new(super::Part::Machine, OFF)).into())
+    }
+}
+
+/// Has nothing to serve.
+pub fn serve() -> Result<(), Refusal> {
+    Err(Refusal::new(super::Part::Machine, OFF))
+}

@@ -1,0 +1,146 @@
+//! From a request to a job: every name in it becomes a path or an open folder, or is refused.
+//!
+//! Runs outside of the host's wall on words that an escaped guest may have written. So it goes by
+//! the ceiling alone, opens folders without following links, and hands the opened ones on:
+//! what was looked at is what is mounted. Refuses whatever is over the ceiling.
+
+use super::system::System;
+use super::{Ceiling, Confinement, Contract, Part, Refusal, ScriptLimits, ScriptRoot, Strength, failed};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat2};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+/// A folder of the owner's, opened.
+pub(super) struct Granted {
+    pub(super) path: PathBuf,
+    pub(super) opened: OwnedFd,
+    pub(super) writable: bool,
+}
+
+/// A request in which everything is settled.
+pub(super) struct Job {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    pub(super) variables: BTreeMap<String, String>,
+    /// The plugin's folder, which is never writable.
+    pub(super) plugin: Granted,
+    pub(super) roots: Vec<Granted>,
+    /// Whether it runs in the plugin's folder and not in its scratch folder.
+    pub(super) in_plugin: bool,
+    pub(super) limits: ScriptLimits,
+}
+
+fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(Part::Request, reason))
+}
+
+/// Settles a request.
+pub(super) fn job(request: Confinement, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
+    if let Some(name) = request.limits.above(&ceiling.limits) {
+        return refuse(format!("it asks for more {name} than the owner allows scripts. Ask for less"));
+    }
+    if request.limits.processes == 0 || request.limits.scratch == 0 {
+        return refuse("it asks for no process or no scratch folder at all. Ask for at least one");
+    }
+    let plugin = plugin(&request.plugin, ceiling)?;
+    let script = script(&request.script, &plugin)?;
+    let roots: Vec<Granted> = request.roots.iter().map(|name| root(name, ceiling)).collect::<Result<_, _>>()?;
+    if strength == Strength::Plain {
+        separable(&roots, &plugin)?;
+    }
+    let program = system.find(&request.program)?;
+    let in_plugin = request.contract == Contract::Environment;
+    // As the first of these contracts had it, a script there knows itself by its name in its folder.
+    let script = if in_plugin { script } else { plugin.path.join(script) };
+    let Some(script) = script.to_str() else { return refuse("the plugin lies in a folder whose name is not UTF-8") };
+    let arguments: Vec<String> = request.options.into_iter().chain([script.to_owned()]).collect();
+    if arguments.iter().any(|argument| argument.contains('\0')) {
+        return refuse("an argument has a zero in it");
+    }
+    variables(&request.variables)?;
+    Ok(Job { program, arguments, variables: request.variables, plugin, roots, in_plugin, limits: request.limits })
+}
+
+/// A job without a script, to try a cell with.
+pub(super) fn trial(ceiling: &Ceiling) -> Result<Job, Refusal> {
+    let path = ceiling.plugins.clone();
+    let opened = open(&path, ResolveFlags::NO_SYMLINKS).map_err(failed(Part::Request, "the folder of script plugins cannot be opened"))?;
+    Ok(Job {
+        program: PathBuf::new(),
+        arguments: Vec::new(),
+        variables: BTreeMap::new(),
+        plugin: Granted { path, opened, writable: false },
+        roots: Vec::new(),
+        in_plugin: false,
+        limits: ceiling.limits,
+    })
+}
+
+fn open(path: &Path, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+    openat2(rustix::fs::CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+fn plugin(name: &str, ceiling: &Ceiling) -> Result<Granted, Refusal> {
+    let mut parts = Path::new(name).components();
+    let (Some(Component::Normal(_)), None, false) = (parts.next(), parts.next(), name.contains('\0')) else {
+        return refuse("the plugin's folder is not one name");
+    };
+    let path = ceiling.plugins.join(name);
+    let opened = open(&path, ResolveFlags::NO_SYMLINKS);
+    let opened = opened.map_err(failed(Part::Request, "the plugin's folder cannot be opened"))?;
+    Ok(Granted { path, opened, writable: false })
+}
+
+fn script(name: &str, plugin: &Granted) -> Result<PathBuf, Refusal> {
+    let path = Path::new(name);
+    let plain = |part| matches!(part, Component::Normal(_));
+    // One that begins so would be read as an option.
+    if name.is_empty() || name.starts_with('-') || name.contains('\0') || !path.components().all(plain) {
+        return refuse("the script is not a file in the plugin's folder");
+    }
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let opened = openat2(&plugin.opened, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), inside);
+    let opened = opened.map_err(failed(Part::Request, "the script cannot be opened in the plugin's folder"))?;
+    match kind(&opened)? {
+        FileType::RegularFile => Ok(path.to_owned()),
+        _ => refuse("the script is not a plain file"),
+    }
+}
+
+fn kind(opened: impl AsFd) -> Result<FileType, Refusal> {
+    let stat = rustix::fs::statat(opened, c"", AtFlags::EMPTY_PATH).map_err(failed(Part::Request, "the script cannot be looked at"))?;
+    Ok(FileType::from_raw_mode(stat.st_mode))
+}
+
+fn root(name: &str, ceiling: &Ceiling) -> Result<Granted, Refusal> {
+    let Some(ScriptRoot { path, writable }) = ceiling.roots.get(name) else {
+        return refuse(format!("no root `{}` is open to scripts", name.escape_debug()));
+    };
+    let opened = open(path, ResolveFlags::NO_SYMLINKS).map_err(failed(Part::Request, &format!("the root `{name}` cannot be opened")))?;
+    Ok(Granted { path: path.clone(), opened, writable: *writable })
+}
+
+/// Landlock cannot take from a folder what the one around it gives; mounts can.
+fn separable(roots: &[Granted], plugin: &Granted) -> Result<(), Refusal> {
+    let read_only = roots.iter().filter(|root| !root.writable).chain([plugin]);
+    for inner in read_only {
+        if roots.iter().any(|outer| outer.writable && inner.path.starts_with(&outer.path)) {
+            return refuse("a folder to be read lies in one that may be changed, which needs namespaces to tell apart");
+        }
+    }
+    Ok(())
+}
+
+/// The variables that every script has are not the request's, nor are those that the loader goes by.
+fn variables(variables: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    for (name, value) in variables {
+        let spelled = name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        let taken = ["PATH", "HOME", "TMPDIR", "LANG", super::last::PROXY_FD].contains(&name.as_str()) || name.starts_with("LD_");
+        if !spelled || taken || value.contains('\0') {
+            return refuse(format!("the variable `{}` cannot be set", name.escape_debug()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! The last steps before the interpreter: what the script's first process does to itself.
+//!
+//! Own session and group, limits, no rights to keep or to gain, landlock, seccomp, and then the
+//! program, with an environment made for it. Owns the order: each step still allows the next one.
+//! Comes back only with the reason why the program did not start.
+
+use super::calls::Programs;
+use super::check::Job;
+use super::system::System;
+use super::{Part, Refusal, Strength, failed, files};
+use crate::limits::CPU_GRACE_SECONDS;
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
+use std::convert::Infallible;
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The variable with the number of the descriptor behind which the proxy listens.
+pub(super) const PROXY_FD: &str = "SKYNET_PROXY_FD";
+
+/// Our own processes in the cell's namespace, which the kernel counts too.
+const OURS: u64 = 2;
+
+/// What the script inherits.
+pub(super) struct Streams {
+    pub(super) input: OwnedFd,
+    pub(super) output: OwnedFd,
+    pub(super) errors: OwnedFd,
+    pub(super) proxy: Option<OwnedFd>,
+}
+
+/// Where it starts.
+pub(super) struct Place<'a> {
+    pub(super) scratch: &'a Path,
+    /// The same, opened.
+    pub(super) opened: &'a OwnedFd,
+    /// Whether it has its own `/proc`.
+    pub(super) proc: bool,
+    pub(super) strength: Strength,
+}
+
+/// Turns this process into the script.
+pub(super) fn become_script(
+    job: &Job,
+    system: &System,
+    calls: &Programs,
+    place: Place<'_>,
+    streams: Streams,
+) -> Result<Infallible, Refusal> {
+    setsid().map_err(failed(Part::Start, "it gets no session of its own"))?;
+    limit(job, place.strength)?;
+    give_up_rights()?;
+    let mut command = command(job, system, place.scratch);
+    command.stdin(Stdio::from(streams.input)).stdout(Stdio::from(streams.output)).stderr(Stdio::from(streams.errors));
+    if let Some(proxy) = &streams.proxy {
+        fcntl_setfd(proxy, FdFlags::empty()).map_err(failed(Part::Start, "the proxy cannot be handed on"))?;
+        command.env(PROXY_FD, proxy.as_raw_fd().to_string());
+    }
+    files::confine(job, system, &place)?;
+    calls.apply()?;
+    Err(failed(Part::Program, &job.program.display().to_string())(command.exec()))
+}
+
+fn command(job: &Job, system: &System, scratch: &Path) -> Command {
+    let mut command = Command::new(&job.program);
+    command.args(&job.arguments).env_clear().envs(&job.variables);
+    command.env("PATH", system.search_path()).env("LANG", "C.UTF-8").env("HOME", scratch).env("TMPDIR", scratch);
+    command.current_dir(if job.in_plugin { &job.plugin.path } else { scratch });
+    command
+}
+
+fn limit(job: &Job, strength: Strength) -> Result<(), Refusal> {
+    let limits = &job.limits;
+    // Without a namespace the kernel counts all processes of this user.
+    let others = if strength == Strength::Full { OURS } else { running().map_err(failed(Part::Limits, "processes"))? };
+    lower(Resource::Nproc, "processes", limits.processes.saturating_add(others), 0)?;
+    lower(Resource::As, "address space", limits.address_space, 0)?;
+    lower(Resource::Cpu, "CPU time", limits.cpu_seconds, CPU_GRACE_SECONDS)?;
+    lower(Resource::Fsize, "file size", limits.file_size, 0)?;
+    lower(Resource::Nofile, "open files", limits.open_files, 0)?;
+    lower(Resource::Core, "core dumps", 0, 0)?;
+    lower(Resource::Msgqueue, "message queues", 0, 0)
+}
+
+/// Never above what is set already.
+fn lower(resource: Resource, what: &str, wanted: u64, grace: u64) -> Result<(), Refusal> {
+    let now = getrlimit(resource);
+    let at_most = |wanted: u64, now: Option<u64>| now.map_or(wanted, |now| now.min(wanted));
+    let maximum = at_most(wanted.saturating_add(grace), now.maximum);
+    let new = Rlimit { current: Some(at_most(wanted, now.current).min(maximum)), maximum: Some(maximum) };
+    setrlimit(resource, new).map_err(failed(Part::Limits, what))
+}
+
+/// Threads of this user that can be seen. Where more of them run out of sight, the script gets fewer.
+fn running() -> io::Result<u64> {
+    let mine = rustix::process::getuid().as_raw();
+    let mut threads = 0;
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let is_process = entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        let status = if is_process { std::fs::read_to_string(entry.path().join("status")).unwrap_or_default() } else { String::new() };
+        let number = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.split_whitespace().next()?.parse::<u64>().ok());
+        if number("Uid:") == Some(mine.into()) {
+            threads += number("Threads:").unwrap_or(0);
+        }
+    }
+    Ok(threads)
+}
+
+fn give_up_rights() -> Result<(), Refusal> {
+    let none = CapabilitySets { effective: CapabilitySet::empty(), permitted: CapabilitySet::empty(), inheritable: CapabilitySet::empty() };
+    set_no_new_privs(true).map_err(failed(Part::Privileges, "no_new_privs"))?;
+    set_capabilities(None, none).map_err(failed(Part::Privileges, "capabilities"))
+}
