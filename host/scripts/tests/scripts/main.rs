@@ -4,7 +4,7 @@
 mod confine;
 mod detach;
 mod lifeline;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "sandbox-tests"))]
 mod sandbox;
 mod system;
 #[cfg(target_os = "linux")]
