@@ -142,4 +142,4 @@ pub const CHILDREN_LOOKED_FOR: usize = 1_000;
 pub const NOTES_WAITING: usize = 4;
 
 /// Bytes of one message of a plugin to a person: a long letter.
-pub const OUTBOX_TEXT_BYTES: usize = 16 * 1024;
+pub const OUTBOX_TEXT_BYTES: usize = skynet_core::limits::PLUGIN_MESSAGE_BYTES;

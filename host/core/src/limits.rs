@@ -79,3 +79,7 @@ pub const JOBS_OF_USER: u64 = 1_000;
 
 /// Most jobs that one plugin has planned, for all users together.
 pub const JOBS_OF_PLUGIN: u64 = 50;
+
+/// Longest message of a plugin to a person, bytes: a long letter. The door refuses a longer
+/// one, and so does the channel behind it, which others may reach too.
+pub const PLUGIN_MESSAGE_BYTES: usize = 16 * 1024;

@@ -68,7 +68,7 @@ pub(crate) const ACTS: u32 = 256;
 /// how sure they are (0.8), so that a person's word stays, and goes first.
 pub(crate) const MOST_SURE: f64 = 0.7;
 /// Bytes of one message to a person: a long page.
-pub(crate) const MESSAGE_BYTES: usize = 16 * 1024;
+pub(crate) const MESSAGE_BYTES: usize = skynet_core::limits::PLUGIN_MESSAGE_BYTES;
 /// Messages that one call may send.
 pub(crate) const CALL_MESSAGES: u32 = 8;
 /// Messages of one plugin in a minute, over all its calls: one every other second is

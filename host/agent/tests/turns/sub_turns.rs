@@ -136,6 +136,8 @@ async fn a_session_that_a_crash_left_behind_is_deleted_at_the_next_start() {
     let stage = Stage::new("a/one", vec![]);
     let left = key("agent:main:subagent:dead");
     stage.memory.open_session(&left).await.unwrap();
+    // Its turn had ended; the host died before it was tidied up.
+    stage.memory.open_session(&key("agent:work:subagent:over")).await.unwrap();
     stage.memory.open_session(&key("main")).await.unwrap();
     *stage.memory.open_turns.lock().unwrap() = vec![OpenTurn { turn: TurnId("d".into()), session: left, open_calls: vec![] }];
     stage.agent.recover().await.unwrap();
