@@ -446,6 +446,8 @@ pub(crate) enum BenchPart {
     Host,
     /// New versions under running calls.
     Swaps,
+    /// A host with a thousand tools, beside one with none of them.
+    Scale,
     /// The model in the sandbox, beside the same code built for this machine.
     Model,
 }
