@@ -6,15 +6,15 @@ use crate::finding::Severity;
 
 /// A rule of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// Its id.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// How grave, as a rule.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// Why a reader should care.
-    pub why: &'static str,
+    pub(crate) why: &'static str,
     /// What an author can do.
-    pub fix: &'static str,
+    pub(crate) fix: &'static str,
 }
 
 macro_rules! rules {
