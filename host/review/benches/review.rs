@@ -8,8 +8,10 @@ use std::hint::black_box;
 use std::path::PathBuf;
 
 fn components() -> Vec<(String, Vec<u8>)> {
-    let built = std::env::var_os("SKYNET_GUEST_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../builtin-plugins/target/wasm32-wasip2/release")), PathBuf::from);
+    let built = std::env::var_os("SKYNET_GUEST_DIR").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../builtin-plugins/target/wasm32-wasip2/release")),
+        PathBuf::from,
+    );
     let wanted = ["tool_time", "tool_fetch", "provider_local"];
     wanted
         .iter()

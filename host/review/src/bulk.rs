@@ -58,7 +58,8 @@ fn is_pe(bytes: &[u8]) -> bool {
 /// The first window whose bytes look like chance, and how many windows do.
 fn entropy(region: &Region<'_>) -> Option<Finding> {
     let mut windows = region.bytes.chunks_exact(limits::ENTROPY_WINDOW).enumerate();
-    let (first, highest) = windows.by_ref().map(|(at, window)| (at, centibits(window))).find(|(_, bits)| *bits > limits::ENTROPY_CENTIBITS)?;
+    let (first, highest) =
+        windows.by_ref().map(|(at, window)| (at, centibits(window))).find(|(_, bits)| *bits > limits::ENTROPY_CENTIBITS)?;
     let more = windows.filter(|(_, window)| centibits(window) > limits::ENTROPY_CENTIBITS).count();
     let bytes = (more + 1) * limits::ENTROPY_WINDOW;
     let what = format!("{bytes} bytes with {}.{:02} bits of entropy in a byte", highest / 100, highest % 100);

@@ -36,15 +36,16 @@ fn is_private(c: char) -> bool {
 
 /// A place in bytes that may be no text. Characters of `secrets`, as ranges of `bytes`, are stars.
 pub(crate) fn of_bytes(bytes: &[u8], at: Range<usize>, secrets: &[Range<usize>]) -> String {
-    let end = at.end.min(at.start.saturating_add(4 * EXCERPT_CHARS)).min(bytes.len());
+    let whole = at.end.min(bytes.len());
+    let end = whole.min(at.start.saturating_add(4 * EXCERPT_CHARS));
     let mut piece = bytes.get(at.start..end).unwrap_or_default().to_vec();
     for secret in secrets.iter().filter(|secret| secret.start < end && secret.end > at.start) {
         let (from, to) = (secret.start.max(at.start) - at.start, secret.end.min(end) - at.start);
         piece.get_mut(from..to).unwrap_or_default().fill(b'*');
     }
     let text = String::from_utf8_lossy(&piece);
-    let whole = of_text(&text);
-    if end < at.end && !whole.ends_with('…') { format!("{whole}…") } else { whole }
+    let line = of_text(&text);
+    if end < whole && !line.ends_with('…') { format!("{line}…") } else { line }
 }
 
 /// A secret: its kind, not its value.

@@ -38,7 +38,11 @@ fn mix(body: &FunctionBody<'_>) -> Option<(u64, u64)> {
                 blocks.pop();
             }
             // What only moves values says nothing of what is computed.
-            Operator::LocalGet { .. } | Operator::LocalSet { .. } | Operator::LocalTee { .. } | Operator::I32Const { .. } | Operator::I64Const { .. } => {}
+            Operator::LocalGet { .. }
+            | Operator::LocalSet { .. }
+            | Operator::LocalTee { .. }
+            | Operator::I32Const { .. }
+            | Operator::I64Const { .. } => {}
             other if inside => {
                 all += 1;
                 mixing += u64::from(turns_bits(&other));

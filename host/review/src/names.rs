@@ -22,7 +22,8 @@ const SHORT: usize = 5;
 /// The rows of a keyboard.
 const KEYS: [&str; 4] = ["1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"];
 /// Characters that look alike.
-const SHAPES: [(char, char); 9] = [('l', '1'), ('i', 'l'), ('i', '1'), ('i', 'j'), ('o', '0'), ('s', '5'), ('z', '2'), ('b', '8'), ('u', 'v')];
+const SHAPES: [(char, char); 9] =
+    [('l', '1'), ('i', 'l'), ('i', '1'), ('i', 'j'), ('o', '0'), ('s', '5'), ('z', '2'), ('b', '8'), ('u', 'v')];
 
 /// What the name of a new plugin could be taken for.
 pub(crate) fn look(id: &PluginId, known: &[PluginId]) -> Vec<Finding> {
@@ -45,7 +46,9 @@ fn is_near(new: &PluginId, old: &PluginId) -> bool {
     let (one, other) = (plain(new.name()), plain(old.name()));
     // The same plain word in two namespaces is what namespaces are for; nearly the same is odd.
     let near_name = one != other && one.len().min(other.len()) >= SHORT && distance(one, other) <= WHOLE;
-    let near_all = new.name() == old.name() && new.namespace().len().min(old.namespace().len()) >= SHORT && distance(new.namespace(), old.namespace()) <= 2 * WHOLE - 1;
+    let near_all = new.name() == old.name()
+        && new.namespace().len().min(old.namespace().len()) >= SHORT
+        && distance(new.namespace(), old.namespace()) <= 2 * WHOLE - 1;
     near_name || near_all
 }
 
@@ -111,7 +114,7 @@ mod tests {
         assert_eq!(distance("weather", "waether"), NEIGHBOUR);
         assert_eq!(distance("weather", "westher"), NEIGHBOUR);
         assert_eq!(distance("hello", "he1lo"), SAME_SHAPE);
-        assert_eq!(distance("hello", "help"), 2 * WHOLE);
+        assert_eq!(distance("hello", "hexxo"), 2 * WHOLE);
         assert_eq!(distance("a", "abcdef"), 5 * WHOLE);
     }
 

@@ -67,7 +67,8 @@ impl Report {
     pub fn summary(&self) -> String {
         let mut parts = Vec::new();
         for severity in [Severity::High, Severity::Medium, Severity::Low, Severity::Info] {
-            let hidden: u64 = self.more.iter().filter(|(rule, _)| self.of(severity).any(|finding| finding.rule == **rule)).map(|(_, more)| more).sum();
+            let hidden: u64 =
+                self.more.iter().filter(|(rule, _)| self.of(severity).any(|finding| finding.rule == **rule)).map(|(_, more)| more).sum();
             let count = u64::try_from(self.of(severity).count()).unwrap_or(u64::MAX).saturating_add(hidden);
             if count > 0 {
                 parts.push(format!("{count} {severity}"));

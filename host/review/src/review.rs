@@ -76,7 +76,10 @@ pub fn review(material: &Material<'_>, policy: &Policy) -> Report {
     };
     if let Some(release) = material.release {
         found.extend(names::look(&release.id, material.known));
-        let said = [("summary", release.summary.clone()), ("settings", release.config_schema.as_ref().map(ToString::to_string).unwrap_or_default())];
+        let said = [
+            ("summary", release.summary.clone()),
+            ("settings", release.config_schema.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ];
         for (name, said) in &said {
             found.extend(words(said.as_bytes(), &format!("release.json, {name}"), Kind::Tool));
         }
@@ -100,7 +103,11 @@ pub fn review_script(script: &Script<'_>, policy: &Policy) -> Report {
     for file in sources.iter().filter(|file| file.bytes.len() <= limits::TEXT_BYTES) {
         let place = excerpt::of_text(file.name);
         found.extend(servers::look(file.bytes, &place, |at| at, script.permissions, &mut seen));
-        found.extend(bulk::look(&Region { place: "file", offset: 0, bytes: file.bytes }).into_iter().map(|one| Finding { place: place.clone(), ..one }));
+        found.extend(
+            bulk::look(&Region { place: "file", offset: 0, bytes: file.bytes })
+                .into_iter()
+                .map(|one| Finding { place: place.clone(), ..one }),
+        );
     }
     Report::new(found, None, policy)
 }

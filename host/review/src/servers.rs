@@ -18,15 +18,35 @@ const SCHEMES: [&str; 8] = ["https", "http", "wss", "ws", "ftp", "tcp", "udp", "
 
 /// Where libraries send their readers. A name that ends so is worth a line, not a question.
 const DOCUMENTATION: [&str; 16] = [
-    "docs.rs", "rust-lang.org", "crates.io", "github.com", "w3.org", "ietf.org", "rfc-editor.org", "unicode.org", "json-schema.org",
-    "python.org", "mozilla.org", "wikipedia.org", "whatwg.org", "iana.org", "schema.org", "ecma-international.org",
+    "docs.rs",
+    "rust-lang.org",
+    "crates.io",
+    "github.com",
+    "w3.org",
+    "ietf.org",
+    "rfc-editor.org",
+    "unicode.org",
+    "json-schema.org",
+    "python.org",
+    "mozilla.org",
+    "wikipedia.org",
+    "whatwg.org",
+    "iana.org",
+    "schema.org",
+    "ecma-international.org",
 ];
 
 /// Names that are nobody's (RFC 2606, RFC 6761), and this machine.
 const RESERVED: [&str; 7] = ["example.com", "example.org", "example.net", "example", "test", "invalid", "localhost"];
 
 /// One finding for each server that is not declared, at its first place.
-pub(crate) fn look(bytes: &[u8], place: &str, at: impl Fn(usize) -> usize, permissions: &Permissions, seen: &mut BTreeSet<String>) -> Vec<Finding> {
+pub(crate) fn look(
+    bytes: &[u8],
+    place: &str,
+    at: impl Fn(usize) -> usize,
+    permissions: &Permissions,
+    seen: &mut BTreeSet<String>,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(colon) = bytes.get(from..).and_then(|rest| rest.windows(3).position(|window| window == b"://")).map(|skip| from + skip) {
@@ -113,9 +133,9 @@ fn is_declared(text: &str, host: &Host, permissions: &Permissions) -> bool {
             pattern.matches(host)
                 || match pattern {
                     HostPattern::Exact(Host::Name(name)) => begins_as(text, name),
-                    HostPattern::Suffix(name) => {
-                        text.match_indices(&format!(".{name}")).any(|(at, _)| at > 0 && begins_as(text.get(at + 1..).unwrap_or_default(), name))
-                    }
+                    HostPattern::Suffix(name) => text
+                        .match_indices(&format!(".{name}"))
+                        .any(|(at, _)| at > 0 && begins_as(text.get(at + 1..).unwrap_or_default(), name)),
                     HostPattern::Exact(Host::Ip(_)) => false,
                 }
         }
@@ -151,7 +171,11 @@ mod tests {
         check("http://[2606:2800:220:1::1]/", &[], &["undeclared-address http://[2606:2800:220:1::1]"]);
         check("http://192.168.0.1/", &[], &["documentation-server http://192.168.0.1"]);
         check("http://127.0.0.1:11434 http://localhost/", &[], &[]);
-        check("https://docs.rs/getrandom https://www.w3.org/2000/svg", &[], &["documentation-server https://docs.rs", "documentation-server https://www.w3.org"]);
+        check(
+            "https://docs.rs/getrandom https://www.w3.org/2000/svg",
+            &[],
+            &["documentation-server https://docs.rs", "documentation-server https://www.w3.org"],
+        );
         check("https://docs.rs.evil.net/", &[], &["undeclared-server https://docs.rs.evil.net"]);
     }
 

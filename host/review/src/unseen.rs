@@ -47,7 +47,9 @@ fn is_needed(c: char, before: Option<char>) -> bool {
         '\u{200c}' => joining,
         '\u{200d}' => joining || (picture && !before.is_ascii()),
         '\u{fe0e}' | '\u{fe0f}' => picture,
-        '\u{fe00}'..='\u{fe0d}' => matches!(before, '\u{1000}'..='\u{109f}' | '\u{3400}'..='\u{9fff}' | '\u{a840}'..='\u{a87f}' | '\u{2200}'..='\u{22ff}'),
+        '\u{fe00}'..='\u{fe0d}' => {
+            matches!(before, '\u{1000}'..='\u{109f}' | '\u{3400}'..='\u{9fff}' | '\u{a840}'..='\u{a87f}' | '\u{2200}'..='\u{22ff}')
+        }
         _ => false,
     }
 }
@@ -61,7 +63,8 @@ fn mixed(text: &str, place: &str) -> Vec<Finding> {
         if c.is_alphanumeric() || c == '_' || c == '-' {
             latin |= c.is_ascii_alphabetic();
             // Greek, Cyrillic, Armenian, Cherokee; a lone mu or omega is a unit.
-            other |= matches!(c, '\u{370}'..='\u{3bb}' | '\u{3bd}'..='\u{3ff}' | '\u{400}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}' | '\u{1f00}'..='\u{1fff}') && c != 'Ω';
+            other |= matches!(c, '\u{370}'..='\u{3bb}' | '\u{3bd}'..='\u{3ff}' | '\u{400}'..='\u{58f}' | '\u{13a0}'..='\u{13ff}' | '\u{1f00}'..='\u{1fff}')
+                && c != 'Ω';
             continue;
         }
         if latin && other {
@@ -76,7 +79,8 @@ fn mixed(text: &str, place: &str) -> Vec<Finding> {
 
 /// The letters that are not ASCII by their numbers, so that the difference shows.
 fn spelt_out(word: &str) -> String {
-    let text: String = word.chars().take(16).map(|c| if c.is_ascii() { c.to_string() } else { format!("{c}(U+{:04X})", u32::from(c)) }).collect();
+    let text: String =
+        word.chars().take(16).map(|c| if c.is_ascii() { c.to_string() } else { format!("{c}(U+{:04X})", u32::from(c)) }).collect();
     excerpt::of_text(&text)
 }
 
@@ -91,7 +95,18 @@ mod tests {
 
     #[test]
     fn characters_that_hide_or_turn_are_found_wherever_they_are() {
-        for evil in ["a\u{202e}b", "a\u{2066}b", "a\u{200b}b", "a\u{ad}b", "a\u{200d}b", "a\u{fe0f}b", "\u{e0041}", "x\u{1b}[2J", "a\u{feff}b", "\u{200f}"] {
+        for evil in [
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "a\u{200b}b",
+            "a\u{ad}b",
+            "a\u{200d}b",
+            "a\u{fe0f}b",
+            "\u{e0041}",
+            "x\u{1b}[2J",
+            "a\u{feff}b",
+            "\u{200f}",
+        ] {
             check(evil, &["hidden-characters"]);
         }
         let found = look("one two \u{202e}three", "tool `x`");
@@ -100,7 +115,19 @@ mod tests {
 
     #[test]
     fn writers_keep_what_their_script_needs() {
-        for honest in ["plain\n\ttext\r\n", "\u{feff}first", "⚠\u{fe0f} care", "1\u{fe0f}\u{20e3}", "👩\u{200d}👧", "می\u{200c}خواهم", "क्\u{200d}ष", "übel äöß", "naïve", "日本語", "10 µs, 5 kΩ"] {
+        for honest in [
+            "plain\n\ttext\r\n",
+            "\u{feff}first",
+            "⚠\u{fe0f} care",
+            "1\u{fe0f}\u{20e3}",
+            "👩\u{200d}👧",
+            "می\u{200c}خواهم",
+            "क्\u{200d}ष",
+            "übel äöß",
+            "naïve",
+            "日本語",
+            "10 µs, 5 kΩ",
+        ] {
             check(honest, &[]);
         }
     }

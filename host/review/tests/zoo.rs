@@ -44,6 +44,16 @@ fn release(component: &[u8], imports: &[&str], permissions: Permissions) -> Rele
     }
 }
 
+fn leb(mut value: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+    out
+}
+
 fn look(file: &[u8], release: Option<&Release>) -> Report {
     let material = Material { file, release, known: &[], tools: &[], texts: &[] };
     let report = review(&material, &Policy::default());
@@ -84,18 +94,10 @@ fn what_it_imports_is_held_against_what_it_declares_and_asks_for() {
 
 #[test]
 fn a_million_functions_are_refused_by_their_count() {
-    let leb = |mut value: usize| {
-        let mut out = Vec::new();
-        while value >= 0x80 {
-            out.push((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
-        }
-        out.push(value as u8);
-        out
-    };
     let section = |id: u8, body: Vec<u8>| [vec![id], leb(body.len()), body].concat();
     let many = |each: &[u8]| [leb(1_000_000), each.repeat(1_000_000)].concat();
-    let module = [b"\0asm\x01\0\0\0".to_vec(), section(1, vec![1, 0x60, 0, 0]), section(3, many(&[0])), section(10, many(&[2, 0, 0x0b]))].concat();
+    let module =
+        [b"\0asm\x01\0\0\0".to_vec(), section(1, vec![1, 0x60, 0, 0]), section(3, many(&[0])), section(10, many(&[2, 0, 0x0b]))].concat();
     let file = [b"\0asm\x0d\0\x01\0".to_vec(), section(1, module)].concat();
     let report = look(&file, None);
     assert!(report.blocked && report.counts.is_none());
@@ -124,7 +126,10 @@ fn nothing_that_is_cut_off_or_flipped_passes_as_a_whole_component() {
 
 #[test]
 fn deep_nesting_is_refused() {
-    let deep = wat::parse_str(format!("(component {} {})", "(component ".repeat(400), ")".repeat(400))).unwrap();
+    let mut deep = b"\0asm\x0d\0\x01\0".to_vec();
+    for _ in 0..400 {
+        deep = [b"\0asm\x0d\0\x01\0\x04".to_vec(), leb(deep.len()), deep].concat();
+    }
     assert_eq!(rules(&look(&deep, None)), ["beyond-budget"]);
 }
 
@@ -147,15 +152,6 @@ fn near_matches_without_end_cost_a_bounded_time_and_flood_no_report() {
 fn sixteen_megabytes_of_near_matches_inside_a_component_come_to_an_end() {
     let line = b"https://a.b/x AKIA123456789012345 sk-short -----BEGIN PRIVATE KEY----- wget x ; rm -rf ./x ";
     let data = line.repeat(16 * 1024 * 1024 / line.len());
-    let leb = |mut value: usize| {
-        let mut out = Vec::new();
-        while value >= 0x80 {
-            out.push((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
-        }
-        out.push(value as u8);
-        out
-    };
     let custom = [vec![1, b'x'], data].concat();
     let file = [b"\0asm\x0d\0\x01\0\0".to_vec(), leb(custom.len()), custom].concat();
     let report = look(&file, None);
@@ -175,7 +171,8 @@ fn a_secret_is_found_and_never_repeated() {
     let found = rules(&report);
     assert_eq!(found.iter().filter(|rule| **rule == "leaked-key").count(), 6, "{report}");
     assert!(found.contains(&"shell-download"));
-    for text in [report.to_string(), report.to_markdown(), serde_json::to_string(&report).unwrap(), report.lines(Severity::Info).join("\n")] {
+    for text in [report.to_string(), report.to_markdown(), serde_json::to_string(&report).unwrap(), report.lines(Severity::Info).join("\n")]
+    {
         assert!(!text.contains(&secret) && !text.contains(&secret[6..]), "{text}");
     }
 }
@@ -210,7 +207,8 @@ fn a_tool_that_orders_the_model_about_is_high_and_blocks_only_by_policy() {
 fn names_are_compared_with_those_that_people_know() {
     let file = component(b"", &[]);
     let release = release(&file, &[], Permissions::default());
-    let known = [PluginId::new("acme/tool-weater").unwrap(), PluginId::new("other/tool-wheather").unwrap(), PluginId::new("acrne/x").unwrap()];
+    let known =
+        [PluginId::new("acme/tool-weater").unwrap(), PluginId::new("other/tool-wheather").unwrap(), PluginId::new("acrne/x").unwrap()];
     let report = review(&Material { file: &file, release: Some(&release), known: &known, tools: &[], texts: &[] }, &Policy::default());
     assert_eq!(rules(&report), ["looks-like-another"], "{report}");
 }

@@ -123,13 +123,19 @@ impl Submission {
     /// What can be said of the folder as a whole: its names, and one release of a plugin at a time.
     pub fn check(&self) -> Check {
         if let Some(name) = self.strange.first() {
-            return Check::of("folder", Err::<String, _>(format!("`{name}` belongs to no submission: take it out, or put it into `{SOURCE}`")));
+            return Check::of(
+                "folder",
+                Err::<String, _>(format!("`{name}` belongs to no submission: take it out, or put it into `{SOURCE}`")),
+            );
         }
         let mut seen = BTreeSet::new();
         for (name, bytes) in &self.files {
             let id = split(bytes).ok().and_then(|parts| Release::parse(parts.release_json).ok()).map(|release| release.id);
             if let Some(id) = id.filter(|id| !seen.insert(id.clone())) {
-                return Check::of("folder", Err::<String, _>(format!("{name} is a second release of {id}: hand in one at a time, each names the one before it")));
+                return Check::of(
+                    "folder",
+                    Err::<String, _>(format!("{name} is a second release of {id}: hand in one at a time, each names the one before it")),
+                );
             }
         }
         Check::of("folder", Ok::<_, String>(format!("{} plugin files, {} texts", self.files.len(), self.texts.len())))
@@ -185,7 +191,9 @@ impl Author {
         let place = if review.faults.is_empty() { Ok(before) } else { Err(review.faults.join("; ")) };
         examined.checks.push(Check::of("order", place));
         examined.checks.push(match &review.similar {
-            Some(alike) if !similar => Check::of("name", Err::<String, _>(format!("{alike}. Choose another, or allow it with --allow-similar if both are honest"))),
+            Some(alike) if !similar => {
+                Check::of("name", Err::<String, _>(format!("{alike}. Choose another, or allow it with --allow-similar if both are honest")))
+            }
             Some(alike) => Check::of("name", Ok::<_, String>(format!("{alike}; the keeper allows it"))),
             None => Check::of("name", Ok::<_, String>("no known name looks like it")),
         });
@@ -212,7 +220,9 @@ impl Author {
     }
 
     fn lists_agree(&self, now: Timestamp) -> Result<String, RegistryError> {
-        let wrong = |what: String, why: &str| Err(RegistryError::refused(what, why, "Mend the registry first; publishing again writes what is missing"));
+        let wrong = |what: String, why: &str| {
+            Err(RegistryError::refused(what, why, "Mend the registry first; publishing again writes what is missing"))
+        };
         let end = self.earliest_end();
         if end <= now {
             return wrong("the registry's lists".into(), &format!("they were good until {end}; run `skynet registry refresh`"));
@@ -234,7 +244,10 @@ impl Author {
             }
         }
         let index = self.index()?;
-        let named = index.plugins.iter().flat_map(|entry| entry.releases.iter().map(|release| (entry.id.clone(), release.version.clone(), release.release.clone())));
+        let named = index
+            .plugins
+            .iter()
+            .flat_map(|entry| entry.releases.iter().map(|release| (entry.id.clone(), release.version.clone(), release.release.clone())));
         let named: BTreeSet<_> = named.collect();
         if let Some((id, version, _)) = named.symmetric_difference(&releases).next() {
             return wrong(format!("{id} {version}"), "the index and the list of releases do not agree about it");

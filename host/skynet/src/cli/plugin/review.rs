@@ -35,7 +35,10 @@ pub(crate) fn run(home: &Home, look: &PluginReview, out: &Out) -> Result<()> {
     show(&report, out);
     out.value(&json!({ "file": path, "report": report }));
     if report.blocked {
-        return Err(fail(Kind::Refused, format!("{} does not pass: see what blocks above, or allow the rule with --allow", path.display())));
+        return Err(fail(
+            Kind::Refused,
+            format!("{} does not pass: see what blocks above, or allow the rule with --allow", path.display()),
+        ));
     }
     Ok(())
 }
@@ -59,7 +62,8 @@ fn of_file(home: &Home, path: &Path, look: &PluginReview, policy: &Policy) -> Re
         Err(release::ReleaseError::Unsigned) => None,
         Err(error) => return Err(fail(Kind::Refused, format!("{}: {error}", path.display()))),
     };
-    let texts: Vec<(String, Vec<u8>)> = look.readme.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_>>()?;
+    let texts: Vec<(String, Vec<u8>)> =
+        look.readme.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<Result<_>>()?;
     let tools: Vec<Tool> = match &look.tools {
         Some(path) => serde_json::from_slice(&read(path)?).with_context(|| format!("{} is no JSON array of tools", path.display()))?,
         None => Vec::new(),
@@ -110,7 +114,10 @@ fn of_script(path: &Path, policy: &Policy) -> Result<Report> {
                 continue;
             }
             if files.len() == REVIEW_FILES {
-                return Err(fail(Kind::Refused, format!("{} has more than {REVIEW_FILES} files; a script plugin has a few", path.display())));
+                return Err(fail(
+                    Kind::Refused,
+                    format!("{} has more than {REVIEW_FILES} files; a script plugin has a few", path.display()),
+                ));
             }
             let bytes = folder.read(&name, u64::try_from(skynet_review::limits::FILE_BYTES).unwrap_or(u64::MAX))?;
             files.extend(bytes.map(|bytes| (name, bytes)));

@@ -68,7 +68,10 @@ impl Proposal {
     pub(super) fn failing(&self) -> Vec<String> {
         let failed = |check: &&Check| check.outcome == Outcome::Failed;
         let whole = self.checks.iter().filter(failed).map(|check| check.name.to_owned());
-        let each = self.plugins.iter().flat_map(|plugin| plugin.checks.iter().filter(failed).map(|check| format!("{} of {}", check.name, plugin.file)));
+        let each = self
+            .plugins
+            .iter()
+            .flat_map(|plugin| plugin.checks.iter().filter(failed).map(|check| format!("{} of {}", check.name, plugin.file)));
         whole.chain(each).collect()
     }
 
