@@ -38,7 +38,8 @@ fuzz_target!(|bytes: &[u8]| {
     let lax = Policy { allow: RULES.iter().cloned().collect(), ..strict };
     assert!(!review(&material, &lax).blocked);
 
-    let script = review_script(&Script { files: &[Text { name: "run.sh", bytes }], permissions: &Permissions::default() }, &Policy::default());
+    let script =
+        review_script(&Script { files: &[Text { name: "run.sh", bytes }], permissions: &Permissions::default() }, &Policy::default());
     holds(&script);
     planted(bytes);
 });
@@ -67,8 +68,10 @@ fn planted(bytes: &[u8]) {
     let half = bytes.len() / 2;
     let (before, after) = bytes.split_at(half);
     let text = [before, b"\n", KEY.as_bytes(), b"\n", after].concat();
-    let report =
-        review_script(&Script { files: &[Text { name: "run.sh", bytes: &text }], permissions: &Permissions::default() }, &Policy::default());
+    let report = review_script(
+        &Script { files: &[Text { name: "run.sh", bytes: &text }], permissions: &Permissions::default() },
+        &Policy::default(),
+    );
     let elsewhere = bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes());
     let full = report.more.contains_key("leaked-key") || report.more.contains_key("analysis-unfinished");
     assert!(full || report.findings.iter().any(|finding| finding.rule == "leaked-key" || finding.rule == "analysis-unfinished"));
