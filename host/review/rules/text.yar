@@ -160,8 +160,8 @@ rule instructs_model {
         $ignore = /\b(ignore|disregard|forget|override)\s{1,3}(all\s{1,3}|any\s{1,3}|the\s{1,3}|your\s{1,3}|every\s{1,3}){0,3}(of\s{1,3}(the\s{1,3}|your\s{1,3})?)?(previous|prior|earlier|above|preceding|existing|other|system)\s{1,3}(system\s{1,3})?(instruction|prompt|rule|message|direction|guideline|command|context)/ nocase
         $now = /\byou\s{1,3}are\s{1,3}now\s{1,3}(a|an|in|the)\s{1,3}(new\s|different\s|unrestricted|developer|jailbroken|debug|admin|root)/ nocase
         $secretly = /\b(do\s{1,3}not|don'?t|never|without)\s{1,3}(tell|telling|inform|informing|mention|mentioning|show|showing|reveal|revealing|notify|notifying|alert|alerting|ask|asking)\s{1,3}(this\s{1,3}|it\s{1,3}|anything\s{1,3})?(to\s{1,3})?(the\s{1,3}|your\s{1,3})?(user|owner|human|operator|person)/ nocase
-        $always_first = /\b(always|must|should)\s{1,3}(be\s{1,3})?(call|run|use|invoke|execute|called|used|invoked|executed)(ed)?\s{1,3}(this\s{1,3})?(tool\s{1,3}|function\s{1,3})?(first|before\s{1,3}(any|every|each|all)\b|instead\s{1,3}of\s{1,3}(any|every|all|other))/ nocase
-        $run_first = /\b(run|call|use|invoke|execute)\s{1,3}this\s{1,3}(tool\s{1,3}|command\s{1,3}|function\s{1,3})?(first|before\s{1,3}(any|every|each|all)\b)/ nocase
+        $call_first = /\b(call|run|use|invoke|execute)\s{1,3}this\s{1,3}(tool\s{1,3}|command\s{1,3}|function\s{1,3})?(first\b|before\s{1,3}(any|every|each|all)\b|instead\s{1,3}of\s{1,3}(any|every|all|other)\b)/ nocase
+        $called_first = /\bthis\s{1,3}(tool|function|command)\s{1,3}(must|should|has\s{1,3}to)\s{1,3}(always\s{1,3})?be\s{1,3}(called|run|used|invoked|executed)\b/ nocase
         $mark = /<\/?(important|system|instructions?|secret|hidden|assistant|admin)>/ nocase
         $header = /(^|[\r\n])\s{0,4}#{0,4}\s{0,2}(system|assistant)\s{0,2}(prompt|message|note|override)\s{0,2}:/ nocase
         $turn = /<\|(im_start|im_end|system|assistant|endoftext)\|>/

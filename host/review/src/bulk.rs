@@ -80,6 +80,14 @@ fn centibits(window: &[u8]) -> u32 {
     (bits * 100.0).round() as u32
 }
 
+/// Whether letters of both cases and digits stand in it as in bytes that were encoded.
+/// Words that run into each other have few capitals, tables few different letters.
+fn is_encoded(run: &[u8]) -> bool {
+    let percent = |of: fn(&u8) -> bool| run.iter().filter(|b| of(b)).count().saturating_mul(100).checked_div(run.len()).unwrap_or_default();
+    let base64 = percent(u8::is_ascii_uppercase) >= 20 && percent(u8::is_ascii_lowercase) >= 20 && percent(u8::is_ascii_digit) >= 6;
+    (base64 && centibits(run) > 500) || (percent(u8::is_ascii_hexdigit) == 100 && centibits(run) > 350)
+}
+
 /// Runs of base64 that no certificate explains.
 pub(crate) fn base64(bytes: &[u8], place: &str, offset: usize) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -90,8 +98,7 @@ pub(crate) fn base64(bytes: &[u8], place: &str, offset: usize) -> Vec<Finding> {
             continue;
         }
         let run = bytes.get(start..at).unwrap_or_default();
-        // A long row of one character, or of few, is a table and no secret.
-        if run.len() >= limits::BASE64_RUN && centibits(run) > 400 {
+        if run.len() >= limits::BASE64_RUN && is_encoded(run) {
             let head = String::from_utf8_lossy(run.get(..8).unwrap_or_default()).into_owned();
             found.push(finding_at(rules::LONG_BASE64, place, offset + start, &format!("{head}… ({} characters)", run.len())));
         }
@@ -150,5 +157,8 @@ mod tests {
         assert_eq!(found(&[b"x ".as_slice(), &long, b" y"].concat()), [("long-base64".into(), Some(102))]);
         assert_eq!(found(&long[..4_000]), []);
         assert_eq!(found(&b"A".repeat(9_000)), []);
+        assert_eq!(found(&b"Africa/AbidjanAmerica/Port_of_SpainEtc/GMT-9".repeat(200)), []);
+        let hex: String = noise(3_000).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(found(hex.as_bytes()), [("long-base64".into(), Some(100))]);
     }
 }

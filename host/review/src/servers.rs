@@ -48,6 +48,7 @@ pub(crate) fn look(
     seen: &mut BTreeSet<String>,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
+    let by_setting = permissions.net.iter().any(|rule| matches!(rule.target, NetTarget::Setting(_)));
     let mut from = 0;
     while let Some(colon) = bytes.get(from..).and_then(|rest| rest.windows(3).position(|window| window == b"://")).map(|skip| from + skip) {
         from = colon + 3;
@@ -58,17 +59,18 @@ pub(crate) fn look(
             continue;
         }
         let excerpt = format!("{scheme}://{host}");
-        found.push(Finding { excerpt: crate::excerpt::of_text(&excerpt), ..finding_at(rule_for(&host), place, at(colon), "") });
+        found.push(Finding { excerpt: crate::excerpt::of_text(&excerpt), ..finding_at(rule_for(&host, by_setting), place, at(colon), "") });
     }
     found
 }
 
-fn rule_for(host: &Host) -> rules::Rule {
+fn rule_for(host: &Host, by_setting: bool) -> rules::Rule {
     match host {
         Host::Ip(address) if classify(*address) == AddressClass::Public => rules::ADDRESS_UNDECLARED,
         Host::Ip(_) => rules::SERVER_KNOWN,
         Host::Name(name) if DOCUMENTATION.iter().any(|known| is_or_below(name, known)) => rules::SERVER_KNOWN,
-        Host::Name(name) if !name.contains('.') => rules::Rule { severity: Severity::Low, ..rules::SERVER_UNDECLARED },
+        // Where the owner names the server, this is mostly what stands there until then.
+        Host::Name(_) if by_setting => rules::Rule { severity: Severity::Low, ..rules::SERVER_UNDECLARED },
         Host::Name(_) => rules::SERVER_UNDECLARED,
     }
 }
@@ -100,8 +102,8 @@ fn host_of(text: &str) -> Option<(Host, String)> {
     let host = Host::parse(&name).ok()?;
     let plausible = match &host {
         Host::Ip(_) => true,
-        // A pattern or a half text such as `https://*.` names nobody.
-        Host::Name(name) => name.len() > 2 && name.bytes().any(|b| b.is_ascii_alphabetic()),
+        // A name without a dot is nobody's on the internet: a placeholder, or the next text run into it.
+        Host::Name(name) => name.contains('.') && name.bytes().any(|b| b.is_ascii_alphabetic()),
     };
     plausible.then_some((host, name))
 }
@@ -147,9 +149,12 @@ mod tests {
     use super::*;
     use skynet_policy::permission::NetRule;
 
+    fn asks(declared: &[&str]) -> Permissions {
+        Permissions { net: declared.iter().map(|rule| NetRule::parse(rule).unwrap()).collect(), ..Permissions::default() }
+    }
+
     fn check(text: &str, declared: &[&str], expected: &[&str]) {
-        let net = declared.iter().map(|rule| NetRule::parse(rule).unwrap()).collect();
-        let permissions = Permissions { net, ..Permissions::default() };
+        let permissions = asks(declared);
         let found = look(text.as_bytes(), "data", |at| at, &permissions, &mut BTreeSet::new());
         let found: Vec<String> = found.iter().map(|finding| format!("{} {}", finding.rule, finding.excerpt)).collect();
         assert_eq!(found, expected, "{text}");
@@ -161,6 +166,8 @@ mod tests {
         check("https://api.x.com/v1", &["https://api.x.com"], &[]);
         check("https://api.x.comfailed to parse", &["https://api.x.com"], &[]);
         check("https://api.x.com.evil.net/", &["https://api.x.com"], &["undeclared-server https://api.x.com.evil.net"]);
+        let mut by_setting = look(b"https://api.x.com", "data", |at| at, &asks(&["setting:base_url"]), &mut BTreeSet::new());
+        assert_eq!(by_setting.pop().map(|finding| finding.severity), Some(Severity::Low));
         check("wss://a.b.x.com", &["https://*.x.com"], &[]);
         check("https://anything.net https://8.8.8.8/", &["https://*"], &[]);
     }
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_names_no_server_is_passed_over() {
-        check("a://b http:// https://* ://x https://{host}/ https://example.com", &[], &[]);
+        check("https://http http://not-configured a://b http:// https://* ://x https://{host}/ https://example.com", &[], &[]);
         check("https://user:s3cr3t-value@evil.net/", &[], &["undeclared-server https://evil.net"]);
     }
 }
