@@ -1,6 +1,6 @@
 //! The review of a component beside plain validation of the same bytes, in one run.
 //! `cargo bench -p skynet-review`; `SKYNET_GUEST_DIR` names a folder of built components.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a bench fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a bench fails by panicking")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use skynet_review::{Material, Policy, budget, review};

@@ -48,7 +48,7 @@ fn is_near(new: &PluginId, old: &PluginId) -> bool {
     let near_name = one != other && one.len().min(other.len()) >= SHORT && distance(one, other) <= WHOLE;
     let near_all = new.name() == old.name()
         && new.namespace().len().min(old.namespace().len()) >= SHORT
-        && distance(new.namespace(), old.namespace()) <= 2 * WHOLE - 1;
+        && distance(new.namespace(), old.namespace()) < 2 * WHOLE;
     near_name || near_all
 }
 
