@@ -14,12 +14,14 @@ mod refresh;
 mod repository;
 mod rotate;
 mod settings;
+mod submission;
 
 pub use init::Setup;
 pub use keys::{Keys, RoleKey};
 pub use publish::{Review, Warrant};
 pub use repository::Author;
 pub use settings::Expiries;
+pub use submission::{Check, Examination, Outcome, Submission};
 
 use crate::error::RegistryError;
 

@@ -66,3 +66,9 @@ pub const SETTLING: Duration = Duration::from_secs(72 * 3600);
 
 /// Days before the end of a root at which people are told: its keys lie in drawers.
 pub const ROOT_WARNING_DAYS: i64 = 30;
+
+/// Files in a submission: a release of some plugins and what is to be read about them.
+pub const SUBMISSION_FILES: usize = 64;
+
+/// Bytes of one plugin file in a submission: what the analysis looks at, and its signatures.
+pub const SUBMISSION_BYTES: u64 = 33 * 1024 * 1024;

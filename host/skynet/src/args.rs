@@ -2,6 +2,8 @@
 //! example where one helps.
 
 mod recall;
+pub(crate) mod registry;
+pub(crate) mod review;
 pub(crate) mod schedule;
 
 use crate::output::Color;
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Manage where plugins come from.
+    #[command(subcommand)]
+    Registry(registry::Registry),
     /// See and correct what is remembered about you.
     #[command(subcommand)]
     Memory(Memory),
@@ -179,6 +184,8 @@ pub(crate) enum Plugin {
         #[arg(long)]
         key: Option<PathBuf>,
     },
+    /// Look for what a person should know before a plugin is installed.
+    Review(review::PluginReview),
     /// Check a file as the host would, without installing it.
     Verify {
         /// The packed and signed file.

@@ -16,3 +16,6 @@ pub(crate) const PASSPHRASE_CHARS: usize = 10;
 
 /// Free disk, bytes. Less, and a database write may fail in the middle of a day.
 pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
+
+/// Files of a script plugin that are reviewed: a program and what it brings.
+pub(crate) const REVIEW_FILES: usize = 500;

@@ -25,6 +25,8 @@ mod household;
 mod memory;
 #[path = "e2e/powers.rs"]
 mod powers;
+#[path = "e2e/review.rs"]
+mod review;
 #[path = "e2e/schedule.rs"]
 mod schedule;
 #[path = "e2e/secrets.rs"]

@@ -13,5 +13,6 @@ mod install;
 mod loopback;
 #[cfg(feature = "peers")]
 mod reference;
+mod submission;
 mod traps;
 mod world;

@@ -4,6 +4,7 @@
 
 mod file;
 mod grant;
+pub(in crate::cli) mod review;
 mod why;
 
 use crate::args::Plugin;
@@ -34,6 +35,7 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
         Plugin::Grant(grant) => grant::run(home, grant, out).await,
         Plugin::Pack(pack) => file::pack(&pack, out),
         Plugin::Sign { file, key } => file::sign(home, &file, key.as_deref(), out),
+        Plugin::Review(look) => review::run(home, &look, out),
         Plugin::Verify { file } => file::verify(home, &file, out),
     }
 }
