@@ -14,12 +14,16 @@ mod refresh;
 mod repository;
 mod rotate;
 mod settings;
+mod standing;
+mod timer;
 
 pub use init::Setup;
 pub use keys::{Keys, RoleKey};
 pub use publish::{Review, Warrant};
 pub use repository::Author;
 pub use settings::Expiries;
+pub use standing::{RoleStanding, Standing};
+pub use timer::{Tick, keep_fresh};
 
 use crate::error::RegistryError;
 

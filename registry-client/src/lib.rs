@@ -22,6 +22,7 @@ pub mod places;
 pub mod plan;
 pub mod progress;
 pub mod receive;
+pub mod serve;
 pub mod shelf;
 mod transport;
 pub mod visit;

@@ -66,3 +66,18 @@ pub const SETTLING: Duration = Duration::from_secs(72 * 3600);
 
 /// Days before the end of a root at which people are told: its keys lie in drawers.
 pub const ROOT_WARNING_DAYS: i64 = 30;
+
+/// How soon a timestamp that was not renewed is tried again: whoever publishes just now is done by then.
+pub const REFRESH_AGAIN: Duration = Duration::from_secs(60);
+
+/// Connections that a server of a registry has at one time: a household's and a proxy's.
+pub const SERVED_CONNECTIONS: usize = 256;
+
+/// How long a client may take for the head of a request.
+pub const SERVED_HEAD: Duration = Duration::from_secs(10);
+
+/// How long one connection may last, so that slow readers give their place back.
+pub const SERVED_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// How long the server waits when the system has no connection for it, so that it does not spin.
+pub const SERVED_BREATH: Duration = Duration::from_millis(50);
