@@ -24,6 +24,7 @@ pub use repository::Author;
 pub use settings::Expiries;
 pub use standing::{RoleStanding, Standing};
 pub use timer::{Tick, keep_fresh};
+pub use tough::schema::RoleType;
 
 use crate::error::RegistryError;
 

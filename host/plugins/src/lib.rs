@@ -49,6 +49,7 @@ mod watch;
 pub use bare::Bare;
 pub use engine::Allocator;
 pub use host::{Parts, PluginHost, Runner, Settings, StartError};
+pub use http::own::{Got, OwnDoor, OwnError, Pieces};
 pub use http::resolve::{Resolver, SystemResolver};
 pub use nuisance::{Bother, Nuisance};
 pub use shelf::LAST_RESORT;

@@ -1,0 +1,64 @@
+//! `skynet registry publish`: what will be listed is shown, then listed.
+
+use super::{failed, load, open, read};
+use crate::args::registry::keeper::PublishHow;
+use crate::exit::{Kind, fail};
+use crate::output::Out;
+use crate::prompt;
+use anyhow::Result;
+use serde_json::{Value, json};
+use skynet_registry_client::author::{Review, Warrant};
+use std::path::{Path, PathBuf};
+
+pub(in crate::cli) async fn run(folder: &Path, file: &Path, how: &PublishHow, keys: &[PathBuf], out: &Out) -> Result<()> {
+    let bytes = read(file)?;
+    let mut author = open(folder)?;
+    let review = author.review(&bytes).map_err(failed)?;
+    show(&review, out);
+    let name = format!("{} {}", review.release.id, review.release.version);
+    let blocked = !review.faults.is_empty() || (review.similar.is_some() && !how.allow_similar);
+    if review.listed {
+        out.both(&format!("{name} is listed already; nothing was changed"), &value(&review, false));
+        return Ok(());
+    }
+    if how.plan {
+        out.line(if blocked { "it would be refused; nothing was changed" } else { "it would be listed; nothing was changed" });
+        out.value(&value(&review, false));
+        return if blocked { Err(refusal(&name, &review)) } else { Ok(()) };
+    }
+    if !blocked && !how.yes && !prompt::agreed("List this? [y/N] ", out)? {
+        return Err(fail(Kind::Refused, format!("{name} was not listed; with --yes nobody is asked")));
+    }
+    let keys = load(keys)?;
+    let warrant = Warrant { similar: how.allow_similar };
+    let review = author.publish(&bytes, warrant, &keys, jiff::Timestamp::now()).await.map_err(failed)?;
+    out.line(&format!("listed {name} in {}", folder.display()));
+    out.value(&value(&review, true));
+    Ok(())
+}
+
+fn refusal(name: &str, review: &Review) -> anyhow::Error {
+    let why: Vec<&str> = review.faults.iter().chain(&review.similar).map(String::as_str).collect();
+    fail(Kind::Refused, format!("{name} is refused: {}", why.join("; ")))
+}
+
+fn show(review: &Review, out: &Out) {
+    let release = &review.release;
+    let before = review.before.as_ref().map_or_else(|| "the first release".to_owned(), |before| format!("after {before}"));
+    let signers: Vec<&str> = review.signers.iter().map(|key| key.as_str()).collect();
+    out.line(&format!("{} {}, {before}", release.id, release.version));
+    out.line(&format!("  {}", release.summary));
+    out.line(&format!("  signed by {}, {} bytes, release {}", signers.join(", "), release.component.size, review.digest));
+    review.diff.to_string().lines().for_each(|line| out.line(&format!("  {line}")));
+    for (label, color, lines) in [("fault", "31", &review.faults), ("warning", "33", &review.similar.iter().cloned().collect())] {
+        lines.iter().for_each(|line| out.line(&format!("  {} {line}", out.paint(color, &format!("{label}:")))));
+    }
+}
+
+fn value(review: &Review, published: bool) -> Value {
+    json!({
+        "id": review.release.id, "version": review.release.version, "release": review.digest, "signers": review.signers,
+        "before": review.before, "asks": review.release.permissions.sentences(), "diff": review.diff,
+        "faults": review.faults, "similar": review.similar, "listed": review.listed || published, "published": published,
+    })
+}
