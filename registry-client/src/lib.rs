@@ -17,6 +17,8 @@ pub mod limits;
 pub mod lock;
 pub mod memory;
 pub mod mirror;
+#[cfg(feature = "oci")]
+pub mod oci;
 pub mod offer;
 pub mod places;
 pub mod plan;

@@ -31,6 +31,7 @@ impl Author {
                     "Let the publisher sign the change with the old key. If that key is lost, say so with --anew; every client will ask its owner",
                 ));
             }
+            Some(old) if old == record => return Ok(()),
             Some(_) => {}
             None if !anew => self.check_namespace(&what, &record.namespace)?,
             None => {}

@@ -98,7 +98,7 @@ impl Author {
     fn check_signers(&self, id: &PluginId, parts: &Split<'_>) -> Result<Vec<KeyId>, RegistryError> {
         let record = self.publisher(id.namespace())?.ok_or_else(|| {
             let what = format!("a publisher's record of namespace {}", id.namespace());
-            RegistryError::missing(what, "Add the publisher's public key first with `skynet registry publisher add`")
+            RegistryError::missing(what, "Add the publisher's record first with `skynet registry publisher add`")
         })?;
         Ok(record.verify()?.verify_new(parts.release_json, parts.signatures_json)?)
     }
