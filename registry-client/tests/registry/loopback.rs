@@ -26,7 +26,7 @@ use url::Url;
 
 /// A connection for each request.
 #[derive(Debug)]
-struct Loopback;
+pub(crate) struct Loopback;
 
 fn broken(error: impl ToString) -> FetchError {
     FetchError(error.to_string())
@@ -52,6 +52,30 @@ impl Fetch for Loopback {
         // The sender lives as long as the body, or the connection would end.
         let body = stream::unfold((Box::pin(body), sender), |(mut body, sender)| async { Some((body.next().await?, (body, sender))) });
         Ok(Answer { status, location, start, length, body: Box::pin(body) })
+    }
+}
+
+#[cfg(feature = "oci")]
+#[async_trait]
+impl skynet_registry_client::oci::Exchange for Loopback {
+    async fn send(&self, request: skynet_registry_client::oci::Request) -> Result<skynet_registry_client::oci::Reply, FetchError> {
+        let url = &request.url;
+        let address: SocketAddr = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap()).parse().map_err(broken)?;
+        let stream = TcpStream::connect(address).await.map_err(broken)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        tokio::spawn(connection);
+        let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let mut asked = Request::builder().method(request.method.as_str()).uri(target).header("host", address.to_string());
+        for (name, value) in &request.headers {
+            asked = asked.header(*name, value);
+        }
+        let asked = asked.body(http_body_util::Full::new(request.body)).unwrap();
+        let response = sender.send_request(asked).await.map_err(broken)?;
+        let headers = response.headers().iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+        let (status, headers) = (response.status().as_u16(), headers.collect());
+        let body = response.into_body().into_data_stream().map(|piece| piece.map_err(broken));
+        let body = stream::unfold((Box::pin(body), sender), |(mut body, sender)| async { Some((body.next().await?, (body, sender))) });
+        Ok(skynet_registry_client::oci::Reply { status, headers, body: Box::pin(body) })
     }
 }
 
