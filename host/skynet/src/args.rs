@@ -2,6 +2,7 @@
 //! example where one helps.
 
 mod recall;
+pub(crate) mod registry;
 pub(crate) mod schedule;
 
 use crate::output::Color;
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Name registries that plugins come from.
+    #[command(subcommand)]
+    Registry(registry::Registry),
     /// See and correct what is remembered about you.
     #[command(subcommand)]
     Memory(Memory),

@@ -1,0 +1,20 @@
+//! `skynet registry`: where plugins come from, one file a verb.
+
+mod add;
+mod list;
+mod remove;
+mod reset;
+
+use crate::args::registry::Registry;
+use crate::home::Home;
+use crate::output::Out;
+use anyhow::Result;
+
+pub(crate) async fn run(home: &Home, verb: Registry, out: &Out) -> Result<()> {
+    match verb {
+        Registry::Add(add) => add::run(home, add, out).await,
+        Registry::Remove { name } => remove::run(home, &name, out).await,
+        Registry::List => list::run(home, out),
+        Registry::Reset { name, root } => reset::run(home, &name, &root, out).await,
+    }
+}

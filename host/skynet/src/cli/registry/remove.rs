@@ -1,0 +1,22 @@
+//! `skynet registry remove`: nothing more comes from there; what came stays.
+
+use super::super::plugin::record;
+use crate::home::Home;
+use crate::output::Out;
+use crate::registry;
+use anyhow::Result;
+use serde_json::json;
+
+pub(super) async fn run(home: &Home, name: &str, out: &Out) -> Result<()> {
+    home.must_exist()?;
+    let held = registry::open(home)?;
+    let lock = held.lock().map_err(registry::failed)?;
+    held.places().and_then(|places| places.named(name).cloned()).map_err(registry::failed)?;
+    record(home, "registry", name, "ok", json!({ "action": "remove" })).await?;
+    held.remove(&lock, name).map_err(registry::failed)?;
+    let installed = held.read_lock().map_err(registry::failed)?;
+    let left: Vec<String> = installed.plugins.iter().filter(|plugin| plugin.registry == name).map(|plugin| plugin.id.to_string()).collect();
+    let more = if left.is_empty() { String::new() } else { format!("; these came from it, stay, and get no more updates: {}", left.join(", ")) };
+    out.both(&format!("removed registry {name}{more}"), &json!({ "name": name, "stay": left }));
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! `skynet registry reset`: what was seen is forgotten, on the owner's word.
+
+use super::super::plugin::record;
+use crate::args::registry::Root;
+use crate::home::Home;
+use crate::output::Out;
+use crate::registry;
+use anyhow::Result;
+use serde_json::json;
+
+pub(super) async fn run(home: &Home, name: &str, root: &Root, out: &Out) -> Result<()> {
+    home.must_exist()?;
+    let held = registry::open(home)?;
+    let lock = held.lock().map_err(registry::failed)?;
+    let place = held.places().and_then(|places| places.named(name).cloned()).map_err(registry::failed)?;
+    let root = registry::root(root)?;
+    record(home, "registry", name, "ok", json!({ "action": "reset" })).await?;
+    held.reset(&lock, name, root, registry::fetch([&place])?).await.map_err(registry::failed)?;
+    out.both(&format!("registry {name} begins again from that root"), &json!({ "name": name }));
+    Ok(())
+}
