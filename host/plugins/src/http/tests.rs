@@ -5,6 +5,7 @@ mod bodies;
 mod frames;
 mod h2;
 mod ledger;
+mod own;
 mod redirects;
 mod requests;
 mod responses;

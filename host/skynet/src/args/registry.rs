@@ -1,4 +1,4 @@
-//! `skynet registry` and what of `skynet plugin` asks a registry, as types.
+//! `skynet registry`, and what of `skynet plugin` asks a registry, as types.
 
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
@@ -52,4 +52,65 @@ pub(crate) struct Root {
     /// SHA-256 of its 1.root.json, from the registry's keeper.
     #[arg(long, value_name = "SHA256")]
     pub(crate) fingerprint: Option<String>,
+}
+
+/// The owner's yes, where nobody is asked.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct Agreement {
+    /// Do not ask. Without a terminal this needs --release or --unseen beside it.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Agree to this release only, by its digest as --plan shows it; may be given more than once.
+    #[arg(long = "release", value_name = "SHA256")]
+    pub(crate) releases: Vec<String>,
+    /// With --yes: agree to whatever is listed, unseen.
+    #[arg(long, requires = "yes")]
+    pub(crate) unseen: bool,
+}
+
+/// Where from, and whether anything is done.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct Source {
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Take it from a bundle that `plugin export` made, without a network.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// With --bundle: take lists whose dates are over for up to so many days.
+    #[arg(long, value_name = "DAYS", requires = "bundle")]
+    pub(crate) accept_stale: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Install {
+    /// namespace/name, or namespace/name@version; with --locked a part of the lockfile, else all of it.
+    pub(crate) plugins: Vec<String>,
+    /// Only what registries/plugins.lock says, to the byte.
+    #[arg(long)]
+    pub(crate) locked: bool,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) agreement: Agreement,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Update {
+    /// namespace/name; all that are not pinned when absent.
+    pub(crate) plugins: Vec<String>,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) agreement: Agreement,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    /// namespace/name, or namespace/name@version, all from one registry.
+    #[arg(required = true)]
+    pub(crate) plugins: Vec<String>,
+    /// The file to write.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }

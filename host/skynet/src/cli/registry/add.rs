@@ -1,6 +1,6 @@
 //! `skynet registry add`: a registry, by its keeper's word and not by first sight.
 
-use super::super::plugin::record;
+use crate::registry::record;
 use crate::args::registry::AddRegistry;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
@@ -13,10 +13,8 @@ use std::path::Path;
 use url::Url;
 
 pub(super) async fn run(home: &Home, add: AddRegistry, out: &Out) -> Result<()> {
-    home.must_exist()?;
     let place = place(&add)?;
-    let held = registry::open(home)?;
-    let lock = held.lock().map_err(registry::failed)?;
+    let (held, lock) = registry::open_to_change(home).await?;
     let root = registry::root(&add.root)?;
     record(home, "registry", &place.name, "ok", json!({ "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces })).await?;
     held.add(&lock, place.clone(), root, registry::fetch([&place])?).await.map_err(registry::failed)?;
@@ -54,10 +52,11 @@ fn place(add: &AddRegistry) -> Result<Place> {
 
 /// `plugins-example-org` of `https://plugins.example.org/x`.
 fn named_after(place: &str) -> String {
-    let rest = place.split_once("://").map_or(place, |(_, rest)| rest);
-    let host = rest.trim_start_matches('/').split(['/', ':']).find(|part| !part.is_empty() && !place.starts_with('/'));
-    let last = || rest.trim_end_matches('/').rsplit('/').next();
-    let words = host.or_else(last).unwrap_or("main").to_ascii_lowercase();
+    let words = match place.split_once("://") {
+        Some((scheme, rest)) if scheme != "file" => rest.split(['/', ':']).next(),
+        _ => place.trim_end_matches('/').rsplit('/').next(),
+    };
+    let words = words.unwrap_or_default().to_ascii_lowercase();
     let words: Vec<&str> = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     if words.is_empty() { "main".into() } else { words.join("-") }
 }
@@ -72,7 +71,7 @@ mod tests {
             ("https://plugins.example.org/x/", "plugins-example-org"),
             ("http://127.0.0.1:8080", "127-0-0-1"),
             ("/srv/My Plugins/", "my-plugins"),
-            ("file:///srv/there", "srv"),
+            ("file:///srv/there", "there"),
             ("/", "main"),
         ] {
             assert_eq!(named_after(place), name, "{place}");

@@ -1,6 +1,6 @@
 //! `skynet registry remove`: nothing more comes from there; what came stays.
 
-use super::super::plugin::record;
+use crate::registry::record;
 use crate::home::Home;
 use crate::output::Out;
 use crate::registry;
@@ -8,9 +8,7 @@ use anyhow::Result;
 use serde_json::json;
 
 pub(super) async fn run(home: &Home, name: &str, out: &Out) -> Result<()> {
-    home.must_exist()?;
-    let held = registry::open(home)?;
-    let lock = held.lock().map_err(registry::failed)?;
+    let (held, lock) = registry::open_to_change(home).await?;
     held.places().and_then(|places| places.named(name).cloned()).map_err(registry::failed)?;
     record(home, "registry", name, "ok", json!({ "action": "remove" })).await?;
     held.remove(&lock, name).map_err(registry::failed)?;

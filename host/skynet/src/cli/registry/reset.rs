@@ -1,6 +1,6 @@
 //! `skynet registry reset`: what was seen is forgotten, on the owner's word.
 
-use super::super::plugin::record;
+use crate::registry::record;
 use crate::args::registry::Root;
 use crate::home::Home;
 use crate::output::Out;
@@ -9,9 +9,7 @@ use anyhow::Result;
 use serde_json::json;
 
 pub(super) async fn run(home: &Home, name: &str, root: &Root, out: &Out) -> Result<()> {
-    home.must_exist()?;
-    let held = registry::open(home)?;
-    let lock = held.lock().map_err(registry::failed)?;
+    let (held, lock) = registry::open_to_change(home).await?;
     let place = held.places().and_then(|places| places.named(name).cloned()).map_err(registry::failed)?;
     let root = registry::root(root)?;
     record(home, "registry", name, "ok", json!({ "action": "reset" })).await?;
