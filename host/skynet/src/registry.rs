@@ -106,6 +106,12 @@ pub(crate) async fn record(home: &Home, kind: &str, subject: &str, verdict: &str
     Ok(wire::open_store(home).await?.record(row).await?)
 }
 
+/// The row that says how something ended that was `begun`.
+pub(crate) async fn ended(home: &Home, kind: &str, subject: &str, ended: Result<()>) -> Result<()> {
+    noted(home, kind, subject, ended).await?;
+    record(home, kind, subject, "ok", json!({})).await
+}
+
 /// Passes a result on; one that is an error leaves a row that says so first.
 pub(crate) async fn noted<T>(home: &Home, kind: &str, subject: &str, ended: Result<T>) -> Result<T> {
     if let Err(error) = &ended

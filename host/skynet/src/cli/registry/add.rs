@@ -16,8 +16,9 @@ pub(super) async fn run(home: &Home, add: AddRegistry, out: &Out) -> Result<()> 
     let place = place(&add)?;
     let (held, lock) = registry::open_to_change(home).await?;
     let root = registry::root(&add.root)?;
-    record(home, "registry", &place.name, "ok", json!({ "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces })).await?;
-    held.add(&lock, place.clone(), root, registry::fetch([&place])?).await.map_err(registry::failed)?;
+    record(home, "registry", &place.name, "begun", json!({ "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces })).await?;
+    let added = held.add(&lock, place.clone(), root, registry::fetch([&place])?).await.map_err(registry::failed);
+    registry::ended(home, "registry", &place.name, added).await?;
     let text = format!(
         "added registry {} at {}, for plugins of: {}\nsee what it has with: skynet plugin search",
         place.name,
