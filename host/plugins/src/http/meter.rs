@@ -38,6 +38,13 @@ impl Outgoing {
         Self { inner, exchange: None, empty: 0, left: None }
     }
 
+    /// A body of the host's own.
+    pub(crate) fn own(bytes: Bytes) -> Self {
+        let left = u64::try_from(bytes.len()).ok();
+        let inner = http_body_util::Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
+        Self { inner, exchange: None, empty: 0, left }
+    }
+
     fn count(&mut self, bytes: usize) -> Result<(), Error> {
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(bytes as u64).ok_or(Error::HttpRequestBodySize(None))?;

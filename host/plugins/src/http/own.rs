@@ -4,6 +4,10 @@
 //! redirect, sends no credential and no cookie, asks for no compression. Public addresses
 //! only, but for a server that the owner named so. How much is read is the caller's to bound.
 
+mod send;
+
+pub use send::{Answered, OwnRequest};
+
 use super::dial::{self, Connection, Roots, Sender, Tcp, Tls};
 use super::meter::Outgoing;
 use super::pool::{Pool, Route};

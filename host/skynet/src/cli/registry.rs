@@ -1,6 +1,10 @@
 //! `skynet registry`: where plugins come from, one file a verb.
 
-mod keeper;
+mod add;
+pub(super) mod keeper;
+mod list;
+mod remove;
+mod reset;
 
 use crate::args::registry::Registry;
 use crate::home::Home;
@@ -10,5 +14,9 @@ use anyhow::Result;
 pub(crate) async fn run(home: &Home, verb: Registry, out: &Out) -> Result<()> {
     match verb {
         Registry::Keeper(verb) => keeper::run(home, verb, out).await,
+        Registry::Add(add) => add::run(home, add, out).await,
+        Registry::Remove { name } => remove::run(home, &name, out).await,
+        Registry::List => list::run(home, out),
+        Registry::Reset { name, root } => reset::run(home, &name, &root, out).await,
     }
 }

@@ -119,6 +119,11 @@ pub(crate) struct Publish {
     pub(crate) how: PublishHow,
     #[command(flatten)]
     pub(crate) keys: RoleKeys,
+    /// Also push it to this OCI registry, once it is listed.
+    #[arg(long, value_name = "oci://…")]
+    pub(crate) oci: Option<String>,
+    #[command(flatten)]
+    pub(crate) account: OciAccount,
 }
 
 /// How to publish.
@@ -280,4 +285,40 @@ pub(crate) enum Publisher {
         #[arg(long, short, value_name = "FILE", requires = "namespace")]
         out: Option<PathBuf>,
     },
+}
+
+/// An account at an OCI registry.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct OciAccount {
+    /// For oci://…: the account's name.
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(crate) user: Option<String>,
+    /// For oci://…: a file that only you can read, with the account's password or token.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// For oci://…: a host that may see the password to give out a token, beside the server itself.
+    #[arg(long, value_name = "HOST", requires = "user")]
+    pub(crate) token_host: Option<String>,
+    /// For oci://…: its name may lead to this machine or the private network.
+    #[arg(long = "oci-private")]
+    pub(crate) private: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PublishPlugin {
+    /// The packed and signed file.
+    pub(crate) file: PathBuf,
+    /// A registry's folder, or oci://host/repository; its version is the tag where none is named.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) to: String,
+    /// For a folder: keys of the registry's roles; may be given more than once.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) keys: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: PublishHow,
+    /// For oci://…: move a tag that names something else.
+    #[arg(long)]
+    pub(crate) move_tag: bool,
+    #[command(flatten)]
+    pub(crate) account: OciAccount,
 }

@@ -12,12 +12,11 @@ mod serve;
 mod show;
 
 use crate::args::registry::keeper::{Keeper, RoleKeys};
-use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
+use crate::registry::failed;
 use anyhow::{Context, Result};
 use serde_json::json;
-use skynet_registry_client::RegistryError;
 use skynet_registry_client::author::{Author, Keys};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +25,7 @@ pub(super) async fn run(home: &Home, verb: Keeper, out: &Out) -> Result<()> {
         Keeper::Init(init) => init::run(&init, out).await,
         Keeper::Show { folder, root } => show::run(&folder, root.as_deref(), out),
         Keeper::Serve(serve) => serve::run(&serve, out).await,
-        Keeper::Publish(publish) => publish::run(&publish.folder, &publish.file, &publish.how, &publish.keys.folders, out).await,
+        Keeper::Publish(publish) => publish::listed(&publish, out).await,
         Keeper::Verify(verify) => mirror::verify(&verify, out).await,
         Keeper::Mirror(mirror) => mirror::run(&mirror, out).await,
         Keeper::Refresh { folder, keys } => refresh(&folder, &keys, out).await,
@@ -36,17 +35,6 @@ pub(super) async fn run(home: &Home, verb: Keeper, out: &Out) -> Result<()> {
         Keeper::Advisories { folder } => advise::list(&folder, out),
         Keeper::Publisher(verb) => publisher::run(home, verb, out).await,
     }
-}
-
-/// An error of the library's with its exit code.
-pub(in crate::cli) fn failed(error: RegistryError) -> anyhow::Error {
-    let kind = match &error {
-        RegistryError::Unreachable { .. } => Kind::TryLater,
-        RegistryError::NotFound { .. } => Kind::NotFound,
-        RegistryError::Disk(_) => return anyhow::Error::new(error),
-        _ => Kind::Refused,
-    };
-    fail(kind, error.to_string())
 }
 
 /// Opens a registry's folder. Nobody else changes it until it is dropped.

@@ -1,14 +1,25 @@
 //! `skynet registry publish`: what will be listed is shown, then listed.
 
 use super::{failed, load, open, read};
-use crate::args::registry::keeper::PublishHow;
+use crate::args::registry::keeper::{Publish, PublishHow};
 use crate::exit::{Kind, fail};
 use crate::output::Out;
 use crate::prompt;
+use crate::registry::{bar::Bar, oci};
 use anyhow::Result;
 use serde_json::{Value, json};
 use skynet_registry_client::author::{Review, Warrant};
 use std::path::{Path, PathBuf};
+
+pub(super) async fn listed(wish: &Publish, out: &Out) -> Result<()> {
+    run(&wish.folder, &wish.file, &wish.how, &wish.keys.folders, out).await?;
+    let Some(to) = wish.oci.as_deref().filter(|_| !wish.how.plan) else { return Ok(()) };
+    let pushed = oci::repository(to, &wish.account)?.push(&read(&wish.file)?, false, &Bar::default()).await.map_err(failed)?;
+    let done = if pushed.there { "is there already" } else { "is published" };
+    out.line(&format!("{} {} {done} at {}", pushed.release.id, pushed.release.version, pushed.reference));
+    out.value(&json!({ "to": pushed.reference.to_string(), "published": !pushed.there }));
+    Ok(())
+}
 
 pub(in crate::cli) async fn run(folder: &Path, file: &Path, how: &PublishHow, keys: &[PathBuf], out: &Out) -> Result<()> {
     let bytes = read(file)?;
