@@ -21,3 +21,5 @@ mod keeper;
 mod server;
 #[path = "registry/update.rs"]
 mod update;
+#[path = "registry/upkeep.rs"]
+mod upkeep;

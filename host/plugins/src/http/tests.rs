@@ -6,6 +6,7 @@ mod frames;
 mod h2;
 mod ledger;
 mod own;
+mod own_send;
 mod redirects;
 mod requests;
 mod responses;

@@ -10,6 +10,7 @@ use crate::http::meter::Outgoing;
 use crate::http::pool::Pool;
 use crate::http::resolve::Resolver;
 use crate::http::share::Shares;
+use crate::http::wire::Wire;
 use crate::limits;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, USER_AGENT};
@@ -50,6 +51,15 @@ impl OwnDoor {
     /// A door to this server for reading and writing. `private` lets it be on this machine
     /// or the private network; `elsewhere` lets any public server be read from under TLS.
     pub fn to_write(server: &str, private: bool, elsewhere: bool, resolver: Arc<dyn Resolver>) -> Result<Self, OwnError> {
+        Self::writing_over(server, (private, elsewhere), resolver, Arc::new(Tcp))
+    }
+
+    pub(crate) fn writing_over(
+        server: &str,
+        (private, elsewhere): (bool, bool),
+        resolver: Arc<dyn Resolver>,
+        wire: Arc<dyn Wire>,
+    ) -> Result<Self, OwnError> {
         let rule = |server: &str| NetRule::parse(server).map_err(|fault| OwnError(format!("`{server}` is no server to reach: {fault}")));
         let named = NetRule { methods: WRITING.map(Into::into).to_vec(), private, ..rule(server)? };
         if named.target.exact_host().is_none() {
@@ -64,7 +74,7 @@ impl OwnDoor {
         Ok(Self {
             may: Arc::new(Permissions { net, ..Permissions::default() }),
             share: shares.of(&plugin),
-            outside: Arc::new(Outside { resolver, wire: Arc::new(Tcp), tls: Tls::trusting(Arc::new(system_roots)), shares }),
+            outside: Arc::new(Outside { resolver, wire, tls: Tls::trusting(Arc::new(system_roots)), shares }),
             pool: Pool::default(),
             plugin,
         })

@@ -11,17 +11,27 @@ use serde_json::{Value, json};
 use skynet_registry_client::author::{Review, Warrant};
 use std::path::{Path, PathBuf};
 
+/// `registry publish`, with a push to OCI behind it where that is wanted.
 pub(super) async fn listed(wish: &Publish, out: &Out) -> Result<()> {
-    run(&wish.folder, &wish.file, &wish.how, &wish.keys.folders, out).await?;
-    let Some(to) = wish.oci.as_deref().filter(|_| !wish.how.plan) else { return Ok(()) };
-    let pushed = oci::repository(to, &wish.account)?.push(&read(&wish.file)?, false, &Bar::default()).await.map_err(failed)?;
-    let done = if pushed.there { "is there already" } else { "is published" };
-    out.line(&format!("{} {} {done} at {}", pushed.release.id, pushed.release.version, pushed.reference));
-    out.value(&json!({ "to": pushed.reference.to_string(), "published": !pushed.there }));
+    let mut said = list(&wish.folder, &wish.file, &wish.how, &wish.keys.folders, out).await?;
+    if let Some(to) = wish.oci.as_deref().filter(|_| !wish.how.plan) {
+        let pushed = oci::repository(to, &wish.account)?.push(&read(&wish.file)?, false, &Bar::default()).await.map_err(failed)?;
+        let done = if pushed.there { "is there already" } else { "is published" };
+        out.line(&format!("{} {} {done} at {}", pushed.release.id, pushed.release.version, pushed.reference));
+        said["oci"] = json!({ "to": pushed.reference.to_string(), "published": !pushed.there });
+    }
+    out.value(&said);
     Ok(())
 }
 
+/// The same without it, for a plugin's author who keeps the registry as well.
 pub(in crate::cli) async fn run(folder: &Path, file: &Path, how: &PublishHow, keys: &[PathBuf], out: &Out) -> Result<()> {
+    let said = list(folder, file, how, keys, out).await?;
+    out.value(&said);
+    Ok(())
+}
+
+async fn list(folder: &Path, file: &Path, how: &PublishHow, keys: &[PathBuf], out: &Out) -> Result<Value> {
     let bytes = read(file)?;
     let mut author = open(folder)?;
     let review = author.review(&bytes).map_err(failed)?;
@@ -29,13 +39,15 @@ pub(in crate::cli) async fn run(folder: &Path, file: &Path, how: &PublishHow, ke
     let name = format!("{} {}", review.release.id, review.release.version);
     let blocked = !review.faults.is_empty() || (review.similar.is_some() && !how.allow_similar);
     if review.listed {
-        out.both(&format!("{name} is listed already; nothing was changed"), &value(&review, false));
-        return Ok(());
+        out.line(&format!("{name} is listed already; nothing was changed"));
+        return Ok(value(&review, false));
+    }
+    if how.plan && blocked {
+        return Err(refusal(&name, &review));
     }
     if how.plan {
-        out.line(if blocked { "it would be refused; nothing was changed" } else { "it would be listed; nothing was changed" });
-        out.value(&value(&review, false));
-        return if blocked { Err(refusal(&name, &review)) } else { Ok(()) };
+        out.line("it would be listed; nothing was changed");
+        return Ok(value(&review, false));
     }
     if !blocked && !how.yes && !prompt::agreed("List this? [y/N] ", out)? {
         return Err(fail(Kind::Refused, format!("{name} was not listed; with --yes nobody is asked")));
@@ -44,8 +56,7 @@ pub(in crate::cli) async fn run(folder: &Path, file: &Path, how: &PublishHow, ke
     let warrant = Warrant { similar: how.allow_similar };
     let review = author.publish(&bytes, warrant, &keys, jiff::Timestamp::now()).await.map_err(failed)?;
     out.line(&format!("listed {name} in {}", folder.display()));
-    out.value(&value(&review, true));
-    Ok(())
+    Ok(value(&review, true))
 }
 
 fn refusal(name: &str, review: &Review) -> anyhow::Error {

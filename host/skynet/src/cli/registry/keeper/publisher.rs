@@ -97,7 +97,11 @@ fn list(folder: &Path, namespace: Option<&str>, path: Option<&Path>, out: &Out) 
     if names.is_empty() {
         let which = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace {name}"));
         let text = format!("nobody signs for {which} in {}", folder.display());
-        return if namespace.is_some() { Err(fail(Kind::NotFound, text)) } else { Ok(out.both(&text, &json!([]))) };
+        if namespace.is_some() {
+            return Err(fail(Kind::NotFound, text));
+        }
+        out.both(&text, &json!([]));
+        return Ok(());
     }
     let mut listed = Vec::new();
     for name in names {
