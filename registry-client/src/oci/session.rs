@@ -79,6 +79,9 @@ impl Oci {
     pub(super) async fn ask(&self, request: Request, wait: Duration) -> Result<Reply, CourierError> {
         let writes = matches!(request.method, Method::Post | Method::Put);
         let reply = self.send(self.with_credentials(&request), wait).await?;
+        if reply.status == 403 {
+            return Err(CourierError::Refused(explained(reply).await));
+        }
         if reply.status != 401 {
             return Ok(reply);
         }

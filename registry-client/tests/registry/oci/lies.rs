@@ -113,7 +113,8 @@ async fn manifests_that_are_none_are_refused() {
     };
     refused(&world, large, &["1099511627776 bytes", "at most"]).await;
     let unsaid = |code: &str| format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"so\\u001b[31m it is\"}}]}}").into_bytes();
-    refused(&world, answer(500, "application/json", unsaid("UNKNOWN")), &["500", "UNKNOWN"]).await;
+    refused(&world, answer(500, "application/json", unsaid("UNKNOWN")), &["could not be fetched", "500", "UNKNOWN"]).await;
+    refused(&world, answer(403, "application/json", unsaid("DENIED")), &["is refused", "403", "DENIED"]).await;
     let pinned = at(Arc::new(Liar::new()), &format!("oci://registry.example/acme/hello@sha256:{}", "c".repeat(64)), None);
     says(pinned.resolve().await, &["the server sent the manifest", &"c".repeat(64)]);
 }
