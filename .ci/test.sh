@@ -110,6 +110,14 @@ registry_elsewhere() {
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers reference 2>&1 | tee -a "$test_log"
 }
 
+# Plugins to and from an OCI registry that others wrote.
+oci_registry() {
+  SKYNET_OCI_REGISTRY=$(bash "$root/.ci/oci.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-oci")
+  export SKYNET_OCI_REGISTRY
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers,oci oci 2>&1 | tee -a "$test_log"
+}
+
 # One real conversation with the model that runs inside the sandbox.
 local_model_answers() {
   SKYNET_MODEL_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-models
@@ -191,6 +199,11 @@ else
   echo "the gateway was NOT tested against a stock OpenClaw client: that needs npm on Linux x86_64"
 fi
 stage "the registry against the reference client" registry_elsewhere
+if command -v apt-get >/dev/null; then
+  stage "plugins in a foreign OCI registry" oci_registry
+else
+  echo "OCI was NOT tested against a foreign registry: that is a Debian package, and there is no apt here"
+fi
 if command -v python3 >/dev/null; then
   stage "the local model inside the sandbox" local_model_answers
 else

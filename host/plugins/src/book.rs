@@ -53,6 +53,8 @@ pub(crate) struct Entry {
     pub(crate) kinds: Vec<PluginKind>,
     pub(crate) summary: String,
     pub(crate) trust: String,
+    /// What was said of the release that serves, if its owner should know.
+    pub(crate) warning: Option<String>,
     /// Why a provider that serves has no model, or no new list of them.
     pub(crate) note: Option<String>,
 }
@@ -144,7 +146,8 @@ impl Entry {
             tools: tools.map(|tool| naming::exposed_name(id, &tool.name)).collect(),
             trust: self.trust.clone(),
             note: self.serving.as_ref().and_then(|serving| {
-                let notes: Vec<String> = ceiling::cut(&serving.terms.withheld).into_iter().chain(self.note.clone()).collect();
+                let notes: Vec<String> =
+                    ceiling::cut(&serving.terms.withheld).into_iter().chain(self.warning.clone()).chain(self.note.clone()).collect();
                 (!notes.is_empty()).then(|| notes.join("; "))
             }),
         }

@@ -3,6 +3,7 @@
 //! the durable record is written first, then the shelf is swapped.
 
 use crate::admit::{self, Refusal, Signed, Standing};
+use crate::advice::Asked;
 use crate::book::{Entry, FileState, Waiting};
 use crate::ceiling;
 use crate::decide::Act;
@@ -47,8 +48,10 @@ impl PluginHost {
             }
             match self.revive(&receipt).await {
                 Ok(generation) => {
+                    let warning = self.word_on(&receipt).warning;
                     let entry = book.plugins.entry(id).or_default();
                     entry.take(generation, &receipt.source);
+                    entry.warning = warning;
                 }
                 Err(Unfit::Reason(reason)) => tracing::warn!(plugin = %receipt.plugin, %reason, "a stored plugin does not serve for now"),
                 Err(Unfit::Store(error)) => return Err(error),
@@ -63,6 +66,9 @@ impl PluginHost {
         let trust = (self.shared.trust)().map_err(Unfit::Reason)?;
         let release = Release::parse(receipt.release_json.as_bytes()).map_err(|error| Unfit::Reason(error.to_string()))?;
         let publisher = trusted_signer(receipt, &trust).map_err(Unfit::Reason)?;
+        if let Some(reason) = self.word_on(receipt).blocked {
+            return Err(Unfit::Reason(reason));
+        }
         let grant = self.shared.state.grant(&receipt.plugin.id).await.map_err(Unfit::Store)?;
         let now = self.shared.clock.now_ms();
         match admit::standing(&release.permissions, &publisher, grant.as_ref(), now).map_err(Unfit::Store)? {
@@ -162,6 +168,11 @@ impl PluginHost {
         let verified = tokio::task::spawn_blocking(move || admit::verify(&name, &bytes, &trust)).await;
         let signed = Arc::new(verified.map_err(|error| refuse("verify")(error.to_string()))??);
         let id = signed.release.id.clone();
+        let signers: Vec<String> = signed.signers.iter().map(|signer| signer.keyid.to_string()).collect();
+        let asked = Asked { id: &id, release: &signed.release_digest, signers: &signers, trust: signed.tier().as_str() };
+        if let Some(reason) = self.shared.advisories.word(asked).blocked {
+            return Err(refuse("advisory")(reason));
+        }
         if self.is_known(file, &signed).await {
             return Ok(());
         }
@@ -276,9 +287,11 @@ impl PluginHost {
         let act = Act { kind: "admission", by: HOST, subject: &plugin.to_string() };
         self.change(act, detail, vec![PluginChange::Publish(ready.receipt.clone())]).await?;
         let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
+        let warning = self.word_on(&ready.receipt).warning;
         let entry = book.plugins.entry(plugin.id.clone()).or_default();
         let replaced = entry.serving.as_ref().map(|old| old.plugin().generation);
         entry.take(ready, file);
+        entry.warning = warning;
         self.swap(&mut book);
         drop(book);
         tracing::info!(%plugin, "plugin serves");
@@ -435,6 +448,7 @@ impl Entry {
         self.denied = None;
         self.stopped = None;
         self.note = None;
+        self.warning = None;
         self.replace(Some(Arc::new(generation)));
     }
 

@@ -4,6 +4,7 @@
 //! came to rest, a file that is gone, the owner's word, a tripped breaker — goes
 //! through the book, one at a time, and ends in one swap.
 
+use crate::advice::Advisories;
 use crate::artifact_cache::ArtifactCache;
 use crate::blobs::Blobs;
 use crate::book::Book;
@@ -57,6 +58,8 @@ pub struct Parts {
     pub ceiling: Option<Permissions>,
     /// Reads the trusted keys anew; an error refuses every admission.
     pub trust: Arc<dyn Fn() -> Result<TrustStore, String> + Send + Sync>,
+    /// What was said about releases since they were signed.
+    pub advisories: Arc<dyn Advisories>,
     /// Durable plugin state.
     pub state: Arc<dyn PluginStore>,
     /// The audit log.
@@ -107,6 +110,7 @@ pub(crate) struct Shared {
     pub(crate) settings: BTreeMap<PluginId, Arc<Settings>>,
     pub(crate) ceiling: Option<Permissions>,
     pub(crate) trust: Arc<dyn Fn() -> Result<TrustStore, String> + Send + Sync>,
+    pub(crate) advisories: Arc<dyn Advisories>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -185,6 +189,7 @@ impl PluginHost {
             settings: parts.settings.into_iter().map(|(id, settings)| (id, Arc::new(settings))).collect(),
             ceiling: parts.ceiling,
             trust: parts.trust,
+            advisories: parts.advisories,
             state: parts.state,
             audit: parts.audit,
             clock: parts.clock,

@@ -6,6 +6,7 @@
 
 mod admin;
 mod admit;
+mod advice;
 mod artifact_cache;
 mod bare;
 mod bindings;
@@ -47,9 +48,11 @@ mod validity;
 mod visitor;
 mod watch;
 
+pub use advice::{Advisories, Asked, Unadvised, Word};
 pub use bare::Bare;
 pub use engine::Allocator;
 pub use host::{Parts, PluginHost, Runner, Settings, StartError};
+pub use http::own::{Answered, Got, OwnDoor, OwnError, OwnRequest, Pieces};
 pub use http::resolve::{Resolver, SystemResolver};
 pub use kit::kit;
 pub use nuisance::{Bother, Nuisance};

@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
-    /// Manage where plugins come from.
+    /// Name registries that plugins come from, and keep one.
     #[command(subcommand)]
     Registry(registry::Registry),
     /// See and correct what is remembered about you.
@@ -129,11 +129,57 @@ pub(crate) struct Chat {
 pub(crate) enum Plugin {
     /// List plugins and refused files.
     List,
-    /// Show all that is known of one plugin.
+    /// Show all that is known of one plugin: here, or in its registry when it is not here.
     Info {
         /// namespace/name
         id: String,
+        /// Also ask its registry which versions there are.
+        #[arg(long)]
+        versions: bool,
     },
+    /// Search what the registries list.
+    Search {
+        /// Words in a plugin's name or its line; everything when absent.
+        words: Vec<String>,
+    },
+    /// Install plugins from their registry, after showing what they ask for.
+    #[command(after_help = "Examples: skynet plugin install acme/weather\n\
+skynet plugin install acme/weather@1.2.0 --plan\n\
+skynet plugin install --locked")]
+    Install(registry::Install),
+    /// Publish a packed and signed file: to a registry's folder that you keep, or to an OCI registry.
+    #[command(after_help = "Example: skynet plugin publish hello.wasm --to oci://registry.example.org/acme/hello")]
+    Publish(registry::keeper::PublishPlugin),
+    /// Update plugins from their registries, after showing what changes.
+    Update(registry::Update),
+    /// Say which plugins have newer releases, and what would change.
+    Outdated,
+    /// Hold a plugin at its version.
+    Pin {
+        /// namespace/name
+        id: String,
+    },
+    /// Let a pinned plugin be updated again.
+    Unpin {
+        /// namespace/name
+        id: String,
+    },
+    /// Take a plugin away that came from a registry, with its grant. What it stored stays.
+    Remove {
+        /// namespace/name
+        id: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Say what registries warn of among what is installed, and check the kept files.
+    Audit {
+        /// Ask nobody; go by what was last heard.
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Write plugins with all that proves them into one file, for a machine without a network.
+    Export(registry::Export),
     /// Switch a plugin on.
     Enable {
         /// namespace/name
@@ -169,10 +215,13 @@ pub(crate) enum Plugin {
         #[arg(short = 'n', long, default_value_t = 20)]
         rows: u64,
     },
-    /// Put the version before the present one back.
+    /// Put the version before the present one back. One from a registry is pinned by it.
     Rollback {
         /// namespace/name
         id: String,
+        /// For one from a registry: this former version.
+        #[arg(long = "to", value_name = "VERSION")]
+        version: Option<String>,
     },
     /// Put a component and its plugin.toml into one file, ready to be signed.
     Pack(Pack),
@@ -221,6 +270,9 @@ pub(crate) struct Pack {
     /// Where to write; beside the component when absent.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
+    /// The packed file of the release before it; a registry wants each release to name the last one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) after: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -53,6 +53,8 @@ impl Home {
         keys = "keys";
         /// The drop folder.
         plugins = "plugins";
+        /// Registries, what was seen of them, the lockfile and fetched plugins.
+        registries = "registries";
         /// The plugin host's own files.
         private = "private";
         /// Durable state.

@@ -14,6 +14,16 @@ pub(crate) const MAX_ARTIFACT: usize = 512 * 1024 * 1024;
 /// Characters of a new passphrase. Argon2id makes each guess dear, not a short word long.
 pub(crate) const PASSPHRASE_CHARS: usize = 10;
 
+/// Between two looks at the registries: an advisory is heard the same day, and a server
+/// of some ten thousand hosts answers one a second.
+pub(crate) const REGISTRY_CHECK: Duration = Duration::from_secs(6 * 3600);
+
+/// Before the first look after a start, which has other work to do.
+pub(crate) const REGISTRY_FIRST_CHECK: Duration = Duration::from_secs(60);
+
+/// Bytes of the file that says which updates are known: thousands of plugins.
+pub(crate) const UPDATES_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Free disk, bytes. Less, and a database write may fail in the middle of a day.
 pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
 

@@ -21,6 +21,9 @@ impl Author {
     /// although its namespace looks like another.
     pub async fn put_publisher(&mut self, record: &PublisherRecord, anew: bool, keys: &Keys, now: Timestamp) -> Result<(), RegistryError> {
         let publisher = self.check_record(record, anew)?;
+        if self.publisher(&record.namespace)?.is_some_and(|old| old == *record) {
+            return Ok(());
+        }
         let mut change = Change::default();
         change.document(&Target::Publisher(record.namespace.clone()), record.to_bytes());
         if let Some(advisories) = self.after_withdrawal(&publisher, now)? {

@@ -105,7 +105,7 @@ impl Author {
         let offered = offered.filter(|record| record.namespace == id.namespace()).cloned();
         let record = offered.map_or_else(|| self.publisher(id.namespace()), |record| Ok(Some(record)))?.ok_or_else(|| {
             let what = format!("a publisher's record of namespace {}", id.namespace());
-            RegistryError::missing(what, "Add the publisher's public key first with `skynet registry publisher add`")
+            RegistryError::missing(what, "Add the publisher's record first with `skynet registry publisher add`")
         })?;
         Ok(record.verify()?.verify_new(parts.release_json, parts.signatures_json)?)
     }

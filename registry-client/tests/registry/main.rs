@@ -11,6 +11,8 @@ mod crash;
 mod download;
 mod install;
 mod loopback;
+#[cfg(feature = "oci")]
+mod oci;
 #[cfg(feature = "peers")]
 mod reference;
 mod submission;

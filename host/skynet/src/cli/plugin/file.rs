@@ -43,7 +43,7 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
         },
         permissions: manifest.permissions,
         summary: manifest.summary,
-        prev: None,
+        prev: pack.after.as_deref().map(before).transpose()?,
         created: keys::now(),
         files: Vec::new(),
         config_schema: None,
@@ -60,6 +60,13 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
         format!("packed {} {} as {}; sign it with: skynet plugin sign {}", release.id, release.version, target.display(), target.display());
     out.both(&text, &json!({ "file": target, "id": release.id, "version": release.version, "component": release.component }));
     Ok(())
+}
+
+/// The digest of an earlier file's release, which the next one names.
+fn before(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let parts = release::split(&bytes).map_err(|error| refused(path, error))?;
+    Ok(sha256_hex(parts.release_json))
 }
 
 fn beside(component: &Path, release: &Release) -> PathBuf {
