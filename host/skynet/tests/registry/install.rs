@@ -119,13 +119,13 @@ fn a_registry_is_known_by_its_keepers_word_alone() {
     assert_eq!(add(&[]).code, 2, "nobody is trusted at first sight");
     add(&["--fingerprint", &"0".repeat(64)]).refused(4, &["its fingerprint is"]);
     let root = skynet_policy::sha256_hex(&std::fs::read(keeper.root()).unwrap());
-    assert!(add(&["--fingerprint", &root]).done().contains("127-0-0-1"));
+    assert!(add(&["--fingerprint", &root]).done().contains("at-127-0-0-1"));
     add(&["--fingerprint", &root]).refused(4, &["there is one of that name"]);
     add(&["--fingerprint", &root, "--name", "second"]).refused(4, &["two registries"]);
     let wide = other.run(&["registry", "add", "http://registry.example/", "--root", &keeper.root(), "--namespace", "bob"]);
     wide.refused(4, &["plain http"]);
     let list = other.run(&["--json", "registry", "list"]).json();
-    assert_eq!((list[0]["name"].as_str(), list.as_array().unwrap().len()), (Some("127-0-0-1"), 1));
-    other.run(&["registry", "remove", "127-0-0-1"]).done();
-    other.run(&["registry", "remove", "127-0-0-1"]).refused(5, &["registry list"]);
+    assert_eq!((list[0]["name"].as_str(), list.as_array().unwrap().len()), (Some("at-127-0-0-1"), 1));
+    other.run(&["registry", "remove", "at-127-0-0-1"]).done();
+    other.run(&["registry", "remove", "at-127-0-0-1"]).refused(5, &["registry list"]);
 }

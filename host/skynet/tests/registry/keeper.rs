@@ -51,6 +51,8 @@ impl Keeper {
         drop(author);
         let keeper = Self { home: Household::new(), server: Server::of(&registry), folder, last: std::cell::RefCell::default() };
         keeper.publisher_at("acme", 1, then);
+        // What a test does not do, nobody does.
+        keeper.home.run(&["config", "set", "registries.check", "false"]).done();
         keeper.home.run(&["registry", "add", &keeper.server.url(), "--name", "main", "--root", &keeper.root(), "--namespace", "acme"]).done();
         keeper
     }
@@ -107,6 +109,11 @@ impl Keeper {
         let digest = sha256_hex(split(&file).unwrap().release_json);
         *self.last.borrow_mut() = Some(digest.clone());
         digest
+    }
+
+    /// Signs what is due anew, now.
+    pub(crate) fn refresh(&self) {
+        wait(self.author().refresh(&self.keys(), Timestamp::now())).unwrap();
     }
 
     /// Says something about a release.
