@@ -146,7 +146,8 @@ impl Entry {
             tools: tools.map(|tool| naming::exposed_name(id, &tool.name)).collect(),
             trust: self.trust.clone(),
             note: self.serving.as_ref().and_then(|serving| {
-                let notes: Vec<String> = ceiling::cut(&serving.terms.withheld).into_iter().chain(self.warning.clone()).chain(self.note.clone()).collect();
+                let notes: Vec<String> =
+                    ceiling::cut(&serving.terms.withheld).into_iter().chain(self.warning.clone()).chain(self.note.clone()).collect();
                 (!notes.is_empty()).then(|| notes.join("; "))
             }),
         }

@@ -102,7 +102,13 @@ pub(crate) fn id(text: &str) -> Result<PluginId> {
 
 /// One row of the audit log: who at this machine did what.
 pub(crate) async fn record(home: &Home, kind: &str, subject: &str, verdict: &str, detail: Value) -> Result<()> {
-    let row = AuditRow { kind: kind.into(), actor: who::at_the_command_line(), subject: plain_line(subject, 200), verdict: verdict.into(), detail };
+    let row = AuditRow {
+        kind: kind.into(),
+        actor: who::at_the_command_line(),
+        subject: plain_line(subject, 200),
+        verdict: verdict.into(),
+        detail,
+    };
     Ok(wire::open_store(home).await?.record(row).await?)
 }
 

@@ -98,7 +98,13 @@ async fn a_plugin_is_installed_over_http_and_a_broken_download_continued() {
     let address = serve(&world.registry()).await;
     let home = Home::open(&world.path("home-2")).unwrap();
     let lock = home.lock().unwrap();
-    let place = Place { name: "near".into(), url: Some(format!("http://{address}")), folder: None, namespaces: vec!["acme".into()] };
+    let place = Place {
+        name: "near".into(),
+        url: Some(format!("http://{address}")),
+        folder: None,
+        namespaces: vec!["acme".into()],
+        private: false,
+    };
     let root = skynet_policy::sha256_hex(&world.author().root().unwrap().1);
     home.add(&lock, place, RootTrust::Fingerprint(root), Arc::new(Loopback)).await.unwrap();
     let visit = home.visit("near", Arc::new(Loopback), Freshness::Strict, Timestamp::now()).await.unwrap();

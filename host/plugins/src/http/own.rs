@@ -12,7 +12,9 @@ use super::share::{Share, Shares};
 use super::wire::{Idling, Wire};
 use crate::limits;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HOST, HeaderMap, HeaderName, LOCATION, RANGE, USER_AGENT};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HOST, HeaderMap, HeaderName, LOCATION, RANGE, USER_AGENT,
+};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -98,7 +100,12 @@ impl OwnDoor {
         Self::over(servers, resolver, Arc::new(Tcp), Arc::new(dial::system_roots))
     }
 
-    pub(crate) fn over(servers: &[(String, bool)], resolver: Arc<dyn Resolver>, wire: Arc<dyn Wire>, roots: Roots) -> Result<Self, OwnError> {
+    pub(crate) fn over(
+        servers: &[(String, bool)],
+        resolver: Arc<dyn Resolver>,
+        wire: Arc<dyn Wire>,
+        roots: Roots,
+    ) -> Result<Self, OwnError> {
         let rule = |(server, private): &(String, bool)| {
             let rule = NetRule::parse(server).map_err(|fault| OwnError(format!("`{server}` is no server to fetch from: {fault}")))?;
             if rule.target.exact_host().is_none() {

@@ -58,7 +58,11 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
         count("disabled")
     ));
     for update in &updates {
-        let more = if update.widens.is_empty() { "asks for no more than now".to_owned() } else { format!("asks for more: {}", update.widens.join("; ")) };
+        let more = if update.widens.is_empty() {
+            "asks for no more than now".to_owned()
+        } else {
+            format!("asks for more: {}", update.widens.join("; "))
+        };
         out.line(&format!("update   {} {} → {}, {more}", update.id, update.from, update.to));
     }
     if !updates.is_empty() {

@@ -136,7 +136,9 @@ pub(crate) async fn tell(home: &Home, changed: &[(PluginId, String)], out: &Out)
         for (id, version) in changed {
             out.line(&format!("{id} {version} is installed; it serves when the host runs"));
         }
-        out.value(&json!(changed.iter().map(|(id, version)| json!({ "id": id, "version": version, "state": "installed" })).collect::<Vec<_>>()));
+        out.value(&json!(
+            changed.iter().map(|(id, version)| json!({ "id": id, "version": version, "state": "installed" })).collect::<Vec<_>>()
+        ));
         return Ok(());
     }
     client::rescan(home).await;
@@ -153,7 +155,9 @@ pub(crate) async fn tell(home: &Home, changed: &[(PluginId, String)], out: &Out)
         } else {
             let why = refusal(home, id).await.or_else(|| info["status"]["reason"].as_str().map(ToOwned::to_owned));
             let why = why.unwrap_or_else(|| format!("its state is {state}"));
-            refused.push(format!("{id} {version} is installed, and the host does not serve it: {why}. Go back with: skynet plugin rollback {id}"));
+            refused.push(format!(
+                "{id} {version} is installed, and the host does not serve it: {why}. Go back with: skynet plugin rollback {id}"
+            ));
         }
         values.push(json!({ "id": id, "version": version, "serving": serving, "state": state }));
     }

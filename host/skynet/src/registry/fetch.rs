@@ -35,7 +35,8 @@ fn server(place: &Place) -> Option<(String, bool)> {
     let url = Url::parse(place.url.as_deref()?).ok()?;
     let literal = matches!(url.host()?, Host::Ipv4(_) | Host::Ipv6(_));
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
-    matches!(url.scheme(), "http" | "https").then(|| (format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default()), literal || place.private))
+    matches!(url.scheme(), "http" | "https")
+        .then(|| (format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default()), literal || place.private))
 }
 
 #[async_trait]

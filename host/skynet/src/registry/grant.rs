@@ -53,7 +53,9 @@ impl Approved<'_> {
         {
             // That a server may be on the private network was the owner's to add, and stays.
             for rule in &mut permissions.net {
-                let known = |old: &&skynet_policy::permission::NetRule| old.target == rule.target && old.scheme == rule.scheme && old.port == rule.port;
+                let known = |old: &&skynet_policy::permission::NetRule| {
+                    old.target == rule.target && old.scheme == rule.scheme && old.port == rule.port
+                };
                 rule.private = granted.net.iter().find(known).is_some_and(|old| old.private);
             }
         }
@@ -90,7 +92,12 @@ mod tests {
         }
     }
 
-    fn grant(request: &Permissions, before: Option<&Permissions>, stored: Option<&StoredGrant>, same_publisher: bool) -> Option<StoredGrant> {
+    fn grant(
+        request: &Permissions,
+        before: Option<&Permissions>,
+        stored: Option<&StoredGrant>,
+        same_publisher: bool,
+    ) -> Option<StoredGrant> {
         let id = PluginId::new("acme/x").unwrap();
         Approved { id: &id, publisher: "k1", request, before, stored, same_publisher }.grant("me", 2)
     }

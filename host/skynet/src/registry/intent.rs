@@ -111,7 +111,8 @@ impl Intent {
         if self.locked.is_none() {
             let others = held.read_lock().map_err(super::failed)?;
             let still = others.plugins.iter().any(|plugin| plugin.id != self.id && plugin.id.namespace() == self.id.namespace());
-            let is_theirs = |key: &TrustedKey| key.tier == Tier::Registry && key.namespaces == [self.id.namespace()] && key.revoked.is_none();
+            let is_theirs =
+                |key: &TrustedKey| key.tier == Tier::Registry && key.namespaces == [self.id.namespace()] && key.revoked.is_none();
             if !still {
                 trust.keys.retain(|key| !is_theirs(key));
             }

@@ -75,7 +75,7 @@ fn a_lockfile_gives_the_same_bytes_on_another_machine_or_a_refusal() {
     assert_eq!(Some(skynet_policy::sha256_hex(&file)), bytes);
     other.start();
     other.until_state(CLOCK, "serving");
-    drop(other.terminate());
+    other.terminate();
 
     // A lockfile that names other bytes takes nothing.
     let component = lock.lines().find_map(|line| line.strip_prefix("component = \"")).unwrap().trim_end_matches('"').to_owned();

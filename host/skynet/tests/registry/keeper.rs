@@ -53,7 +53,10 @@ impl Keeper {
         keeper.publisher_at("acme", 1, then);
         // What a test does not do, nobody does.
         keeper.home.run(&["config", "set", "registries.check", "false"]).done();
-        keeper.home.run(&["registry", "add", &keeper.server.url(), "--name", "main", "--root", &keeper.root(), "--namespace", "acme"]).done();
+        keeper
+            .home
+            .run(&["registry", "add", &keeper.server.url(), "--name", "main", "--root", &keeper.root(), "--namespace", "acme"])
+            .done();
         keeper
     }
 
@@ -71,10 +74,6 @@ impl Keeper {
 
     pub(crate) fn keys(&self) -> Keys {
         Keys::load(&[&self.path("keys")]).unwrap()
-    }
-
-    pub(crate) fn publisher(&self, namespace: &str, seed: u8) {
-        self.publisher_at(namespace, seed, Timestamp::now());
     }
 
     fn publisher_at(&self, namespace: &str, seed: u8, then: Timestamp) {
@@ -150,6 +149,7 @@ impl Keeper {
     /// Waits until this version of the clock serves.
     #[track_caller]
     pub(crate) fn serves(&self, version: &str) {
-        self.home.until(version, |home| home.plugin(CLOCK).filter(|line| line["state"] == "serving" && line["serving"]["version"] == version));
+        self.home
+            .until(version, |home| home.plugin(CLOCK).filter(|line| line["state"] == "serving" && line["serving"]["version"] == version));
     }
 }

@@ -80,7 +80,8 @@ pub(super) async fn agree_and_do(
         carry::change(home, held, lock, proposal, ready, &word).await?;
     }
     tidy(held, lock)?;
-    let changed: Vec<_> = proposals.iter().map(|proposal| (proposal.offer.release.id.clone(), proposal.offer.release.version.to_string())).collect();
+    let changed: Vec<_> =
+        proposals.iter().map(|proposal| (proposal.offer.release.id.clone(), proposal.offer.release.version.to_string())).collect();
     carry::tell(home, &changed, out).await
 }
 
@@ -139,7 +140,8 @@ async fn locked(home: &Home, held: &Registries, lock: &HomeLock, install: Instal
         out.value(&json!({ "plan": due.iter().map(|(_, _, proposal)| proposal.value()).collect::<Vec<_>>() }));
         return Ok(());
     }
-    let widening: Vec<Proposal> = due.iter().map(|(_, _, proposal)| proposal.clone()).filter(|proposal| !proposal.widens().is_empty()).collect();
+    let widening: Vec<Proposal> =
+        due.iter().map(|(_, _, proposal)| proposal.clone()).filter(|proposal| !proposal.widens().is_empty()).collect();
     if !widening.is_empty() {
         for proposal in &widening {
             out.line(&format!("{} is in the lockfile and has no grant here", proposal.offer.name()));

@@ -32,7 +32,12 @@ pub(super) async fn run(home: &Home, id: &PluginId, versions: bool, out: &Out) -
         && let Some(locked) = registry::open(home)?.read_lock().map_err(registry::failed)?.find(id)
     {
         let former: Vec<String> = locked.former.iter().map(|old| old.version.to_string()).collect();
-        out.line(&format!("  installed  {} from registry {}{}", locked.version, locked.registry, if locked.pinned { ", pinned" } else { "" }));
+        out.line(&format!(
+            "  installed  {} from registry {}{}",
+            locked.version,
+            locked.registry,
+            if locked.pinned { ", pinned" } else { "" }
+        ));
         if !former.is_empty() {
             out.line(&format!("  to go back {}", former.join(", ")));
         }
@@ -59,10 +64,16 @@ async fn listed(home: &Home, id: &PluginId, out: &Out) -> Result<Value> {
     asks.iter().for_each(|sentence| out.line(&format!("  asks: {sentence}")));
     offer.standing.said.iter().for_each(|said| out.line(&format!("  {}", out.paint("33", &said.to_string()))));
     out.line("  versions listed there");
-    let listed: Vec<Value> = releases.iter().rev().map(|release| json!({ "version": release.version, "listed": release.listed, "release": release.release })).collect();
+    let listed: Vec<Value> = releases
+        .iter()
+        .rev()
+        .map(|release| json!({ "version": release.version, "listed": release.listed, "release": release.release }))
+        .collect();
     for release in &listed {
         out.line(&format!("    {:<10} since {}", text(&release["version"]), text(&release["listed"])));
     }
     let said: Vec<String> = offer.standing.said.iter().map(ToString::to_string).collect();
-    Ok(json!({ "name": place.name, "newest": offer.release, "release": offer.digest, "signers": offer.signers, "asks": asks, "said": said, "versions": listed }))
+    Ok(
+        json!({ "name": place.name, "newest": offer.release, "release": offer.digest, "signers": offer.signers, "asks": asks, "said": said, "versions": listed }),
+    )
 }

@@ -27,7 +27,10 @@ pub(super) async fn run(home: &Home, id: &PluginId, version: Option<&str>, out: 
         return registry::noted(home, "plugin.rollback", id.as_str(), ended).await;
     }
     if version.is_some() {
-        return Err(fail(Kind::Refused, format!("{id} did not come from a registry; only the version before the present one can be put back")));
+        return Err(fail(
+            Kind::Refused,
+            format!("{id} did not come from a registry; only the version before the present one can be put back"),
+        ));
     }
     let answer = client::call(home, "plugins.rollback", json!({ "id": id }), PLUGIN_CHANGE).await?;
     out.both(&format!("{id} serves version {} again", text(&answer["serving"]["version"])), &answer);

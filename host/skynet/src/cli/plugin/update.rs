@@ -28,7 +28,10 @@ async fn try_to(home: &Home, update: Update, out: &Out) -> Result<()> {
     let named = update.plugins.iter().map(|text| registry::id(text)).collect::<Result<Vec<_>>>()?;
     let installed = held.read_lock().map_err(registry::failed)?;
     if let Some(missing) = named.iter().find(|id| installed.find(id).is_none()) {
-        return Err(fail(Kind::NotFound, format!("{missing} did not come from a registry; `skynet plugin install {missing}` gets it from one")));
+        return Err(fail(
+            Kind::NotFound,
+            format!("{missing} did not come from a registry; `skynet plugin install {missing}` gets it from one"),
+        ));
     }
     let (store, now) = (wire::open_store(home).await?, Timestamp::now());
     let (visits, found) = match &update.source.bundle {
@@ -48,7 +51,8 @@ async fn try_to(home: &Home, update: Update, out: &Out) -> Result<()> {
         out.both(&format!("nothing newer is listed{more}"), &json!([]));
         return Ok(());
     }
-    if let Some(pinned) = found.iter().find(|(_, proposal)| installed.find(&proposal.offer.release.id).is_some_and(|plugin| plugin.pinned)) {
+    if let Some(pinned) = found.iter().find(|(_, proposal)| installed.find(&proposal.offer.release.id).is_some_and(|plugin| plugin.pinned))
+    {
         let id = &pinned.1.offer.release.id;
         if !update.source.plan {
             return Err(fail(Kind::Refused, format!("{id} is pinned; let it go first with: skynet plugin unpin {id}")));

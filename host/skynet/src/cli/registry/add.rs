@@ -1,11 +1,11 @@
 //! `skynet registry add`: a registry, by its keeper's word and not by first sight.
 
-use crate::registry::record;
 use crate::args::registry::AddRegistry;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
 use crate::registry;
+use crate::registry::record;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_registry_client::places::Place;
@@ -16,7 +16,14 @@ pub(super) async fn run(home: &Home, add: AddRegistry, out: &Out) -> Result<()> 
     let place = place(&add)?;
     let (held, lock) = registry::open_to_change(home).await?;
     let root = registry::root(&add.root)?;
-    record(home, "registry", &place.name, "begun", json!({ "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces })).await?;
+    record(
+        home,
+        "registry",
+        &place.name,
+        "begun",
+        json!({ "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces }),
+    )
+    .await?;
     let added = held.add(&lock, place.clone(), root, registry::fetch([&place])?).await.map_err(registry::failed);
     registry::ended(home, "registry", &place.name, added).await?;
     let text = format!(
@@ -42,7 +49,8 @@ fn place(add: &AddRegistry) -> Result<Place> {
     };
     let folder = match folder {
         Some(folder) => {
-            let real = folder.canonicalize().with_context(|| format!("the folder {} of the registry cannot be opened", folder.display()))?;
+            let real =
+                folder.canonicalize().with_context(|| format!("the folder {} of the registry cannot be opened", folder.display()))?;
             Some(real.to_str().map(ToOwned::to_owned).with_context(|| format!("{} is no plain path", real.display()))?)
         }
         None => None,

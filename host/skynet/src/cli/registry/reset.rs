@@ -1,10 +1,10 @@
 //! `skynet registry reset`: what was seen is forgotten, on the owner's word.
 
-use crate::registry::record;
 use crate::args::registry::Root;
 use crate::home::Home;
 use crate::output::Out;
 use crate::registry;
+use crate::registry::record;
 use anyhow::Result;
 use serde_json::json;
 

@@ -51,7 +51,8 @@ fn locked(version: &str, file: &[u8]) -> Locked {
 
 fn install(version: &str, file: &[u8]) -> Intent {
     let asks = Permissions { net: vec![NetRule::parse("https://example.org").unwrap()], ..Permissions::default() };
-    let key = TrustedKey::new(&SecretKey::from_seed(&[1; 32]).public(), "acme", vec!["acme".into()], Tier::Registry, "2026-01-01T00:00:00Z");
+    let key =
+        TrustedKey::new(&SecretKey::from_seed(&[1; 32]).public(), "acme", vec!["acme".into()], Tier::Registry, "2026-01-01T00:00:00Z");
     let grant = StoredGrant {
         plugin: id(),
         publisher: key.keyid.to_string(),
