@@ -19,7 +19,7 @@ pub(crate) const PASSPHRASE_CHARS: usize = 10;
 pub(crate) const REGISTRY_CHECK: Duration = Duration::from_secs(6 * 3600);
 
 /// Before the first look after a start, which has other work to do.
-pub(crate) const REGISTRY_FIRST_CHECK: Duration = Duration::from_secs(60);
+pub(crate) const REGISTRY_FIRST_CHECK: Duration = Duration::from_secs(5);
 
 /// Bytes of the file that says which updates are known: thousands of plugins.
 pub(crate) const UPDATES_BYTES: u64 = 4 * 1024 * 1024;

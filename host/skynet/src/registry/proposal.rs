@@ -18,6 +18,7 @@ use skynet_policy::grant::{beyond, exceeds};
 use skynet_policy::permission::Permissions;
 use skynet_policy::registry::index::Index;
 use skynet_policy::registry::publisher::Continuity;
+use skynet_policy::registry::similar::similar;
 use skynet_policy::release::{Release, split};
 use skynet_policy::trust::{Tier, TrustStore};
 use skynet_registry_client::Home as Registries;
@@ -65,6 +66,10 @@ impl Proposal {
         check_namespace(&keys::load_trust(home)?, &offer)?;
         let mut proposal = Self { before: installed.map(|release| release.permissions), offer, step, stored, lower, notes: Vec::new() };
         proposal.notes = proposal.said_here(home, locked, highest.as_ref())?;
+        let known = lock.plugins.iter().map(|plugin| &plugin.id).chain(index.plugins.iter().map(|entry| &entry.id));
+        if let Some((other, how)) = similar(&id, known.filter(|other| **other != id)).filter(|_| locked.is_none()) {
+            proposal.notes.push(format!("its name is like that of {other} ({how}): look twice whether it is the one that you mean"));
+        }
         Ok(proposal)
     }
 

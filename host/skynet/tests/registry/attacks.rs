@@ -114,7 +114,7 @@ fn names_that_fool_a_reader_or_belong_to_others_get_nowhere() {
         ("acmee/clock", 5, "a registry for the namespace acmee"),
         ("acme/clocks", 5, "plugin search"),
         ("acme/clock@9", 5, "plugin search"),
-        ("acme/clock@x", 4, "version"),
+        ("acme/clock@newest", 4, "version"),
     ] {
         install(name).refused(code, &[word]);
     }

@@ -75,7 +75,7 @@ fn a_lockfile_gives_the_same_bytes_on_another_machine_or_a_refusal() {
     assert_eq!(Some(skynet_policy::sha256_hex(&file)), bytes);
     other.start();
     other.until_state(CLOCK, "serving");
-    drop(other.terminate());
+    other.terminate();
 
     // A lockfile that names other bytes takes nothing.
     let component = lock.lines().find_map(|line| line.strip_prefix("component = \"")).unwrap().trim_end_matches('"').to_owned();
@@ -119,13 +119,13 @@ fn a_registry_is_known_by_its_keepers_word_alone() {
     assert_eq!(add(&[]).code, 2, "nobody is trusted at first sight");
     add(&["--fingerprint", &"0".repeat(64)]).refused(4, &["its fingerprint is"]);
     let root = skynet_policy::sha256_hex(&std::fs::read(keeper.root()).unwrap());
-    assert!(add(&["--fingerprint", &root]).done().contains("127-0-0-1"));
+    assert!(add(&["--fingerprint", &root]).done().contains("at-127-0-0-1"));
     add(&["--fingerprint", &root]).refused(4, &["there is one of that name"]);
     add(&["--fingerprint", &root, "--name", "second"]).refused(4, &["two registries"]);
     let wide = other.run(&["registry", "add", "http://registry.example/", "--root", &keeper.root(), "--namespace", "bob"]);
     wide.refused(4, &["plain http"]);
     let list = other.run(&["--json", "registry", "list"]).json();
-    assert_eq!((list[0]["name"].as_str(), list.as_array().unwrap().len()), (Some("127-0-0-1"), 1));
-    other.run(&["registry", "remove", "127-0-0-1"]).done();
-    other.run(&["registry", "remove", "127-0-0-1"]).refused(5, &["registry list"]);
+    assert_eq!((list[0]["name"].as_str(), list.as_array().unwrap().len()), (Some("at-127-0-0-1"), 1));
+    other.run(&["registry", "remove", "at-127-0-0-1"]).done();
+    other.run(&["registry", "remove", "at-127-0-0-1"]).refused(5, &["registry list"]);
 }

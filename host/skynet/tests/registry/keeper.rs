@@ -51,6 +51,8 @@ impl Keeper {
         drop(author);
         let keeper = Self { home: Household::new(), server: Server::of(&registry), folder, last: std::cell::RefCell::default() };
         keeper.publisher_at("acme", 1, then);
+        // What a test does not do, nobody does.
+        keeper.home.run(&["config", "set", "registries.check", "false"]).done();
         keeper
             .home
             .run(&["registry", "add", &keeper.server.url(), "--name", "main", "--root", &keeper.root(), "--namespace", "acme"])
@@ -72,10 +74,6 @@ impl Keeper {
 
     pub(crate) fn keys(&self) -> Keys {
         Keys::load(&[&self.path("keys")]).unwrap()
-    }
-
-    pub(crate) fn publisher(&self, namespace: &str, seed: u8) {
-        self.publisher_at(namespace, seed, Timestamp::now());
     }
 
     fn publisher_at(&self, namespace: &str, seed: u8, then: Timestamp) {
@@ -110,6 +108,11 @@ impl Keeper {
         let digest = sha256_hex(split(&file).unwrap().release_json);
         *self.last.borrow_mut() = Some(digest.clone());
         digest
+    }
+
+    /// Signs what is due anew, now.
+    pub(crate) fn refresh(&self) {
+        wait(self.author().refresh(&self.keys(), Timestamp::now())).unwrap();
     }
 
     /// Says something about a release.

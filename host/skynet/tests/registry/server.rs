@@ -96,7 +96,8 @@ fn answer(mut stream: TcpStream, folder: &Path, state: &Mutex<State>) -> std::io
             stream.write_all(&bytes[..bytes.len() / 2])?;
             stream.flush()?;
             state.lock().unwrap().open.push(stream.try_clone()?);
-            drop(told.send(()));
+            // A test that looks no more does not matter.
+            told.send(()).ok();
             Ok(())
         }
         None => match stored(&path) {

@@ -77,3 +77,39 @@ fn an_older_release_by_its_version_is_said_to_go_back_and_does() {
     keeper.home.run(&["plugin", "install", "acme/clock@1.0.0", "--yes", "--unseen"]).done();
     keeper.serves("1.0.0");
 }
+
+#[test]
+fn the_host_finds_updates_by_itself_and_installs_only_what_needs_no_word() {
+    let mut keeper = Keeper::since(days_ago(5));
+    keeper.publish_at("1.0.0", "", days_ago(5));
+    keeper.publish_at("1.1.0", "", days_ago(4));
+    keeper.refresh();
+    keeper.home.run(&["plugin", "install", "acme/clock@1.0.0", "--yes", "--unseen"]).done();
+    keeper.home.run(&["config", "set", "registries.check", "true"]).done();
+    keeper.home.start();
+    let found = |home: &crate::household::Household| {
+        let status: Value = serde_json::from_str(&home.run(&["--json", "status"]).out).ok()?;
+        status["updates"].as_array()?.first().cloned()
+    };
+    let update = keeper.home.until("an update that is known", found);
+    assert_eq!((update["to"].as_str(), update["reasons"].as_array().map(Vec::len)), (Some("1.1.0"), Some(0)));
+    assert_eq!(keeper.locked().as_deref(), Some("1.0.0"), "nothing goes by itself unless its owner says so");
+    keeper.home.terminate();
+
+    keeper.home.run(&["config", "set", "registries.auto_update", "true"]).done();
+    keeper.home.start();
+    keeper.serves("1.1.0");
+    assert_eq!(keeper.locked().as_deref(), Some("1.1.0"));
+    let rows = keeper.home.run(&["audit", "tail", "-n", "40", "--kind", "plugin.update"]).done();
+    assert!(rows.contains("host (auto_update)"), "{rows}");
+    keeper.home.terminate();
+
+    // One that asks for more waits, however long it was listed.
+    keeper.publish_at("1.2.0", NET, days_ago(4));
+    keeper.refresh();
+    keeper.home.start();
+    let update = keeper.home.until("an update that waits", found);
+    assert!(update["widens"].as_array().is_some_and(|widens| !widens.is_empty()), "{update}");
+    assert_eq!(keeper.locked().as_deref(), Some("1.1.0"));
+    keeper.serves("1.1.0");
+}

@@ -67,7 +67,12 @@ fn named_after(place: &str) -> String {
     };
     let words = words.unwrap_or_default().to_ascii_lowercase();
     let words: Vec<&str> = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    if words.is_empty() { "main".into() } else { words.join("-") }
+    match words.join("-") {
+        name if name.is_empty() => "main".into(),
+        // A name begins with a letter.
+        name if name.starts_with(|c: char| c.is_ascii_digit()) => format!("at-{name}"),
+        name => name,
+    }
 }
 
 #[cfg(test)]
@@ -78,7 +83,7 @@ mod tests {
     fn a_registry_without_a_name_is_named_after_where_it_is() {
         for (place, name) in [
             ("https://plugins.example.org/x/", "plugins-example-org"),
-            ("http://127.0.0.1:8080", "127-0-0-1"),
+            ("http://127.0.0.1:8080", "at-127-0-0-1"),
             ("/srv/My Plugins/", "my-plugins"),
             ("file:///srv/there", "there"),
             ("/", "main"),
