@@ -37,6 +37,6 @@ mod sub_turn;
 mod turn;
 
 pub use agent::{ActiveTurn, Agent, Ports, Settings, UnknownModel};
-pub use invoke::InvokeError;
+pub use invoke::{Invocation, InvokeError};
 pub use request::{Offer, SubmitError, Submitted, TurnInput, TurnRequest};
 pub use schedule::{Planner, Scheduler};
