@@ -29,7 +29,11 @@ async fn tools_invoke(mut call: Call) -> Answer {
     let failed = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
     let answer: Value = match invoke::run(&call.server, &name, arguments, session, std::future::pending()).await {
         Invoked::Done(done) => {
-            json!({"ok": true, "toolName": name, "output": {"content": transcript::result_content(&done.result.content)}})
+            let mut output = json!({"content": transcript::result_content(&done.result.content)});
+            if let (Some(structured), Some(output)) = (done.structured, output.as_object_mut()) {
+                output.insert("structured".into(), structured);
+            }
+            json!({"ok": true, "toolName": name, "output": output})
         }
         Invoked::Failed(message) => failed("tool_error", message),
         Invoked::Unknown(message) => failed("not_found", message),

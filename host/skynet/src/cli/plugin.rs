@@ -2,8 +2,10 @@
 //!
 //! A running host is asked over the gateway; `pack`, `sign` and `verify` need none.
 
+mod add_mcp;
 mod file;
 mod grant;
+mod room;
 mod why;
 
 use crate::args::Plugin;
@@ -32,6 +34,7 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
         Plugin::Revoke { id } => simple(home, "plugins.revoke", &checked(&id)?, "has no grant any more", out).await,
         Plugin::Rollback { id } => rollback(home, &checked(&id)?, out).await,
         Plugin::Grant(grant) => grant::run(home, grant, out).await,
+        Plugin::AddMcp(add) => add_mcp::run(home, add, out).await,
         Plugin::Pack(pack) => file::pack(&pack, out),
         Plugin::Sign { file, key } => file::sign(home, &file, key.as_deref(), out),
         Plugin::Verify { file } => file::verify(home, &file, out),
