@@ -110,6 +110,15 @@ registry_elsewhere() {
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers reference 2>&1 | tee -a "$test_log"
 }
 
+# Tools of ours in other programs' hands, and other programs' tools in ours.
+mcp_elsewhere() {
+  SKYNET_MCP=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-mcp
+  export SKYNET_MCP
+  bash "$root/.ci/mcp.sh" "$SKYNET_MCP"
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test mcp 2>&1 | tee -a "$test_log"
+}
+
 # One real conversation with the model that runs inside the sandbox.
 local_model_answers() {
   SKYNET_MODEL_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-models
@@ -191,6 +200,11 @@ else
   echo "the gateway was NOT tested against a stock OpenClaw client: that needs npm on Linux x86_64"
 fi
 stage "the registry against the reference client" registry_elsewhere
+if command -v npm >/dev/null && command -v python3 >/dev/null; then
+  stage "tools against the SDKs of the Model Context Protocol" mcp_elsewhere
+else
+  echo "the Model Context Protocol was NOT tested against its SDKs: those need npm and python3"
+fi
 if command -v python3 >/dev/null; then
   stage "the local model inside the sandbox" local_model_answers
 else
