@@ -12,7 +12,7 @@ mod household;
 
 use household::Household;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Lines, Write};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -175,25 +175,4 @@ fn a_typescript_server_gets_its_token_from_the_host() {
     home.run(&["plugin", "add-mcp", "sums", &url, "--private", "--yes", "--secret", "sums_key"]).done();
     home.until_state("mcp/sums", "serving");
     assert!(add_up(&home).contains('3'));
-}
-
-#[test]
-fn a_pipe_of_requests_is_answered_although_stdin_ends() {
-    let home = serving();
-    let mut command = home.command(&["mcp", "serve"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary runs");
-    let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "pipe", "version": "1"}});
-    let lines = format!(
-        "{}\nthis is no message\n{}\n{}\n",
-        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}),
-        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-        json!({"jsonrpc": "2.0", "id": "two", "method": "tools/call", "params": {"name": "time__now", "arguments": {}}}),
-    );
-    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("written");
-    let said = child.wait_with_output().expect("it ends");
-    assert!(said.status.success());
-    let answers: Vec<Value> = String::from_utf8_lossy(&said.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(answers.iter().map(|answer| answer["id"].clone()).collect::<Vec<_>>(), [json!(1), Value::Null, json!("two")]);
-    assert_eq!((&answers[0]["result"]["serverInfo"]["name"], &answers[1]["error"]["code"]), (&json!("skynet"), &json!(-32700)));
-    assert_eq!(answers[2]["result"]["isError"], false);
 }
