@@ -123,8 +123,10 @@ impl Sessions {
         self.tools.send_if_modified(|known| std::mem::replace(known, list) != list);
     }
 
-    /// Changes of the list of tools from now on.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+    /// Changes of the list of tools from now on: what changed before this is looked at first,
+    /// so that nobody is told of what it knows.
+    pub(crate) fn changes(&self, agent: &Agent) -> watch::Receiver<u64> {
+        self.look(agent);
         self.tools.subscribe()
     }
 

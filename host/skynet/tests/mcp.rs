@@ -148,7 +148,7 @@ fn a_python_server_becomes_a_plugin_and_is_held_to_its_words() {
     let line = home.until_state("mcp/sums", "serving");
     assert_eq!(line["tools"], json!(["sums__add_up", "sums__fail"]));
     assert!(add_up(&home).contains('3'));
-    assert!(home.run(&["chat", "/tool sums__fail {}"]).done().contains("on purpose"));
+    assert!(home.run(&["chat", "/tool sums__fail {}"]).done().contains("Error executing tool fail"));
     home.run(&["plugin", "add-mcp", "sums", &url, "--yes"]).refused(4, &["--update sums"]);
 
     // The server begins to say something else.

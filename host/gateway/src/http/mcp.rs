@@ -39,7 +39,12 @@ pub(super) async fn serve(
     head.extensions.insert(Caller(holder.scopes));
     // The machine keeps the head with the message; the token has no business there.
     head.headers.remove(http::header::AUTHORIZATION);
-    let response = service.handle(http::Request::from_parts(head, Whole::new(body))).await;
+    let ends = head.method == Method::DELETE;
+    let mut response = service.handle(http::Request::from_parts(head, Whole::new(body))).await;
+    if ends && response.status() == StatusCode::ACCEPTED {
+        // It is done, not only taken note of; some clients complain of the other word.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
     if opens && let Some(session) = session_of(response.headers()) {
         server.mcp.opened(session, &holder.name);
     }

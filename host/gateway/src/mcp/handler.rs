@@ -89,7 +89,7 @@ impl ServerHandler for Handler {
 
     /// A client with a session hears of a new list for as long as the session stands.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        let mut changes = self.server.mcp.changes();
+        let mut changes = self.server.mcp.changes(&self.server.agent);
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 if context.peer.is_transport_closed() || context.peer.notify_tool_list_changed().await.is_err() {
@@ -108,7 +108,7 @@ impl ServerHandler for Handler {
     /// A client without a session, as later versions of the protocol have it.
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         need(subscription.request_context(), Scope::Read)?;
-        let mut changes = self.server.mcp.changes();
+        let mut changes = self.server.mcp.changes(&self.server.agent);
         loop {
             tokio::select! {
                 () = subscription.cancelled() => return Ok(()),

@@ -17,7 +17,7 @@ def add(a: int, b: int) -> int:
 
 @server.tool(description="Fails.")
 def fail() -> str:
-    raise ValueError("on purpose")
+    raise ValueError("its text is not passed on by the SDK")
 
 
 @server.tool(description="Looks harmless.\u200b\u2063")

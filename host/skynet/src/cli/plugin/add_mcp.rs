@@ -70,6 +70,8 @@ impl Adding<'_> {
         }
         let added = self.first(&server, add).await;
         if added.is_err() && self.file.exists() {
+            // Neither the plugin nor what it was allowed on the way.
+            let _ = self.ask("plugins.revoke", json!({ "id": self.id })).await;
             std::fs::remove_file(&self.file)?;
             client::rescan(self.home).await;
         }
@@ -165,10 +167,11 @@ impl Adding<'_> {
     /// What the plugin may do, granted by the one who reads it.
     async fn allow(&mut self, server: &Server, add: &AddMcp) -> Result<()> {
         let info = self.ask("plugins.info", json!({ "id": self.id })).await?;
-        if info["waiting"].is_null() {
+        let permissions = server.granted(add.private)?;
+        // An earlier grant counts, if it is this one.
+        if info["waiting"].is_null() && (add.update || info["grant"]["permissions"] == serde_json::to_value(&permissions)?) {
             return Ok(());
         }
-        let permissions = server.granted(add.private)?;
         self.out.line(&format!("{} asks:", self.id));
         permissions.sentences().iter().for_each(|sentence| self.out.line(&format!("  {sentence}")));
         if !add.yes && !confirmed("Allow this?", self.out)? {
