@@ -19,6 +19,7 @@ mod hub;
 mod invoke;
 mod limits;
 mod mailbox;
+mod mcp;
 mod message_in;
 mod methods;
 mod presence;

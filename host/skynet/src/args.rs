@@ -1,6 +1,7 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+mod mcp;
 mod recall;
 pub(crate) mod registry;
 pub(crate) mod review;
@@ -12,6 +13,7 @@ use clap_complete::Shell;
 use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
+pub(crate) use mcp::{AddMcp, Mcp, ServeMcp};
 pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 
 /// A self-hosted AI agent whose every ability is a signed, sandboxed component.
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// Manage signing keys and whom this machine trusts.
     #[command(subcommand)]
     Key(Key),
+    /// Offer the tools of this host to other programs (Model Context Protocol).
+    #[command(subcommand)]
+    Mcp(Mcp),
     /// Manage tokens that clients connect with.
     #[command(subcommand)]
     Token(Token),
@@ -223,6 +228,8 @@ skynet plugin install --locked")]
         #[arg(long = "to", value_name = "VERSION")]
         version: Option<String>,
     },
+    /// Add the tools of an MCP server as a plugin, after showing them.
+    AddMcp(AddMcp),
     /// Put a component and its plugin.toml into one file, ready to be signed.
     Pack(Pack),
     /// Sign a packed file.

@@ -9,6 +9,7 @@ mod doctor;
 mod init;
 mod key;
 mod knowledge;
+mod mcp;
 mod memory;
 mod plugin;
 mod registry;
@@ -61,6 +62,7 @@ async fn run_on_threads(command: Command, home: &Home, out: &Out) -> Result<()> 
         Command::Schedule(verb) => schedule::run(home, verb, out).await,
         Command::Secret(verb) => secret::run(home, verb, out).await,
         Command::Key(verb) => key::run(home, verb, out).await,
+        Command::Mcp(verb) => mcp::run(home, verb, out).await,
         Command::Token(verb) => token::run(home, verb, out).await,
         Command::Audit(verb) => audit::run(home, verb, out).await,
         Command::Config(verb) => config::run(home, verb, out),

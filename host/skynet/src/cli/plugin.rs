@@ -5,6 +5,7 @@
 
 mod advisories;
 mod export;
+mod add_mcp;
 mod file;
 mod from_oci;
 mod grant;
@@ -18,6 +19,7 @@ pub(in crate::cli) mod review;
 mod rollback;
 mod search;
 mod update;
+mod room;
 mod why;
 
 use crate::args::Plugin;
@@ -56,6 +58,7 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
         Plugin::Revoke { id } => simple(home, "plugins.revoke", &checked(&id)?, "has no grant any more", out).await,
         Plugin::Rollback { id, version } => rollback::run(home, &checked(&id)?, version.as_deref(), out).await,
         Plugin::Grant(grant) => grant::run(home, grant, out).await,
+        Plugin::AddMcp(add) => add_mcp::run(home, add, out).await,
         Plugin::Pack(pack) => file::pack(&pack, out),
         Plugin::Sign { file, key } => file::sign(home, &file, key.as_deref(), out),
         Plugin::Review(look) => review::run(home, &look, out),

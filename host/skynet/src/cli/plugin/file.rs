@@ -13,7 +13,7 @@ use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
 use skynet_policy::signature::{self, Signatures};
 use std::path::{Path, PathBuf};
 
-fn refused(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
+pub(super) fn refused(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
     fail(Kind::Refused, format!("{}: {why}", path.display()))
 }
 
