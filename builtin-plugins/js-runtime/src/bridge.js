@@ -41,7 +41,9 @@ export function hostOf(ask, powers, ToolError) {
   for (const power of powers) if (all[power]) services[power] = all[power];
   globalThis.fetch = async (address, options = {}) => responseOf(question("fetch", requestOf(address, options)));
   services.fetch = globalThis.fetch;
-  return { log: (level, text) => void question("log", level, text), services };
+  // Bytes cross as numbers; a text is base64 already.
+  const bytes = (data) => (typeof data === "string" ? data : Array.from(new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength)));
+  return { log: (level, text) => void question("log", level, text), bytes, services };
 }
 
 function requestOf(address, { method = "GET", headers = {}, body } = {}) {

@@ -41,10 +41,10 @@ impl Engine {
         let mut context = Context::default();
         context.runtime_limits_mut().set_recursion_limit(RECURSION);
         context.runtime_limits_mut().set_stack_size_limit(STACK_VALUES);
-        let layer = load(&mut context, LAYER).map_err(|error| format!("layer.js: {error}"))?;
-        let bridge = load(&mut context, BRIDGE).map_err(|error| format!("bridge.js: {error}"))?;
-        let host = host(&mut context, &layer, &bridge, payload).map_err(|error| error.to_string())?;
-        let script = load(&mut context, &payload.script).map_err(|error| format!("the script does not load: {error}"))?;
+        let layer = load(&mut context, LAYER).map_err(|error| format!("layer.js: {}", sentence(&error)))?;
+        let bridge = load(&mut context, BRIDGE).map_err(|error| format!("bridge.js: {}", sentence(&error)))?;
+        let host = host(&mut context, &layer, &bridge, payload).map_err(|error| sentence(&error))?;
+        let script = load(&mut context, &payload.script).map_err(|error| format!("the script does not load: {}", sentence(&error)))?;
         Ok(Self { context, layer, host, script: script.into(), payload: payload.clone() })
     }
 
@@ -76,7 +76,7 @@ impl Engine {
 
     /// Calls a function of the layer, waits for its promise, and gives the value as JSON.
     fn answer(&mut self, function: &str, arguments: &[JsValue]) -> Result<Answer, String> {
-        self.settle(function, arguments).map_err(|error| error.to_string())
+        self.settle(function, arguments).map_err(|error| sentence(&error))
     }
 
     fn settle(&mut self, function: &str, arguments: &[JsValue]) -> JsResult<Answer> {
@@ -89,6 +89,17 @@ impl Engine {
         }
         // `undefined` has no JSON; it stands for "nothing to say".
         Ok(value.to_json(context)?.unwrap_or_default())
+    }
+}
+
+/// What was thrown and where, in one line; the engine appends every frame of the stack.
+fn sentence(error: &JsError) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines();
+    let what = lines.next().unwrap_or_default().trim_end_matches(" (native)");
+    match lines.map(str::trim).find(|line| line.starts_with("at ") && !line.ends_with("(native)")) {
+        Some(place) => format!("{what} {}", place.replace("unknown at :", "line ")),
+        None => what.to_owned(),
     }
 }
 

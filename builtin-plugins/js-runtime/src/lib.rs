@@ -10,6 +10,8 @@ mod limits;
 mod powers;
 mod reply;
 mod room;
+#[cfg(test)]
+mod tests;
 
 use engine::Engine;
 use skynet_plugin_sdk::tool::{CallContext, Outcome, ToolError, ToolSpec};

@@ -6,6 +6,7 @@
 // tool error here; nothing that a script does on its own may end as a trap.
 
 const KINDS = ["unknown-tool", "invalid-arguments", "denied", "failed", "unavailable"];
+const POWERS = ["kv", "memory", "knowledge", "schedule", "agent", "messages"];
 const ERROR_CHARS = 2000; // The model reads it: a page at most.
 const JSON_DEPTH = 256; // A parser that recurses has a stack that ends; nobody's data is that deep.
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,47}$/;
@@ -35,6 +36,21 @@ function shallowEnough(text) {
   return true;
 }
 
+/** Whether a value nests deeper than a parser would take, or in a circle. Level by level: it must not recurse itself. */
+function tooDeep(value) {
+  let level = new Set([value]);
+  for (let depth = 0; depth <= JSON_DEPTH; depth++) {
+    const below = new Set();
+    for (const item of level) {
+      if (item === null || typeof item !== "object" || ArrayBuffer.isView(item)) continue;
+      for (const inner of Object.values(item)) if (inner !== null && typeof inner === "object") below.add(inner);
+    }
+    if (below.size === 0) return false;
+    level = below;
+  }
+  return true;
+}
+
 /** Puts what scripts expect into the global object. Called once, before the script is loaded. */
 export function prepare(host) {
   globalThis.ToolError = ToolError;
@@ -44,6 +60,11 @@ export function prepare(host) {
     const string = String(text);
     if (string.length > JSON_DEPTH && !shallowEnough(string)) throw new SyntaxError(`JSON is nested deeper than ${JSON_DEPTH}`);
     return parse(string, reviver);
+  };
+  const stringify = JSON.stringify;
+  JSON.stringify = (value, replacer, space) => {
+    if (tooDeep(value)) throw new TypeError(`the value is nested deeper than ${JSON_DEPTH}, or holds itself`);
+    return stringify(value, replacer, space);
   };
   const line = (level) => (...words) => host.log(level, words.map(show).join(" "));
   globalThis.console = { debug: line("debug"), log: line("info"), info: line("info"), warn: line("warn"), error: line("error") };
@@ -119,25 +140,27 @@ export function specs(script) {
   });
 }
 
-function part(item) {
+function part(host, item) {
   if (typeof item === "string") return { tag: "text", val: item };
   if (typeof item?.text === "string") return { tag: "text", val: item.text };
-  if (item?.image !== undefined) return { tag: "image", val: { mime: String(item.image.mime), data: item.image.data } };
+  if (item?.image !== undefined) return { tag: "image", val: { mime: String(item.image.mime), data: host.bytes(item.image.data) } };
   if (item !== null && typeof item === "object" && "json" in item) return { tag: "json", val: JSON.stringify(item.json) };
   throw new Error("a part of `content` must be a string, { text }, { json } or { image: { mime, data } }");
 }
 
 /** An outcome of what `call` gave: a text, any JSON value, or { content, structured }. */
-function outcome(value) {
-  if (typeof value === "string") return { content: [part(value)], structured: undefined, extra: [] };
-  if (value === undefined || value === null) return { content: [part("done")], structured: undefined, extra: [] };
+function outcome(host, value) {
+  if (typeof value === "string") return { content: [part(host, value)], structured: undefined, extra: [] };
+  if (value === undefined || value === null) return { content: [part(host, "done")], structured: undefined, extra: [] };
   if (Array.isArray(value.content)) {
     const structured = value.structured === undefined ? undefined : JSON.stringify(value.structured);
-    return { content: value.content.map(part), structured, extra: [] };
+    return { content: value.content.map((item) => part(host, item)), structured, extra: [] };
   }
   const json = JSON.stringify(value);
   if (json === undefined) throw new Error("the tool gave a value that is no JSON");
-  return { content: [{ tag: "json", val: json }], structured: json, extra: [] };
+  // Structured answers are objects; a list or a number is for the model alone.
+  const structured = typeof value === "object" && !Array.isArray(value) ? json : undefined;
+  return { content: [{ tag: "json", val: json }], structured, extra: [] };
 }
 
 function errorOf(thrown) {
@@ -147,7 +170,12 @@ function errorOf(thrown) {
 }
 
 function contextOf(host, context) {
-  return { ...context, log: (level, ...words) => host.log(level, words.map(show).join(" ")), ...host.services };
+  const made = { ...context, log: (level, ...words) => host.log(level, words.map(show).join(" ")), ...host.services };
+  for (const power of POWERS.filter((power) => !(power in made))) {
+    const why = `this plugin's manifest does not ask for \`${power}\`: add it to [permissions] in plugin.toml`;
+    Object.defineProperty(made, power, { get: () => { throw new ToolError("denied", why); } });
+  }
+  return made;
 }
 
 /** Runs one tool: { ok: outcome } or { err: { tag, val } }, and never throws. */
@@ -155,7 +183,7 @@ export async function call(script, host, name, args, context) {
   try {
     const tool = toolsOf(script).find((tool) => tool.name === name);
     if (tool === undefined) return { err: { tag: "unknown-tool", val: name } };
-    return { ok: outcome(await tool.call(JSON.parse(args), contextOf(host, context))) };
+    return { ok: outcome(host, await tool.call(JSON.parse(args), contextOf(host, context))) };
   } catch (thrown) {
     return { err: errorOf(thrown) };
   }
