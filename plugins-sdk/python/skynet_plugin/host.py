@@ -9,7 +9,12 @@ import importlib
 import json
 import sys
 
-from . import Denied, ToolError, Unavailable
+from . import Denied, Failed, Unavailable
+
+try:
+    from componentize_py_types import Err
+except ImportError:
+    Err = None
 
 POWERS = ("kv", "memory", "knowledge", "schedule", "agent", "messages", "script", "secret_reveal")
 
@@ -22,7 +27,7 @@ def _module(name):
 
 
 class _Interface:
-    """An interface by its name; a refusal of the host is raised as a ToolError."""
+    """An interface by its name; a refusal of the host is raised as Failed."""
 
     def __init__(self, name):
         self._name, self._there = name, _module(name)
@@ -37,13 +42,11 @@ class _Interface:
             return found
 
         def ask(*arguments):
-            from componentize_py_types import Err
-
             try:
                 return found(*arguments)
             except Err as error:
                 value = getattr(error.value, "value", error.value)
-                raise ToolError(f"{self._name}.{function}: {value}") from None
+                raise Failed(f"{self._name}.{function}: {value}") from None
 
         return ask
 

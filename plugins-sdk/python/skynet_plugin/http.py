@@ -11,6 +11,14 @@ from urllib.parse import urlsplit
 
 from . import Denied, Failed, InvalidArguments, Unavailable
 
+try:
+    # At the top: what is not imported while the component is built is not in it.
+    from componentize_py_types import Err, Ok
+    from wit_world.imports import outgoing_handler, streams
+    from wit_world.imports import wasi_http_types as wasi
+except ImportError:
+    wasi = None
+
 BODY_BYTES = 8 * 1024 * 1024  # A quarter of what the host lets a call read.
 
 
@@ -39,10 +47,8 @@ class Response:
 
 def fetch(url, method="GET", headers=None, body=b"", json=None):
     """Sends one request and reads its whole response."""
-    from componentize_py_types import Err, Ok
-    from wit_world.imports import outgoing_handler
-    from wit_world.imports import wasi_http_types as wasi
-
+    if wasi is None:
+        raise Unavailable("requests are sent only inside the host")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise InvalidArguments(f"not an http address: {url}")
@@ -52,7 +58,8 @@ def fetch(url, method="GET", headers=None, body=b"", json=None):
     try:
         fields = wasi.Fields.from_list([(name, str(value).encode()) for name, value in pairs])
         request = wasi.OutgoingRequest(fields)
-        request.set_method(wasi.Method_Other(method) if method not in ("GET", "POST", "PUT", "DELETE", "HEAD", "PATCH") else getattr(wasi, f"Method_{method.capitalize()}")())
+        known = getattr(wasi, f"Method_{method.capitalize()}", None)
+        request.set_method(known() if known else wasi.Method_Other(method))
         request.set_scheme(wasi.Scheme_Https() if parts.scheme == "https" else wasi.Scheme_Http())
         request.set_authority(parts.netloc)
         request.set_path_with_query((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
@@ -76,9 +83,6 @@ def fetch(url, method="GET", headers=None, body=b"", json=None):
 
 
 def _read(answer):
-    from componentize_py_types import Err
-    from wit_world.imports import streams
-
     body, pieces, size = answer.consume(), [], 0
     with body.stream() as stream:
         while True:

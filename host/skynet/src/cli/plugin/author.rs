@@ -9,10 +9,13 @@ mod build;
 mod console;
 mod embedded;
 mod instant;
+mod javascript;
 mod language;
 mod new;
 mod project;
+mod python;
 mod rust;
+mod world;
 
 use crate::args::author::Author;
 use crate::home::Home;

@@ -8,7 +8,7 @@
 
 use super::console::Console;
 use super::project::Project;
-use super::{embedded, rust};
+use super::{embedded, javascript, python, rust};
 use anyhow::Result;
 use async_trait::async_trait;
 use skynet_policy::manifest::World;
@@ -40,7 +40,7 @@ pub(super) trait Language: Sync {
 }
 
 /// Every language; the first whose mark a project has is its own.
-pub(super) const ALL: &[&dyn Language] = &[&rust::Rust];
+pub(super) const ALL: &[&dyn Language] = &[&rust::Rust, &python::Python, &javascript::TYPESCRIPT, &javascript::JAVASCRIPT];
 
 /// The languages by name, for help texts and errors.
 pub(super) fn names() -> String {
