@@ -8,7 +8,7 @@
 const KINDS = ["unknown-tool", "invalid-arguments", "denied", "failed", "unavailable"];
 const POWERS = ["kv", "memory", "knowledge", "schedule", "agent", "messages"];
 const ERROR_CHARS = 2000; // The model reads it: a page at most.
-const JSON_DEPTH = 256; // A parser that recurses has a stack that ends; nobody's data is that deep.
+const JSON_DEPTH = 256; // A writer that recurses has a stack that ends; nobody's data is that deep. Reading has a limit of its own.
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,47}$/;
 
 /** An error whose kind the model sees: unknown-tool, invalid-arguments, denied, failed, unavailable. */
@@ -20,23 +20,7 @@ export class ToolError extends Error {
   }
 }
 
-function shallowEnough(text) {
-  let depth = 0;
-  let quoted = false;
-  for (let at = 0; at < text.length; at++) {
-    const c = text[at];
-    if (quoted) {
-      if (c === "\\") at++;
-      else if (c === '"') quoted = false;
-    } else if (c === '"') quoted = true;
-    else if (c === "[" || c === "{") {
-      if (++depth > JSON_DEPTH) return false;
-    } else if (c === "]" || c === "}") depth--;
-  }
-  return true;
-}
-
-/** Whether a value nests deeper than a parser would take, or in a circle. Level by level: it must not recurse itself. */
+/** Whether a value nests deeper than JSON_DEPTH, or in a circle. Level by level: it must not recurse itself. */
 function tooDeep(value) {
   let level = new Set([value]);
   for (let depth = 0; depth <= JSON_DEPTH; depth++) {
@@ -54,13 +38,6 @@ function tooDeep(value) {
 /** Puts what scripts expect into the global object. Called once, before the script is loaded. */
 export function prepare(host) {
   globalThis.ToolError = ToolError;
-  const parse = JSON.parse;
-  // Only a deep text needs the look; a short one cannot be deep.
-  JSON.parse = (text, reviver) => {
-    const string = String(text);
-    if (string.length > JSON_DEPTH && !shallowEnough(string)) throw new SyntaxError(`JSON is nested deeper than ${JSON_DEPTH}`);
-    return parse(string, reviver);
-  };
   const stringify = JSON.stringify;
   JSON.stringify = (value, replacer, space) => {
     if (tooDeep(value)) throw new TypeError(`the value is nested deeper than ${JSON_DEPTH}, or holds itself`);
