@@ -69,8 +69,7 @@ impl Engine {
             "deadlineMs": context.deadline_ms, "timeZone": context.time_zone,
         });
         let who = JsValue::from_json(&who, &mut self.context).map_err(|error| ToolError::Failed(error.to_string()))?;
-        let arguments =
-            [self.script.clone(), self.host.clone(), JsString::from(name).into(), JsString::from(arguments).into(), who];
+        let arguments = [self.script.clone(), self.host.clone(), JsString::from(name).into(), JsString::from(arguments).into(), who];
         reply::outcome(&self.answer("call", &arguments).map_err(ToolError::Failed)?)
     }
 
@@ -109,9 +108,7 @@ fn settled(promise: &JsPromise, context: &mut Context) -> JsResult<JsValue> {
     match promise.state() {
         PromiseState::Fulfilled(value) => Ok(value),
         PromiseState::Rejected(reason) => Err(JsError::from_opaque(reason)),
-        PromiseState::Pending => {
-            Err(JsNativeError::error().with_message("it waits for a promise that nothing settles").into())
-        }
+        PromiseState::Pending => Err(JsNativeError::error().with_message("it waits for a promise that nothing settles").into()),
     }
 }
 

@@ -150,7 +150,9 @@ fn remembered(verb: &str, parts: &str) -> Result<Value, Refused> {
         "search" => {
             let (query, limit): (String, u32) = read(parts)?;
             let found = memory::search(&query, limit)?;
-            let found = found.iter().map(|fact| json!({ "category": fact.category, "key": fact.key, "value": fact.value, "confidence": fact.confidence }));
+            let found = found
+                .iter()
+                .map(|fact| json!({ "category": fact.category, "key": fact.key, "value": fact.value, "confidence": fact.confidence }));
             Ok(found.collect())
         }
         "learn" => {

@@ -23,7 +23,9 @@ use wit_parser::decoding::{DecodedWasm, decode};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum InstantError {
     /// The script has no room.
-    #[error("the script has {bytes} bytes and may have {room}; take a bundler's minified output, or build it with: skynet plugin new --lang js")]
+    #[error(
+        "the script has {bytes} bytes and may have {room}; take a bundler's minified output, or build it with: skynet plugin new --lang js"
+    )]
     TooLong {
         /// Of the script and its header.
         bytes: usize,
@@ -31,7 +33,9 @@ pub enum InstantError {
         room: usize,
     },
     /// Not a kind that scripts can be.
-    #[error("an instant plugin offers tools: its manifest must say world = \"tool-plugin\", not \"{0}\"; for other kinds: skynet plugin new --lang js")]
+    #[error(
+        "an instant plugin offers tools: its manifest must say world = \"tool-plugin\", not \"{0}\"; for other kinds: skynet plugin new --lang js"
+    )]
     World(World),
     /// The runtime's file is something else, or of another release.
     #[error("this is not the JavaScript runtime of this release ({0}); build it again with ./setup.sh")]
@@ -47,9 +51,12 @@ pub fn instant(runtime: &[u8], script: &str, manifest: &Manifest) -> Result<Vec<
     let runtime = skynet_policy::release::strip(runtime);
     let contents = inspect::inspect(runtime).map_err(|unfit| InstantError::Runtime(unfit.to_string()))?;
     let mut module = main_module(runtime).ok_or_else(|| InstantError::Runtime("it holds no core module".into()))?.to_vec();
-    let (kept, cut): (Vec<String>, Vec<String>) =
-        powers(&contents.imports).partition(|import| may_import(import, &manifest.permissions));
-    let header = room::Header { name: manifest.id.name(), summary: &manifest.summary, powers: kept.iter().filter_map(|name| interface(name)).collect() };
+    let (kept, cut): (Vec<String>, Vec<String>) = powers(&contents.imports).partition(|import| may_import(import, &manifest.permissions));
+    let header = room::Header {
+        name: manifest.id.name(),
+        summary: &manifest.summary,
+        powers: kept.iter().filter_map(|name| interface(name)).collect(),
+    };
     room::fill(&mut module, &header, script)?;
     encode(runtime, module, &cut)
 }

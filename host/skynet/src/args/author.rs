@@ -8,7 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Author {
     /// Begin a plugin: a folder that builds.
-    #[command(after_help = "Example: skynet plugin new --lang rust weather && cd weather && skynet plugin build\n         skynet plugin new --lang js --instant weather.js")]
+    #[command(
+        after_help = "Example: skynet plugin new --lang rust weather && cd weather && skynet plugin build\n         skynet plugin new --lang js --instant weather.js"
+    )]
     New(NewPlugin),
     /// Build a plugin's folder into one signed file, dist/NAME.wasm.
     Build(Build),

@@ -91,6 +91,7 @@ fn what_cannot_become_a_plugin_is_refused_before_anything_is_written() {
     let folder = script(&home, "plain", SCRIPT, None);
     let from = folder.join("plain.js");
     home.run(&["plugin", "new", "--instant", from.to_str().unwrap()]).refused(5, &["setup.sh", "--runtime"]);
-    home.run(&["plugin", "new", "--instant", from.to_str().unwrap(), "--runtime", from.to_str().unwrap()]).refused(4, &["not the JavaScript runtime"]);
+    home.run(&["plugin", "new", "--instant", from.to_str().unwrap(), "--runtime", from.to_str().unwrap()])
+        .refused(4, &["not the JavaScript runtime"]);
     assert!(!folder.join("plain.wasm").exists());
 }

@@ -37,7 +37,12 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, version) = (&release.id, &release.version);
     out.both(
-        &format!("made {id} {version} in {took} ms: {}; install it with: cp {} {}", target.display(), target.display(), home.plugins().display()),
+        &format!(
+            "made {id} {version} in {took} ms: {}; install it with: cp {} {}",
+            target.display(),
+            target.display(),
+            home.plugins().display()
+        ),
         &json!({ "file": target, "id": id, "version": version, "size": signed.len(), "component": release.component,
                  "asks": release.permissions.sentences(), "ms": took }),
     );

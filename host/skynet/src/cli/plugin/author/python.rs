@@ -63,7 +63,8 @@ impl Language for Python {
         std::fs::write(&entry, entry_text(project.manifest.world)).with_context(|| format!("{} cannot be written", entry.display()))?;
         let component = folder.join(format!("{}.wasm", project.manifest.id.name()));
         console.say("building with componentize-py; this takes some 20 s");
-        let mut args: Vec<OsString> = vec!["-q".into(), "-d".into(), wit.into(), "-w".into(), WORLD.into(), "componentize".into(), ENTRY.into()];
+        let mut args: Vec<OsString> =
+            vec!["-q".into(), "-d".into(), wit.into(), "-w".into(), WORLD.into(), "componentize".into(), ENTRY.into()];
         for path in [folder.clone(), project.folder.clone(), project.folder.join("vendor")] {
             args.extend(["-p".into(), path.into()]);
         }

@@ -61,20 +61,31 @@ mod tests {
     use super::*;
 
     fn manifest(world: &str, permissions: &str) -> Manifest {
-        let text = format!("schema = 1\nid = \"local/x\"\nversion = \"0.1.0\"\nsummary = \"s\"\nworld = \"{world}\"\nwit = \"^0.1.0\"\n[permissions]\n{permissions}");
+        let text = format!(
+            "schema = 1\nid = \"local/x\"\nversion = \"0.1.0\"\nsummary = \"s\"\nworld = \"{world}\"\nwit = \"^0.1.0\"\n[permissions]\n{permissions}"
+        );
         Manifest::parse(&text).unwrap()
     }
 
     #[test]
     fn a_project_imports_what_it_asks_for_and_what_needs_no_asking() {
         assert_eq!(interfaces(&manifest("tool-plugin", "")), ["log", "config", "secrets"]);
-        assert_eq!(interfaces(&manifest("tool-plugin", "schedule = true\nkv = { bytes = 1, keys = 1 }")), ["log", "config", "kv", "secrets", "schedule"]);
+        assert_eq!(
+            interfaces(&manifest("tool-plugin", "schedule = true\nkv = { bytes = 1, keys = 1 }")),
+            ["log", "config", "kv", "secrets", "schedule"]
+        );
     }
 
     #[test]
     fn the_world_exports_the_kind_and_imports_standard_interfaces() {
         let text = world(&manifest("provider-plugin", "")).unwrap();
-        for line in ["world project {", "    import wasi:http/outgoing-handler@0.2.12;", "    import delta-sink;", "    export lifecycle;", "    export provider;"] {
+        for line in [
+            "world project {",
+            "    import wasi:http/outgoing-handler@0.2.12;",
+            "    import delta-sink;",
+            "    export lifecycle;",
+            "    export provider;",
+        ] {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");
         }
         assert!(!text.contains("import memory"));
