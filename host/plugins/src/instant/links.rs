@@ -61,3 +61,34 @@ fn values(types: &[wasmparser::ValType]) -> Result<Vec<ValType>, InstantError> {
     };
     types.iter().map(value).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &str = r#"(module
+        (import "skynet:plugin/log@0.1.0" "log" (func (param i32 i32 i32)))
+        (import "skynet:plugin/kv@0.1.0" "get" (func (param i32 i32 i32)))
+        (import "skynet:plugin/kv@0.1.0" "odd" (func (param i64 f32 f64) (result i64))))"#;
+
+    #[test]
+    fn every_function_of_the_interface_is_answered_in_its_own_shape() {
+        let module = wat::parse_str(MODULE).unwrap();
+        let adapter = dead_end(&module, "skynet:plugin/kv@0.1.0").unwrap();
+        wasmparser::Validator::new().validate_all(&adapter).unwrap();
+        let expected = wat::parse_str(
+            r#"(module
+            (type (func (param i32 i32 i32))) (type (func (param i64 f32 f64) (result i64)))
+            (func (type 0) unreachable) (func (type 1) unreachable)
+            (export "get" (func 0)) (export "odd" (func 1)))"#,
+        )
+        .unwrap();
+        assert_eq!(adapter, expected);
+    }
+
+    #[test]
+    fn an_interface_that_is_not_imported_has_no_functions() {
+        let module = wat::parse_str(MODULE).unwrap();
+        assert!(imported(&module, "skynet:plugin/memory@0.1.0").unwrap().is_empty());
+    }
+}
