@@ -19,6 +19,15 @@ function guarded(work, failure) {
   };
 }
 
+/** What a hook throws blocks, as its crash would at a point that guards. */
+function judged(own, point, payload) {
+  try {
+    return own.before(point, payload);
+  } catch (thrown) {
+    return { tag: "block", val: sentence(thrown) };
+  }
+}
+
 /** The exports of one kind. `script` has `plugin` and an object named as the kind. */
 export function plainPlugin(kind, script, wit, manifest) {
   prepare({ log: (level, line) => wit.log.log(level, line) });
@@ -40,7 +49,7 @@ export function plainPlugin(kind, script, wit, manifest) {
   const exported = {
     provider: () => ({ models: guarded(() => own.models(), other), complete: guarded((request, sink) => own.complete(request, sink), other) }),
     channel: () => ({ handle: guarded((event) => own.handle(event), sentence) }),
-    hook: () => ({ points: () => own.points(), before: (point, payload) => own.before(point, payload), after: (point, payload) => own.after?.(point, payload) }),
+    hook: () => ({ points: () => own.points(), before: (point, payload) => judged(own, point, payload), after: (point, payload) => own.after?.(point, payload) }),
   };
   return { lifecycle, [kind]: exported[kind]() };
 }
