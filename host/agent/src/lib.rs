@@ -6,12 +6,13 @@
 //! come through the ports of `skynet-core`.
 //!
 //! A turn walks: `agent` (admission) → `desk` (queue) → `turn` → `prepare` →
-//! `context` and `prompt` → `ask` and `route` → `answer` → `dispatch` → `ledger`.
+//! `context`, `catalogue` and `prompt` → `ask` and `route` → `answer` → `dispatch` → `ledger`.
 //! `schedule` and `sub_turn` begin turns for whom nobody waits at a keyboard.
 
 mod agent;
 mod answer;
 mod ask;
+mod catalogue;
 mod commands;
 mod context;
 mod desk;
@@ -34,6 +35,7 @@ mod schedule;
 mod schema;
 mod stop;
 mod sub_turn;
+mod tool_index;
 mod turn;
 
 pub use agent::{ActiveTurn, Agent, Ports, Settings, UnknownModel};
