@@ -36,6 +36,9 @@ const KINDS: [(&str, &str); 4] = [
     ("hook", "export skynet:plugin/hook@0.1.0;"),
 ];
 
+/// How the generated code begins to speak of the object file.
+const OBJECT_FILE: &str = "// Ensure that the *_component_type.o";
+
 /// Generates every file: its path below `plugins-sdk/c/`, and its text.
 pub(crate) fn generate(root: &Path) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
@@ -49,7 +52,9 @@ pub(crate) fn generate(root: &Path) -> Result<Vec<(String, String)>> {
         options.build().generate(&mut resolve, world, &mut made).with_context(|| format!("generating C for `{kind}`"))?;
         for (name, bytes) in made.iter() {
             let text = String::from_utf8(bytes.to_vec()).with_context(|| format!("{name} is not text"))?;
-            files.push((format!("{kind}/{name}"), text));
+            // The end of the code asks the linker for the object file that is not made.
+            let kept = text.split(OBJECT_FILE).next().unwrap_or(&text).trim_end();
+            files.push((format!("{kind}/{name}"), format!("{kept}\n")));
         }
     }
     if files.len() != 2 * KINDS.len() {

@@ -6812,11 +6812,3 @@ void __wasm_export_exports_skynet_hook_after(uint8_t * arg, size_t arg0, uint8_t
   exports_skynet_hook_json_t arg4 = (skynet_string_t) { (uint8_t*)(arg1), (arg2) };
   exports_skynet_hook_after(&arg3, &arg4);
 }
-
-// Ensure that the *_component_type.o object is linked in
-
-extern void __component_type_object_force_link_skynet(void);
-__attribute__((used))
-void __component_type_object_force_link_skynet_public_use_in_this_compilation_unit(void) {
-  __component_type_object_force_link_skynet();
-}

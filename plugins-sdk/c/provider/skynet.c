@@ -7629,11 +7629,3 @@ uint8_t * __wasm_export_exports_skynet_provider_complete(uint8_t * arg) {
   }
   return ptr;
 }
-
-// Ensure that the *_component_type.o object is linked in
-
-extern void __component_type_object_force_link_skynet(void);
-__attribute__((used))
-void __component_type_object_force_link_skynet_public_use_in_this_compilation_unit(void) {
-  __component_type_object_force_link_skynet();
-}

@@ -7086,11 +7086,3 @@ uint8_t * __wasm_export_exports_skynet_tool_call(uint8_t * arg, size_t arg0, uin
   }
   return ptr;
 }
-
-// Ensure that the *_component_type.o object is linked in
-
-extern void __component_type_object_force_link_skynet(void);
-__attribute__((used))
-void __component_type_object_force_link_skynet_public_use_in_this_compilation_unit(void) {
-  __component_type_object_force_link_skynet();
-}

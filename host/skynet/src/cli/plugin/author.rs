@@ -6,8 +6,11 @@
 //! `dev`, which drops into one. Refuses to overwrite what an author wrote.
 
 mod build;
+mod c;
+mod componentize;
 mod console;
 mod embedded;
+mod go;
 mod language;
 mod new;
 mod project;

@@ -11,6 +11,7 @@ use super::language::{Language, NewFile};
 use super::project::Project;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
+use skynet_policy::manifest::World;
 use skynet_scripts::builder;
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -47,7 +48,7 @@ impl Language for Rust {
         &["target"]
     }
 
-    fn companions(&self) -> Result<Vec<NewFile>> {
+    fn companions(&self, _: World) -> Result<Vec<NewFile>> {
         let manifest = standalone("plugins-sdk/Cargo.toml")?;
         let mut files = vec![(format!("{VENDOR}/Cargo.toml"), Cow::Owned(manifest.into_bytes()))];
         let sources = embedded::below("plugins-sdk/src").map(|(path, bytes)| (format!("{VENDOR}/src/{path}"), Cow::Borrowed(bytes)));
