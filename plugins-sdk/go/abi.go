@@ -75,6 +75,9 @@ func (a area) flag(offset uintptr, value bool) {
 	}
 }
 
+// textAt takes the address as the number that it is: exports take at most so many bytes of arguments.
+func textAt(at, length uint32) string { return text(unsafe.Pointer(uintptr(at)), length) }
+
 func text(at unsafe.Pointer, length uint32) string {
 	return string(unsafe.Slice((*byte)(at), length))
 }
@@ -122,14 +125,13 @@ func tools() unsafe.Pointer {
 }
 
 //go:wasmexport skynet:plugin/tool@0.1.0#call
-func callTool(name unsafe.Pointer, nameLength uint32, arguments unsafe.Pointer, argumentsLength uint32,
-	turn unsafe.Pointer, turnLength uint32, session unsafe.Pointer, sessionLength uint32, user unsafe.Pointer, userLength uint32,
-	deadline uint64, hasZone uint32, zone unsafe.Pointer, zoneLength uint32, _ unsafe.Pointer, _ uint32) unsafe.Pointer {
-	context := Context{text(turn, turnLength), text(session, sessionLength), text(user, userLength), deadline, ""}
+func callTool(name, nameLength, arguments, argumentsLength, turn, turnLength, session, sessionLength, user, userLength uint32,
+	deadline uint64, hasZone, zone, zoneLength, _, _ uint32) unsafe.Pointer {
+	context := Context{textAt(turn, turnLength), textAt(session, sessionLength), textAt(user, userLength), deadline, ""}
 	if hasZone != 0 {
-		context.TimeZone = text(zone, zoneLength)
+		context.TimeZone = textAt(zone, zoneLength)
 	}
-	answer, err := call(text(name, nameLength), json.RawMessage(text(arguments, argumentsLength)), context)
+	answer, err := call(textAt(name, nameLength), json.RawMessage(textAt(arguments, argumentsLength)), context)
 	out := newArea(32)
 	if err != nil {
 		kind := Failed
@@ -154,7 +156,7 @@ func hostLog(level uint32, at unsafe.Pointer, length uint32)
 
 // Log writes a line to the owner's log.
 func Log(line string) {
-	hostLog(1, unsafe.Pointer(unsafe.StringData(line)), uint32(len(line)))
+	hostLog(2, unsafe.Pointer(unsafe.StringData(line)), uint32(len(line)))
 	runtime.KeepAlive(line)
 }
 
@@ -170,5 +172,5 @@ func Config(key string) (json.RawMessage, bool) {
 		return nil, false
 	}
 	at, length := *(*uint32)(unsafe.Add(out.at, 4)), *(*uint32)(unsafe.Add(out.at, 8))
-	return json.RawMessage(text(unsafe.Pointer(uintptr(at)), length)), true
+	return json.RawMessage(textAt(at, length)), true
 }

@@ -5,16 +5,23 @@
 //! (names, packing, signing, watching, testing) stands here. Needs no running host, but for
 //! `dev`, which drops into one. Refuses to overwrite what an author wrote.
 
+mod bed;
+mod bench;
 mod build;
 mod c;
+mod checks;
 mod componentize;
 mod console;
+mod dev;
 mod embedded;
 mod go;
+mod golden;
 mod language;
 mod new;
 mod project;
 mod rust;
+mod sample;
+mod test;
 
 use crate::args::author::Author;
 use crate::home::Home;
@@ -25,5 +32,8 @@ pub(super) async fn run(home: &Home, verb: Author, out: &Out) -> Result<()> {
     match verb {
         Author::New(args) => new::run(&args, out),
         Author::Build(args) => build::run(home, &args, out).await,
+        Author::Dev(args) => dev::run(home, &args, out).await,
+        Author::Test(args) => test::run(&args, out).await,
+        Author::Bench(args) => bench::run(&args, out).await,
     }
 }
