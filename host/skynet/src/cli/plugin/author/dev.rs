@@ -155,7 +155,7 @@ impl Log {
 
     /// Whole lines that were written since the last time.
     fn lines(&mut self) -> Vec<String> {
-        let mut read = || -> std::io::Result<String> {
+        let read = || -> std::io::Result<String> {
             let mut file = std::fs::File::open(&self.path)?;
             file.seek(SeekFrom::Start(self.at))?;
             let mut text = String::new();

@@ -17,6 +17,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use skynet_core::plugin::PluginKind;
 use skynet_plugins::{Exchange, Staged};
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -109,9 +110,9 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
         return Err(fail(Kind::NotFound, format!("{CALLS} holds no calls; write down what to record first")));
     }
     let asks = project.manifest.permissions.sentences();
-    let question = format!("{} will really do this now:\n  {}\nGo on?", project.manifest.id, asks.join("\n  "));
-    if !yes && !crate::prompt::confirm(&question)? {
-        return Err(fail(Kind::Refused, "nothing was recorded"));
+    out.line(&format!("{} will really do this now:\n  {}", project.manifest.id, asks.join("\n  ")));
+    if !yes && !agreed(out)? {
+        return Err(fail(Kind::Refused, "nothing was recorded; say yes, or use --yes"));
     }
     let staged = Arc::new(Staged::recording());
     let bed = Bed::make(project, component, &project.manifest.permissions, golden.settings.clone(), Arc::clone(&staged)).await?;
@@ -124,4 +125,15 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
     let text = format!("{} exchanges are in {}; read them before you publish them: they hold what was sent and answered", tape.len(), path.display());
     out.both(&text, &json!({ "file": path, "exchanges": tape.len() }));
     Ok(())
+}
+
+/// Asks at the terminal; nobody there to ask is a no.
+fn agreed(out: &Out) -> Result<bool> {
+    if out.json || !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    out.line("go on? [y/N]");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
