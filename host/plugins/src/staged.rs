@@ -106,13 +106,18 @@ impl Staged {
     }
 
     /// Takes down what was sent and what came back; both go on as they were.
-    pub(crate) async fn take_down(&self, asked: (String, String, Bytes), answer: http::Response<WasiBody>) -> Result<http::Response<WasiBody>, Error> {
+    pub(crate) async fn take_down(
+        &self,
+        asked: (String, String, Bytes),
+        answer: http::Response<WasiBody>,
+    ) -> Result<http::Response<WasiBody>, Error> {
         let (method, url, sent) = asked;
         let (parts, body) = answer.into_parts();
         let body = whole(body).await?;
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| (name.to_string(), text(value.as_bytes()));
         // The length and the coding of what went over the wire, which is not what is kept.
-        let kept = |(name, _): &(&http::HeaderName, &http::HeaderValue)| !matches!(name.as_str(), "content-length" | "transfer-encoding" | "date");
+        let kept =
+            |(name, _): &(&http::HeaderName, &http::HeaderValue)| !matches!(name.as_str(), "content-length" | "transfer-encoding" | "date");
         let exchange = Exchange {
             method,
             url,

@@ -47,7 +47,8 @@ pub(crate) fn generate(root: &Path) -> Result<Vec<(String, String)>> {
         let text = format!("package skynet:c;\nworld {kind}-plugin {{\n{IMPORTS}\n{body}\n}}\n");
         let package = resolve.push_str("c.wit", &text).context("the worlds of the C header")?;
         let world = resolve.select_world(&[package], None)?;
-        let options = Opts { no_object_file: true, rename_world: Some("skynet".to_owned()), rename: renamed(&resolve, world), ..Opts::default() };
+        let options =
+            Opts { no_object_file: true, rename_world: Some("skynet".to_owned()), rename: renamed(&resolve, world), ..Opts::default() };
         let mut made = Files::default();
         options.build().generate(&mut resolve, world, &mut made).with_context(|| format!("generating C for `{kind}`"))?;
         for (name, bytes) in made.iter() {

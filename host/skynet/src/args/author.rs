@@ -15,9 +15,11 @@ pub(crate) enum Author {
     /// Build on each change and let the running host take it up, until Ctrl-C.
     Dev(Dev),
     /// Test a plugin in a host of its own: what every plugin must hold, and its own calls.json.
-    #[command(after_help = "calls.json: {\"settings\": {}, \"calls\": [{\"name\": \"greets\", \"tool\": \"greet\", \"arguments\": {\"name\": \"Ada\"},\n\
+    #[command(
+        after_help = "calls.json: {\"settings\": {}, \"calls\": [{\"name\": \"greets\", \"tool\": \"greet\", \"arguments\": {\"name\": \"Ada\"},\n\
 \"now_ms\": 0, \"seed\": 1, \"expect\": {\"text\": \"Hello, Ada.\"}}]}; expect takes text, structured or error.\n\
-Servers are played back from exchanges.json, which --record makes.")]
+Servers are played back from exchanges.json, which --record makes."
+    )]
     Test(Test),
     /// Measure a tool's calls, beside the same component called bare.
     Bench(BenchPlugin),

@@ -41,7 +41,13 @@ pub(super) struct Bed {
 
 impl Bed {
     /// With this component, under this grant.
-    pub(super) async fn make(project: &Project, component: &Path, grant: &Permissions, settings: Settings, staged: Arc<Staged>) -> Result<Self> {
+    pub(super) async fn make(
+        project: &Project,
+        component: &Path,
+        grant: &Permissions,
+        settings: Settings,
+        staged: Arc<Staged>,
+    ) -> Result<Self> {
         let private = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("skynet-test-").permissions(private).tempdir()?;
         let id = project.manifest.id.clone();

@@ -75,10 +75,12 @@ async fn timed(bare: &Bare, tool: &str, arguments: &Value) -> Duration {
 fn chosen(bed: &Bed, golden: &Golden, wanted: Option<&str>) -> Result<(String, Value)> {
     let tools = checks::tools(bed);
     let tool = tools.iter().find(|tool| wanted.is_none_or(|name| name == tool.name));
-    let tool = tool.ok_or_else(|| fail(Kind::NotFound, "there is no such tool to measure; a plugin without tools cannot be measured here"))?;
+    let tool =
+        tool.ok_or_else(|| fail(Kind::NotFound, "there is no such tool to measure; a plugin without tools cannot be measured here"))?;
     let own = golden.calls.iter().find(|call| call.tool == tool.name).map(|call| call.arguments.clone());
     let made = own.or_else(|| sample::good(&tool.parameters));
-    let arguments = made.ok_or_else(|| fail(Kind::NotFound, format!("no arguments for {}; write a call of it into calls.json", tool.name)))?;
+    let arguments =
+        made.ok_or_else(|| fail(Kind::NotFound, format!("no arguments for {}; write a call of it into calls.json", tool.name)))?;
     Ok((tool.name.clone(), arguments))
 }
 

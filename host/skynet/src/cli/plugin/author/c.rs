@@ -58,7 +58,17 @@ impl Language for C {
         let compiler = compiler().await.ok_or_else(|| NO_COMPILER.error())?;
         let module = project.build_folder()?.join(format!("{}.wasm", project.manifest.id.name()));
         let mut args: Vec<OsString> = compiler.first;
-        let flags = ["-mexec-model=reactor", "-std=c11", "-Oz", "-Wall", "-Wextra", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-Wl,--strip-all"];
+        let flags = [
+            "-mexec-model=reactor",
+            "-std=c11",
+            "-Oz",
+            "-Wall",
+            "-Wextra",
+            "-ffunction-sections",
+            "-fdata-sections",
+            "-Wl,--gc-sections",
+            "-Wl,--strip-all",
+        ];
         args.extend([compiler.target].into_iter().chain(flags).map(OsString::from));
         args.push(format!("-I{HEADER}").into());
         for folder in ["src", HEADER] {

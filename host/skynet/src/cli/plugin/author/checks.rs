@@ -92,7 +92,10 @@ async fn check_tool(bed: &Bed, tool: &ToolSpec, report: &mut Report) {
     }
     report.note(format!("{name}: wrong arguments are an answer or an error, no trap"), fault);
     let ended = call(bed, name, &sample::huge(&tool.parameters)).await;
-    report.note(format!("{name}: a text of {} KiB is an answer or an error, no trap", sample::HUGE / 1024), unless_it_fell(&ended, "arguments of that size"));
+    report.note(
+        format!("{name}: a text of {} KiB is an answer or an error, no trap", sample::HUGE / 1024),
+        unless_it_fell(&ended, "arguments of that size"),
+    );
 }
 
 async fn check_hook(bed: &Bed, report: &mut Report) {

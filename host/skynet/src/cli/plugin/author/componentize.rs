@@ -26,7 +26,8 @@ pub(super) fn componentize(project: &Project, module: &Path) -> Result<PathBuf> 
         .with_context(|| format!("the module does not export what a {} must", project.manifest.world))?
         .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?
         .validate(true);
-    let component = encoder.encode().with_context(|| format!("no component of the world {} can be made of the module", project.manifest.world))?;
+    let component =
+        encoder.encode().with_context(|| format!("no component of the world {} can be made of the module", project.manifest.world))?;
     let path = module.with_extension("component.wasm");
     std::fs::write(&path, component).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)

@@ -101,7 +101,13 @@ async fn taken_up(real: &Home, id: &str, component: &str) -> Option<Value> {
                 }
             }
             // Not known yet, or no host: only the first is worth another question.
-            Err(error) if error.chain().any(|cause| cause.downcast_ref::<crate::exit::Failure>().is_some_and(|failure| failure.kind == crate::exit::Kind::NotRunning)) => return None,
+            Err(error)
+                if error.chain().any(|cause| {
+                    cause.downcast_ref::<crate::exit::Failure>().is_some_and(|failure| failure.kind == crate::exit::Kind::NotRunning)
+                }) =>
+            {
+                return None;
+            }
             Err(_) => {}
         }
         sleep(LOOK).await;

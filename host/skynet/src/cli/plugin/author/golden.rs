@@ -159,7 +159,9 @@ mod tests {
     #[test]
     fn what_is_expected_is_compared_and_what_is_not_named_is_free() {
         let good = Ended::Outcome { text: "a".into(), structured: Some(json!({ "n": 1 })) };
-        assert!(!differs(json!({}), &good) && !differs(json!({ "text": "a" }), &good) && !differs(json!({ "structured": { "n": 1 } }), &good));
+        assert!(
+            !differs(json!({}), &good) && !differs(json!({ "text": "a" }), &good) && !differs(json!({ "structured": { "n": 1 } }), &good)
+        );
         assert!(differs(json!({ "text": "b" }), &good) && differs(json!({ "error": "failed" }), &good));
         let error = Ended::Error { case: "denied", text: "no".into() };
         assert!(!differs(json!({ "error": "denied" }), &error));

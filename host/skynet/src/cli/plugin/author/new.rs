@@ -3,8 +3,8 @@
 //! Words in templates: `{{id}}` namespace/name, `{{name}}` the name, `{{ident}}` the name with
 //! `_` for `-`, `{{title}}` the name for people. Refuses a folder that holds anything.
 
-use super::language::{self, NewFile};
 use super::embedded;
+use super::language::{self, NewFile};
 use crate::args::author::NewPlugin;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
@@ -108,7 +108,10 @@ mod tests {
                 let Some(folder) = language::templates(language.name(), kind) else { continue };
                 seen += 1;
                 let files = filled(&folder, &id);
-                assert!(files.iter().chain(&language.companions(kind).unwrap()).any(|(path, _)| path.starts_with(language.mark())), "{folder}");
+                assert!(
+                    files.iter().chain(&language.companions(kind).unwrap()).any(|(path, _)| path.starts_with(language.mark())),
+                    "{folder}"
+                );
                 let open = files.iter().find(|(_, bytes)| String::from_utf8_lossy(bytes).contains("{{id}}"));
                 assert!(open.is_none(), "{folder}: {:?}", open.map(|(path, _)| path));
             }

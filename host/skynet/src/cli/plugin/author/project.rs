@@ -32,7 +32,10 @@ impl Project {
             marks.collect::<Vec<_>>().join(", ")
         };
         let language = language.ok_or_else(|| {
-            fail(Kind::NotFound, format!("{} is in no language that this program builds; known by their files: {}", folder.display(), known()))
+            fail(
+                Kind::NotFound,
+                format!("{} is in no language that this program builds; known by their files: {}", folder.display(), known()),
+            )
         })?;
         Ok(Self { folder, manifest, language })
     }

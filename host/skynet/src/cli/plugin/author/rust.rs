@@ -63,7 +63,8 @@ impl Language for Rust {
     async fn build(&self, project: &Project, console: &Console) -> Result<PathBuf> {
         let cargo = cargo(console, &project.folder).await?;
         let target = project.folder.join("target");
-        let args = ["build", "--release", "--target", TARGET, "--target-dir"].map(OsString::from).into_iter().chain([target.clone().into()]);
+        let args =
+            ["build", "--release", "--target", TARGET, "--target-dir"].map(OsString::from).into_iter().chain([target.clone().into()]);
         console.run(cargo, args, &project.folder, Vec::new()).await?;
         let library = library(&project.folder)?;
         Ok(target.join(TARGET).join("release").join(format!("{library}.wasm")))
@@ -96,9 +97,8 @@ async fn has_target(folder: &Path) -> bool {
     };
     let Ok(answer) = builder::run_builder(&ask, |_| {}).await else { return false };
     let libraries = answer.last.iter().map(Path::new).find(|path| path.is_dir());
-    let is_std = |entry: std::io::Result<std::fs::DirEntry>| {
-        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
-    };
+    let is_std =
+        |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"));
     answer.code == 0 && libraries.is_some_and(|folder| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.any(is_std)))
 }
 

@@ -86,6 +86,9 @@ mod tests {
 
     #[test]
     fn where_nothing_good_is_found_it_says_so() {
-        assert_eq!(good(&json!({ "type": "object", "required": ["a"], "properties": { "a": { "type": "string", "pattern": "^[0-9]+$" } } })), None);
+        assert_eq!(
+            good(&json!({ "type": "object", "required": ["a"], "properties": { "a": { "type": "string", "pattern": "^[0-9]+$" } } })),
+            None
+        );
     }
 }

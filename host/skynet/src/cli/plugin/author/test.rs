@@ -53,7 +53,8 @@ fn show(project: &Project, report: &Report, out: &Out) -> Result<()> {
         }
     }
     let (all, failed) = (report.0.len(), report.failed());
-    let checks: Vec<Value> = report.0.iter().map(|check| json!({ "name": check.name, "passed": check.fault.is_none(), "fault": check.fault })).collect();
+    let checks: Vec<Value> =
+        report.0.iter().map(|check| json!({ "name": check.name, "passed": check.fault.is_none(), "fault": check.fault })).collect();
     out.value(&json!({ "id": project.manifest.id, "passed": all - failed, "failed": failed, "checks": checks }));
     if failed > 0 {
         anyhow::bail!("{failed} of {all} checks failed");
@@ -122,7 +123,11 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
     }
     let (path, tape) = (project.folder.join(TAPE), staged.tape());
     golden::write_tape(&path, &tape)?;
-    let text = format!("{} exchanges are in {}; read them before you publish them: they hold what was sent and answered", tape.len(), path.display());
+    let text = format!(
+        "{} exchanges are in {}; read them before you publish them: they hold what was sent and answered",
+        tape.len(),
+        path.display()
+    );
     out.both(&text, &json!({ "file": path, "exchanges": tape.len() }));
     Ok(())
 }
