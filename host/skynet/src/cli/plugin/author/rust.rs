@@ -49,10 +49,13 @@ impl Language for Rust {
     }
 
     fn companions(&self, _: World) -> Result<Vec<NewFile>> {
-        let manifest = standalone("plugins-sdk/Cargo.toml")?;
-        let mut files = vec![(format!("{VENDOR}/Cargo.toml"), Cow::Owned(manifest.into_bytes()))];
-        let sources = embedded::below("plugins-sdk/src").map(|(path, bytes)| (format!("{VENDOR}/src/{path}"), Cow::Borrowed(bytes)));
-        files.extend(sources);
+        let mut files = Vec::new();
+        for part in ["", "derive/"] {
+            let manifest = standalone(&format!("plugins-sdk/{part}Cargo.toml"))?;
+            files.push((format!("{VENDOR}/{part}Cargo.toml"), Cow::Owned(manifest.into_bytes())));
+            let sources = embedded::below(&format!("plugins-sdk/{part}src")).collect::<Vec<_>>();
+            files.extend(sources.into_iter().map(|(path, bytes)| (format!("{VENDOR}/{part}src/{path}"), Cow::Borrowed(bytes))));
+        }
         for (from, to) in [("plugins-sdk/README.md", "README.md"), ("builtin-plugins/toolchain.sh", "toolchain.sh")] {
             let bytes = embedded::file(from).with_context(|| format!("{from} is not in this program"))?;
             files.push((format!("{VENDOR}/{to}"), Cow::Borrowed(bytes)));
