@@ -8,8 +8,19 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
+	"runtime/debug"
 	"unsafe"
 )
+
+// While the host puts arguments into memory nothing may call it, and a collector at work does, to
+// look at the clock. So none works but while a tool does.
+func init() { debug.SetGCPercent(-1) }
+
+func collecting(work func()) {
+	debug.SetGCPercent(100)
+	defer debug.SetGCPercent(-1)
+	work()
+}
 
 // Blocks that the host was given or gives stay referenced here until the instance ends with its call.
 var live = map[uintptr][]byte{}
@@ -131,7 +142,9 @@ func callTool(name, nameLength, arguments, argumentsLength, turn, turnLength, se
 	if hasZone != 0 {
 		context.TimeZone = textAt(zone, zoneLength)
 	}
-	answer, err := call(textAt(name, nameLength), json.RawMessage(textAt(arguments, argumentsLength)), context)
+	var answer string
+	var err error
+	collecting(func() { answer, err = call(textAt(name, nameLength), json.RawMessage(textAt(arguments, argumentsLength)), context) })
 	out := newArea(32)
 	if err != nil {
 		kind := Failed
@@ -166,6 +179,8 @@ func hostConfig(key unsafe.Pointer, length uint32, out unsafe.Pointer)
 // Config gives the JSON of a setting, and whether the owner made it.
 func Config(key string) (json.RawMessage, bool) {
 	out := newArea(12)
+	before := debug.SetGCPercent(-1)
+	defer debug.SetGCPercent(before)
 	hostConfig(unsafe.Pointer(unsafe.StringData(key)), uint32(len(key)), out.at)
 	runtime.KeepAlive(key)
 	if *(*uint8)(out.at) == 0 {

@@ -67,8 +67,8 @@ fn walk(lang: &str) {
     if taken["status"]["status"]["state"] == "pending" {
         home.run(&["plugin", "grant", "--yes", &id]).done();
     }
-    home.until_state(&id, "serving");
-    let answer = invoke(&home, &format!("hello-{lang}__greet"), "Ad\u{e9} \"the\" first");
+    let tool = home.until_state(&id, "serving")["tools"][0].as_str().expect("a tool").to_owned();
+    let answer = invoke(&home, &tool, "Ad\u{e9} \"the\" first");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Hello, Ad\u{e9} \\\"the\\\" first."), "{answer}");
 }
 

@@ -19,7 +19,8 @@ bool exports_skynet_lifecycle_configure(exports_skynet_lifecycle_json_t *propose
 bool exports_skynet_channel_handle(exports_skynet_channel_event_t *event, exports_skynet_channel_list_action_t *ret, skynet_string_t *err) {
   (void)err;
   memset(ret, 0, sizeof *ret);
-  bool heard = event->tag == EXPORTS_SKYNET_CHANNEL_EVENT_FRAME;
+  /* A message must be UTF-8, which only frames of text are. */
+  bool heard = event->tag == EXPORTS_SKYNET_CHANNEL_EVENT_FRAME && event->val.frame.is_text;
   bool answers = event->tag == EXPORTS_SKYNET_CHANNEL_EVENT_REPLY && !event->val.reply.partial;
   if (!heard && !answers) return true;
   exports_skynet_channel_action_t *action = calloc(1, sizeof *action);
