@@ -49,8 +49,8 @@ fn invoke(home: &Household, tool: &str, name: &str) -> String {
     answer
 }
 
-/// From nothing to an answer.
-fn walk(lang: &str) {
+/// From nothing to an answer; gives the household and the project's folder.
+fn walk(lang: &str) -> (Household, PathBuf) {
     let mut home = Household::new();
     let folder = home.home().join(format!("../hello-{lang}"));
     let at = folder.to_str().unwrap();
@@ -70,11 +70,70 @@ fn walk(lang: &str) {
     let tool = home.until_state(&id, "serving")["tools"][0].as_str().expect("a tool").to_owned();
     let answer = invoke(&home, &tool, "Ad\u{e9} \"the\" first");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("Hello, Ad\u{e9} \\\"the\\\" first."), "{answer}");
+    (home, folder)
+}
+
+fn change(file: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{} holds no `{from}`", file.display());
+    std::fs::write(file, text.replace(from, to)).unwrap();
 }
 
 #[test]
-fn a_plugin_in_rust_goes_from_nothing_to_an_answer() {
-    walk("rust");
+fn a_plugin_in_rust_goes_from_nothing_to_an_answer_and_hears_recorded_servers() {
+    let (home, folder) = walk("rust");
+    // The same tool asks a server now, and what that says is on tape.
+    change(
+        &folder.join("src/lib.rs"),
+        "Ok(Outcome::text(format!(\"Hello, {}.\", greet.name)))",
+        "let url = format!(\"https://api.example.com/greet/{}\", greet.name);
+                let mut answer = http::Client::new().send(http::Request::get(url))?;
+                Ok(Outcome::text(format!(\"{} {}\", answer.status, answer.text(1000)?)))",
+    );
+    change(
+        &folder.join("src/lib.rs"),
+        "use skynet_plugin_sdk::tool::",
+        "use skynet_plugin_sdk::http::{self, Transport as _};\nuse skynet_plugin_sdk::tool::",
+    );
+    change(&folder.join("plugin.toml"), "[permissions]", "[permissions]\nnet = [{ url = \"https://api.example.com\" }]");
+    change(&folder.join("calls.json"), "Hello, Ada.", "200 Servus!");
+    let tape = r#"[{ "method": "GET", "url": "https://api.example.com/greet/Ada", "status": 200, "headers": [["content-type", "text/plain"]], "body": "Servus!" }]"#;
+    std::fs::write(folder.join("exchanges.json"), tape).unwrap();
+    let at = folder.to_str().unwrap();
+    let tested = author(&home, &["--json", "plugin", "test", at]).json();
+    assert_eq!(tested["failed"], 0, "{tested}");
+    assert!(tested.to_string().contains("with servers and files refused"), "{tested}");
+
+    // A request that is not on tape reaches nobody.
+    change(&folder.join("calls.json"), "\"name\": \"Ada\"", "\"name\": \"Eve\"");
+    let said = author(&home, &["plugin", "test", at]);
+    assert!(said.code == 1 && said.out.contains("wanted \"200 Servus!\", got the error unavailable"), "{}", said.out);
+}
+
+#[test]
+fn a_call_sees_the_time_and_the_random_numbers_that_its_test_gives() {
+    let home = Household::new();
+    let folder = home.home().join("../when");
+    let at = folder.to_str().unwrap();
+    author(&home, &["plugin", "new", "--lang", "c", "when", "--path", at]).done();
+    let source = folder.join("src/plugin.c");
+    change(
+        &source,
+        "skynet_textf(\"Hello, %s.\", whom)",
+        "skynet_textf(\"%lld %s %02x%02x\", (long long)time(NULL), whom, dice[0], dice[1])",
+    );
+    change(&source, "    if (!whom)", "    unsigned char dice[2];\n    if (getentropy(dice, 2)) return false;\n    if (!whom)");
+    change(&source, "#include \"tool.h\"", "#include \"tool.h\"\n#include <time.h>\n#include <unistd.h>");
+    change(&folder.join("calls.json"), "\"tool\": \"greet\",", "\"tool\": \"greet\", \"now_ms\": 86400000, \"seed\": 7,");
+    // What the numbers are is the first run's to say.
+    change(&folder.join("calls.json"), "Hello, Ada.", "86400 Ada SEEDED");
+    let said = author(&home, &["plugin", "test", at]);
+    let got = said.out.split("got \"").nth(1).and_then(|rest| rest.split('"').next()).expect("what it gave").to_owned();
+    assert!(got.starts_with("86400 Ada ") && got.len() == "86400 Ada 1234".len(), "{}", said.out);
+    change(&folder.join("calls.json"), "86400 Ada SEEDED", &got);
+    author(&home, &["plugin", "test", at]).done();
+    change(&folder.join("calls.json"), "\"seed\": 7", "\"seed\": 8");
+    assert_eq!(author(&home, &["plugin", "test", at]).code, 1, "another seed gives other numbers");
 }
 
 #[test]
