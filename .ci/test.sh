@@ -120,6 +120,14 @@ other_languages() {
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test polyglot 2>&1 | tee -a "$test_log"
 }
 
+# What an author does, from an empty folder to an answer, in each language that is to be had here.
+authors_walk() {
+  SKYNET_AUTHOR_TOOLS=$(bash "$root/.ci/authors.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-authors")
+  export SKYNET_AUTHOR_TOOLS
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test authors 2>&1 | tee -a "$test_log"
+}
+
 # One real conversation with the model that runs inside the sandbox.
 local_model_answers() {
   SKYNET_MODEL_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-models
@@ -202,6 +210,7 @@ else
 fi
 stage "plugins in Python and JavaScript" other_languages
 stage "the registry against the reference client" registry_elsewhere
+stage "author tools with real compilers" authors_walk
 if command -v python3 >/dev/null; then
   stage "the local model inside the sandbox" local_model_answers
 else

@@ -88,7 +88,14 @@ pub struct AgentConfig {
 
 impl Default for AgentConfig {
     fn default() -> Self {
-        Self { model: "auto".into(), fallbacks: Vec::new(), turn_timeout_s: 600, max_output: 8192, time_zone: None, tools_first: Vec::new() }
+        Self {
+            model: "auto".into(),
+            fallbacks: Vec::new(),
+            turn_timeout_s: 600,
+            max_output: 8192,
+            time_zone: None,
+            tools_first: Vec::new(),
+        }
     }
 }
 

@@ -134,3 +134,66 @@ async fn lines(stream: Option<impl AsyncRead + Unpin>, say: mpsc::Sender<String>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shell(script: &str, deadline: Duration) -> (Result<Built, ToolError>, Vec<String>) {
+        let builder = Builder {
+            program: "sh".into(),
+            args: vec!["-c".into(), script.into()],
+            folder: std::env::temp_dir(),
+            environment: vec![("GIVEN".to_owned(), "yes".into())],
+            deadline,
+        };
+        let mut heard = Vec::new();
+        let ended = run_builder(&builder, |line| heard.push(line.to_owned())).await;
+        (ended, heard)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn every_line_is_heard_and_the_code_is_given() {
+        let (ended, mut heard) = shell("echo out; echo $GIVEN >&2; pwd >/dev/null; exit 3", LONG).await;
+        heard.sort();
+        assert_eq!((ended.unwrap().code, heard), (3, vec!["out".to_owned(), "yes".to_owned()]));
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_comes_in_pieces_and_only_the_last_lines_are_kept() {
+        let (ended, heard) = shell("head -c 20000 /dev/zero | tr '\\0' x; echo; seq 100", LONG).await;
+        assert!(
+            heard.iter().all(|line| line.len() as u64 <= BUILDER_LINE_BYTES),
+            "{:?}",
+            heard.iter().map(String::len).collect::<Vec<_>>()
+        );
+        let last = ended.unwrap().last;
+        assert_eq!((last.len(), last.last().map(String::as_str)), (BUILDER_TAIL_LINES, Some("100")));
+    }
+
+    #[tokio::test]
+    async fn what_does_not_end_is_killed_with_what_it_started() {
+        let (ended, _) = shell("sleep 1000 & sleep 1000", Duration::from_millis(50)).await;
+        assert!(matches!(ended, Err(ToolError::Deadline { .. })), "{ended:?}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_named() {
+        let missing = Builder {
+            program: "no-such-compiler".into(),
+            args: Vec::new(),
+            folder: std::env::temp_dir(),
+            environment: Vec::new(),
+            deadline: LONG,
+        };
+        let ended = run_builder(&missing, |_| {}).await;
+        assert!(matches!(&ended, Err(ToolError::NotInstalled(name)) if name == "no-such-compiler"), "{ended:?}");
+    }
+
+    #[test]
+    fn variables_of_the_host_stay_with_it() {
+        assert!(is_ours("SKYNET_PASSPHRASE_FILE".as_ref()) && !is_ours("CARGO_HOME".as_ref()));
+    }
+}

@@ -14,6 +14,17 @@ pub(crate) enum Author {
     New(NewPlugin),
     /// Build a plugin's folder into one signed file, dist/NAME.wasm.
     Build(Build),
+    /// Build on each change and let the running host take it up, until Ctrl-C.
+    Dev(Dev),
+    /// Test a plugin in a host of its own: what every plugin must hold, and its own calls.json.
+    #[command(
+        after_help = "calls.json: {\"settings\": {}, \"calls\": [{\"name\": \"greets\", \"tool\": \"greet\", \"arguments\": {\"name\": \"Ada\"},\n\
+\"now_ms\": 0, \"seed\": 1, \"expect\": {\"text\": \"Hello, Ada.\"}}]}; expect takes text, structured or error.\n\
+Servers are played back from exchanges.json, which --record makes."
+    )]
+    Test(Test),
+    /// Measure a tool's calls, beside the same component called bare.
+    Bench(BenchPlugin),
 }
 
 /// What a plugin is for.
@@ -79,4 +90,49 @@ pub(crate) struct Build {
     /// Do not sign it.
     #[arg(long, conflicts_with = "key")]
     pub(crate) unsigned: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Dev {
+    /// The plugin's folder.
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Its language, where its files do not tell.
+    #[arg(long)]
+    pub(crate) lang: Option<String>,
+    /// Build and drop once, then end.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Test {
+    /// The plugin's folder.
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Its language, where its files do not tell.
+    #[arg(long)]
+    pub(crate) lang: Option<String>,
+    /// Make the calls of calls.json with the real servers, and keep what they answer in exchanges.json.
+    #[arg(long)]
+    pub(crate) record: bool,
+    /// Do not ask before recording.
+    #[arg(long, short, requires = "record")]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchPlugin {
+    /// The plugin's folder.
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Its language, where its files do not tell.
+    #[arg(long)]
+    pub(crate) lang: Option<String>,
+    /// Which tool; the first when absent.
+    #[arg(long)]
+    pub(crate) tool: Option<String>,
+    /// How many calls.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) calls: usize,
 }

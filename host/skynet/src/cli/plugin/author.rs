@@ -5,9 +5,17 @@
 //! (names, packing, signing, watching, testing) stands here. Needs no running host, but for
 //! `dev`, which drops into one. Refuses to overwrite what an author wrote.
 
+mod bed;
+mod bench;
 mod build;
+mod c;
+mod checks;
+mod componentize;
 mod console;
+mod dev;
 mod embedded;
+mod go;
+mod golden;
 mod instant;
 mod javascript;
 mod language;
@@ -15,6 +23,8 @@ mod new;
 mod project;
 mod python;
 mod rust;
+mod sample;
+mod test;
 mod world;
 
 use crate::args::author::Author;
@@ -26,5 +36,8 @@ pub(super) async fn run(home: &Home, verb: Author, out: &Out) -> Result<()> {
     match verb {
         Author::New(args) => new::run(home, &args, out),
         Author::Build(args) => build::run(home, &args, out).await,
+        Author::Dev(args) => dev::run(home, &args, out).await,
+        Author::Test(args) => test::run(&args, out).await,
+        Author::Bench(args) => bench::run(&args, out).await,
     }
 }

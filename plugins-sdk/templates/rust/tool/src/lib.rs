@@ -1,13 +1,15 @@
 //! {{title}}: tools for the model. Say here what they do.
 
 use serde::Deserialize;
+use skynet_plugin_sdk::arguments::Arguments as _;
 use skynet_plugin_sdk::tool::{self, CallContext, Outcome, ToolError, ToolSpec};
-use skynet_plugin_sdk::{Description, Lifecycle, Tool, export_tool};
+use skynet_plugin_sdk::{Arguments, Description, Lifecycle, Tool, export_tool};
 
 struct Plugin;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Arguments)]
 struct Greet {
+    /// Whom to greet.
     name: String,
 }
 
@@ -19,8 +21,7 @@ impl Lifecycle for Plugin {
 
 impl Tool for Plugin {
     fn tools() -> Vec<ToolSpec> {
-        let schema = r#"{"type":"object","properties":{"name":{"type":"string","description":"Whom to greet."}},"required":["name"],"additionalProperties":false}"#;
-        vec![ToolSpec::new("greet", "Greets somebody by name.", schema)]
+        vec![ToolSpec::new("greet", "Greets somebody by name.", Greet::schema())]
     }
 
     fn call(name: &str, arguments: &str, _: &CallContext) -> Result<Outcome, ToolError> {

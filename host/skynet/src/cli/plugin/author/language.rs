@@ -8,7 +8,7 @@
 
 use super::console::Console;
 use super::project::Project;
-use super::{embedded, javascript, python, rust};
+use super::{c, embedded, go, javascript, python, rust};
 use anyhow::Result;
 use async_trait::async_trait;
 use skynet_policy::manifest::World;
@@ -32,7 +32,7 @@ pub(super) trait Language: Sync {
     fn built(&self) -> &'static [&'static str];
 
     /// What is laid beside the template: the SDK, where no package registry has it.
-    fn companions(&self) -> Result<Vec<NewFile>>;
+    fn companions(&self, kind: World) -> Result<Vec<NewFile>>;
 
     /// Builds a component of the world that the manifest names; gives its file. What a tool
     /// says goes to the console as it comes. An error names the package to install.
@@ -40,7 +40,7 @@ pub(super) trait Language: Sync {
 }
 
 /// Every language; the first whose mark a project has is its own.
-pub(super) const ALL: &[&dyn Language] = &[&rust::Rust, &python::Python, &javascript::TYPESCRIPT, &javascript::JAVASCRIPT];
+pub(super) const ALL: &[&dyn Language] = &[&rust::Rust, &python::Python, &javascript::TYPESCRIPT, &javascript::JAVASCRIPT, &go::Go, &c::C];
 
 /// The languages by name, for help texts and errors.
 pub(super) fn names() -> String {

@@ -39,7 +39,7 @@ pub(super) fn run(home: &Home, args: &NewPlugin, out: &Out) -> Result<()> {
     let folder = args.path.clone().unwrap_or_else(|| PathBuf::from(id.name()));
     let mut files = filled(&format!("plugins-sdk/templates/any/{}", language::short(kind)), &id);
     files.extend(filled(&templates, &id));
-    files.extend(language.companions()?);
+    files.extend(language.companions(kind)?);
     write(&folder, &files)?;
     let (lang, kind) = (language.name(), language::short(kind));
     out.both(
@@ -117,7 +117,10 @@ mod tests {
                 let Some(folder) = language::templates(language.name(), kind) else { continue };
                 seen += 1;
                 let files = filled(&folder, &id);
-                assert!(files.iter().chain(&language.companions().unwrap()).any(|(path, _)| path.starts_with(language.mark())), "{folder}");
+                assert!(
+                    files.iter().chain(&language.companions(kind).unwrap()).any(|(path, _)| path.starts_with(language.mark())),
+                    "{folder}"
+                );
                 let open = files.iter().find(|(_, bytes)| String::from_utf8_lossy(bytes).contains("{{id}}"));
                 assert!(open.is_none(), "{folder}: {:?}", open.map(|(path, _)| path));
             }

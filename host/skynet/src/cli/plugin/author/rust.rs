@@ -11,6 +11,7 @@ use super::language::{Language, NewFile};
 use super::project::Project;
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
+use skynet_policy::manifest::World;
 use skynet_scripts::builder;
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -47,11 +48,14 @@ impl Language for Rust {
         &["target"]
     }
 
-    fn companions(&self) -> Result<Vec<NewFile>> {
-        let manifest = standalone("plugins-sdk/Cargo.toml")?;
-        let mut files = vec![(format!("{VENDOR}/Cargo.toml"), Cow::Owned(manifest.into_bytes()))];
-        let sources = embedded::below("plugins-sdk/src").map(|(path, bytes)| (format!("{VENDOR}/src/{path}"), Cow::Borrowed(bytes)));
-        files.extend(sources);
+    fn companions(&self, _: World) -> Result<Vec<NewFile>> {
+        let mut files = Vec::new();
+        for part in ["", "derive/"] {
+            let manifest = standalone(&format!("plugins-sdk/{part}Cargo.toml"))?;
+            files.push((format!("{VENDOR}/{part}Cargo.toml"), Cow::Owned(manifest.into_bytes())));
+            let sources = embedded::below(&format!("plugins-sdk/{part}src")).collect::<Vec<_>>();
+            files.extend(sources.into_iter().map(|(path, bytes)| (format!("{VENDOR}/{part}src/{path}"), Cow::Borrowed(bytes))));
+        }
         for (from, to) in [("plugins-sdk/README.md", "README.md"), ("builtin-plugins/toolchain.sh", "toolchain.sh")] {
             let bytes = embedded::file(from).with_context(|| format!("{from} is not in this program"))?;
             files.push((format!("{VENDOR}/{to}"), Cow::Borrowed(bytes)));
