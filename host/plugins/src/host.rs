@@ -19,6 +19,7 @@ use crate::limits;
 use crate::runtime::{self, Runtime, Tripped};
 use crate::shelf::Shelf;
 use crate::slow_lane::SlowLane;
+use crate::staged::Staged;
 use crate::store::Root;
 use crate::turnstile::Turnstiles;
 use arc_swap::ArcSwap;
@@ -149,6 +150,15 @@ impl PluginHost {
     /// Opens what is stored and serves the last good set at once; the folder is
     /// looked at by `run`, which the caller spawns.
     pub async fn start(parts: Parts) -> Result<(Self, Runner), StartError> {
+        Self::begin(parts, None).await
+    }
+
+    /// The same for a plugin's own tests, with what guests see of the world given.
+    pub async fn start_staged(parts: Parts, staged: Arc<Staged>) -> Result<(Self, Runner), StartError> {
+        Self::begin(parts, Some(staged)).await
+    }
+
+    async fn begin(parts: Parts, staged: Option<Arc<Staged>>) -> Result<(Self, Runner), StartError> {
         let folder_error = |path: &PathBuf| {
             let path = path.clone();
             move |error: std::io::Error| StartError::Folder { path, reason: error.to_string() }
@@ -158,7 +168,7 @@ impl PluginHost {
         let blobs = Blobs::open(&parts.private.join("components")).map_err(folder_error(&parts.private))?;
         let artifacts = ArtifactCache::open(&parts.private.join("artifacts"), &engine).map_err(folder_error(&parts.private))?;
         let outside = Outside { resolver: parts.resolver, wire: Arc::new(Tcp), roots: Arc::new(dial::system_roots) };
-        let door = Door::new(outside, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit));
+        let door = Door::new(outside, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit)).staged(staged.clone());
         let (tripped, trips) = mpsc::unbounded_channel();
         let runtime = Arc::new(Runtime {
             engine,
@@ -178,6 +188,7 @@ impl PluginHost {
             compiler: parts.compiler,
             slots: Arc::new(Semaphore::new(limits::CONCURRENT_CALLS)),
             slow_lane: SlowLane::start()?,
+            staged,
             turnstiles: Turnstiles::new(parts.rates),
             tripped,
         });

@@ -1,6 +1,7 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+pub(crate) mod author;
 mod mcp;
 mod recall;
 pub(crate) mod registry;
@@ -132,6 +133,8 @@ pub(crate) struct Chat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugin {
+    #[command(flatten)]
+    Author(author::Author),
     /// List plugins and refused files.
     List,
     /// Show all that is known of one plugin: here, or in its registry when it is not here.

@@ -54,3 +54,5 @@ pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
 
 /// Files of a script plugin that are reviewed: a program and what it brings.
 pub(crate) const REVIEW_FILES: usize = 500;
+/// For one program of a build. A first build fetches and compiles what it depends on.
+pub(crate) const BUILD: Duration = Duration::from_secs(1800);

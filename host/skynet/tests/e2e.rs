@@ -21,6 +21,8 @@ mod crash;
 mod daemon;
 #[path = "e2e/household.rs"]
 mod household;
+#[path = "e2e/instant.rs"]
+mod instant;
 #[path = "e2e/mcp.rs"]
 mod mcp;
 #[path = "e2e/memory.rs"]

@@ -1,11 +1,12 @@
 //! `skynet plugin`: what serves, what may do what, and making files that may.
 //!
-//! A running host is asked over the gateway. `pack`, `sign` and `verify` need none; what
+//! A running host is asked over the gateway. `pack`, `sign`, `verify` and what authors do need none; what
 //! comes from a registry is changed with one and without.
 
-mod advisories;
-mod export;
 mod add_mcp;
+mod advisories;
+mod author;
+mod export;
 mod file;
 mod from_oci;
 mod grant;
@@ -17,9 +18,9 @@ mod registry_info;
 mod remove;
 pub(in crate::cli) mod review;
 mod rollback;
+mod room;
 mod search;
 mod update;
-mod room;
 mod why;
 
 use crate::args::Plugin;
@@ -38,6 +39,7 @@ fn checked(id: &str) -> Result<PluginId> {
 
 pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
     match verb {
+        Plugin::Author(verb) => author::run(home, verb, out).await,
         Plugin::List => list(home, out).await,
         Plugin::Info { id, versions } => registry_info::run(home, &checked(&id)?, versions, out).await,
         Plugin::Search { words } => search::run(home, &words.join(" "), out).await,
