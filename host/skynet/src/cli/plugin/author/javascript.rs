@@ -55,7 +55,7 @@ impl Language for Script {
         &["node_modules"]
     }
 
-    fn companions(&self) -> Result<Vec<NewFile>> {
+    fn companions(&self, _: World) -> Result<Vec<NewFile>> {
         let files: Vec<NewFile> =
             embedded::below("plugins-sdk/js").map(|(path, bytes)| (format!("{VENDOR}/{path}"), Cow::Borrowed(bytes))).collect();
         anyhow::ensure!(!files.is_empty(), "the JavaScript SDK is not in this program");

@@ -47,7 +47,7 @@ impl Language for Python {
         &[".venv", "__pycache__"]
     }
 
-    fn companions(&self) -> Result<Vec<NewFile>> {
+    fn companions(&self, _: World) -> Result<Vec<NewFile>> {
         let sources = embedded::below("plugins-sdk/python/skynet_plugin");
         let mut files: Vec<NewFile> = sources.map(|(path, bytes)| (format!("{VENDOR}/{path}"), Cow::Borrowed(bytes))).collect();
         let readme = embedded::file("plugins-sdk/python/README.md").context("the SDK's README is not in this program")?;
