@@ -15,4 +15,5 @@ pub(crate) const NAMES: &[&str] = &[
     "cron",
     "device.pair.requested",
     "device.pair.resolved",
+    "proposal.created",
 ];

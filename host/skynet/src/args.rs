@@ -1,6 +1,7 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+mod proposals;
 mod recall;
 pub(crate) mod schedule;
 
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
+pub(crate) use proposals::Proposals;
 pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 
 /// A self-hosted AI agent whose every ability is a signed, sandboxed component.
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Look at plugins that somebody asks you for, and approve or refuse them.
+    #[command(subcommand)]
+    Proposals(Proposals),
     /// See and correct what is remembered about you.
     #[command(subcommand)]
     Memory(Memory),

@@ -11,6 +11,7 @@ mod key;
 mod knowledge;
 mod memory;
 mod plugin;
+mod proposals;
 mod schedule;
 mod secret;
 mod start;
@@ -54,6 +55,7 @@ async fn run_on_threads(command: Command, home: &Home, out: &Out) -> Result<()> 
         Command::Doctor => doctor::run(home, out).await,
         Command::Chat(chat) => chat::run(home, chat, out).await,
         Command::Plugin(verb) => plugin::run(home, verb, out).await,
+        Command::Proposals(verb) => proposals::run(home, verb, out).await,
         Command::Memory(verb) => memory::run(home, verb, out).await,
         Command::Knowledge(verb) => knowledge::run(home, verb, out).await,
         Command::Schedule(verb) => schedule::run(home, verb, out).await,

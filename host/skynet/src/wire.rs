@@ -7,12 +7,14 @@ use crate::home::Home;
 use crate::host_secrets::HostSecrets;
 use crate::keys;
 use crate::late::{LateAgent, NoScripts};
+use crate::market::NoMarket;
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
 use crate::vault::{self, Ask, Places};
+use crate::workshop::{HomeWorkshop, Tools};
 use anyhow::{Context, Result};
 use skynet_agent::prompt::Workspace;
-use skynet_agent::{Agent, Planner, Ports, Scheduler, Settings};
+use skynet_agent::{Agent, DeskParts, Planner, Ports, ProposalDesk, Scheduler, Settings};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
 use skynet_core::neighbours::Neighbours;
@@ -32,6 +34,7 @@ pub(crate) struct Wired {
     pub(crate) runner: Runner,
     pub(crate) agent: Agent,
     pub(crate) scheduler: Scheduler,
+    pub(crate) desk: Arc<ProposalDesk>,
     pub(crate) gateway: Gateway,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) store: Arc<Store>,
@@ -100,6 +103,12 @@ async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> R
     HostSecrets::start(store.clone(), places, known.clone(), unlocked).await.map_err(vault::failed)
 }
 
+/// What plugins from source are made with. The one place where a builder and reviewers
+/// come in: without a builder, whoever proposes one is told so.
+fn tools() -> Tools {
+    Tools::default()
+}
+
 /// Builds everything. Nothing is served yet.
 pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places) -> Result<Wired> {
     let config = config_file::load(home)?;
@@ -111,6 +120,15 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let trust_home = home.clone();
     let planner = Arc::new(Planner::new(store.clone(), Arc::clone(&clock), config.agent.time_zone.clone()));
     let late = Arc::new(LateAgent::default());
+    let workshop = Arc::new(HomeWorkshop::new(home.clone(), tools()));
+    let desk = Arc::new(ProposalDesk::new(DeskParts {
+        proposals: store.clone(),
+        plugins: store.clone(),
+        audit: audit.clone(),
+        clock: Arc::clone(&clock),
+        workshop: workshop.clone(),
+        market: Arc::new(NoMarket),
+    }));
     // Read once now, so that bad trust data keeps the host from starting.
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {
@@ -134,6 +152,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
             sub_turns: late.clone(),
             outbox: late.clone(),
             scripts: Arc::new(NoScripts),
+            propose: desk.clone(),
         },
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
@@ -149,6 +168,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let agent = Agent::new(ports, Settings { agent: config.agent.clone(), prompt: Arc::new(workspace(home)?) });
     agent.recover().await?;
     late.arrived(agent.clone());
+    workshop.arrived(host.clone());
     let scheduler = Scheduler::new(agent.clone(), planner.clone(), Arc::new(host.clone()));
     let stopping = Arc::new(AtomicBool::new(false));
     let is_stopping = Arc::clone(&stopping);
@@ -159,6 +179,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         articles: store.clone(),
         access: store.clone(),
         admin: Arc::new(host.clone()),
+        approvals: desk.clone(),
         schedule: planner.clone(),
         audit: audit.clone(),
         clock,
@@ -172,5 +193,5 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { host, runner, agent, scheduler, gateway, stopping, store })
+    Ok(Wired { host, runner, agent, scheduler, desk, gateway, stopping, store })
 }

@@ -19,6 +19,7 @@ mod http_edges;
 mod jobs;
 mod memory;
 mod methods;
+mod proposals;
 mod rates;
 mod recall;
 mod sessions;
