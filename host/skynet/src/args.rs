@@ -1,6 +1,7 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+mod agent;
 mod proposals;
 mod recall;
 pub(crate) mod schedule;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
+pub(crate) use agent::{Agent, AgentExport, AgentInstall, Mine};
 pub(crate) use proposals::Proposals;
 pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Give this whole agent away in one file, or install another's.
+    #[command(subcommand)]
+    Agent(Agent),
     /// Look at plugins that somebody asks you for, and approve or refuse them.
     #[command(subcommand)]
     Proposals(Proposals),

@@ -1,5 +1,6 @@
 //! Commands, one file each, named after the verb.
 
+mod agent;
 mod audit;
 mod bench;
 mod chat;
@@ -55,6 +56,7 @@ async fn run_on_threads(command: Command, home: &Home, out: &Out) -> Result<()> 
         Command::Doctor => doctor::run(home, out).await,
         Command::Chat(chat) => chat::run(home, chat, out).await,
         Command::Plugin(verb) => plugin::run(home, verb, out).await,
+        Command::Agent(verb) => agent::run(home, verb, out).await,
         Command::Proposals(verb) => proposals::run(home, verb, out).await,
         Command::Memory(verb) => memory::run(home, verb, out).await,
         Command::Knowledge(verb) => knowledge::run(home, verb, out).await,
