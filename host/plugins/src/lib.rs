@@ -28,6 +28,7 @@ mod http;
 mod imports;
 mod inbox;
 mod inspect;
+pub mod instant;
 mod invoke;
 mod limiter;
 pub mod limits;

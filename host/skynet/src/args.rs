@@ -2,6 +2,7 @@
 //! example where one helps.
 
 mod agent;
+pub(crate) mod author;
 mod proposals;
 mod recall;
 pub(crate) mod schedule;
@@ -132,6 +133,8 @@ pub(crate) struct Chat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugin {
+    #[command(flatten)]
+    Author(author::Author),
     /// List plugins and refused files.
     List,
     /// Show all that is known of one plugin.

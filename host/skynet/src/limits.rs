@@ -16,3 +16,6 @@ pub(crate) const PASSPHRASE_CHARS: usize = 10;
 
 /// Free disk, bytes. Less, and a database write may fail in the middle of a day.
 pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
+
+/// For one program of a build. A first build fetches and compiles what it depends on.
+pub(crate) const BUILD: Duration = Duration::from_secs(1800);

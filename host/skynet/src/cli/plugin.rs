@@ -1,7 +1,8 @@
 //! `skynet plugin`: what serves, what may do what, and making files that may.
 //!
-//! A running host is asked over the gateway; `pack`, `sign` and `verify` need none.
+//! A running host is asked over the gateway; `pack`, `sign`, `verify` and what authors do need none.
 
+mod author;
 mod file;
 mod grant;
 mod why;
@@ -22,6 +23,7 @@ fn checked(id: &str) -> Result<PluginId> {
 
 pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
     match verb {
+        Plugin::Author(verb) => author::run(home, verb, out).await,
         Plugin::List => list(home, out).await,
         Plugin::Info { id } => info(home, &checked(&id)?, out).await,
         Plugin::Enable { id } => simple(home, "plugins.enable", &checked(&id)?, "is switched on", out).await,

@@ -1,0 +1,136 @@
+//! Runs a tool of an author, such as a compiler, in the author's folder.
+//!
+//! It is the author's own program on the author's own files, so it has the environment that
+//! it would have in their shell, but for what is named `SKYNET_…`: where this host keeps its
+//! secrets is no matter of a build script. Both outputs come line by line as they are said.
+//! Has a deadline; nothing of its process group outlives the call, also when that is dropped.
+
+use crate::group::Group;
+use crate::limits::{BUILDER_LINE_BYTES, BUILDER_TAIL_LINES};
+use crate::system::ToolError;
+use crate::worker::End;
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::process::Command;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    /// A name that PATH knows, or a path.
+    pub program: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Where it works.
+    pub folder: PathBuf,
+    /// Variables beside those of this process.
+    pub environment: Vec<(String, OsString)>,
+    /// When it is killed.
+    pub deadline: Duration,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// Its exit code.
+    pub code: i32,
+    /// The last lines that it said.
+    pub last: Vec<String>,
+}
+
+/// Runs it to its end, without input; `heard` gets each line of both outputs.
+pub async fn run_builder(builder: &Builder, mut heard: impl FnMut(&str)) -> Result<Built, ToolError> {
+    let name = || builder.program.to_string_lossy().into_owned();
+    let mut command = Command::new(&builder.program);
+    command.args(&builder.args).current_dir(&builder.folder).envs(builder.environment.iter().map(|(name, value)| (name, value)));
+    for (variable, _) in std::env::vars_os().filter(|(variable, _)| is_ours(variable)) {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut group = Group::start(&mut command).map_err(|source| not_started(builder, source))?;
+    let child = group.child();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    // Bounded: a talkative tool waits for whoever reads.
+    let (say, mut said) = mpsc::channel(64);
+    let (leader, ends) = group.watch();
+    let mut last = VecDeque::new();
+    let work = async {
+        let told = say.clone();
+        let out = lines(stdout, told);
+        let err = lines(stderr, say);
+        let ended = Group::ended(leader, ends);
+        let hear = async {
+            while let Some(line) = said.recv().await {
+                heard(&line);
+                last.push_back(line);
+                if last.len() > BUILDER_TAIL_LINES {
+                    last.pop_front();
+                }
+            }
+            Ok(())
+        };
+        tokio::try_join!(out, err, ended, hear)
+    };
+    let outcome = timeout(builder.deadline, work).await;
+    let status = group.finish().await;
+    match outcome {
+        Err(_) => return Err(ToolError::Deadline { program: name(), after: builder.deadline }),
+        Ok(Err(source)) => return Err(ToolError::Lost { program: name(), source }),
+        Ok(Ok(_)) => {}
+    }
+    match End::from(status.map_err(|source| ToolError::Lost { program: name(), source })?) {
+        End::Code(code) => Ok(Built { code, last: last.into() }),
+        end @ End::Signal(_) => Err(ToolError::Killed { program: name(), end }),
+    }
+}
+
+fn is_ours(variable: &std::ffi::OsStr) -> bool {
+    variable.to_string_lossy().starts_with("SKYNET_")
+}
+
+fn not_started(builder: &Builder, source: io::Error) -> ToolError {
+    let program = builder.program.to_string_lossy().into_owned();
+    // A folder that is gone gives the same error as a program that is.
+    if source.kind() == io::ErrorKind::NotFound && builder.folder.is_dir() {
+        return ToolError::NotInstalled(program);
+    }
+    ToolError::Spawn { program, source }
+}
+
+/// Whether PATH, or the path itself, leads to a program.
+pub fn is_there(program: &str) -> bool {
+    find(program).is_some()
+}
+
+/// Where PATH leads to.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let runs = |path: &Path| path.is_file();
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| runs(path));
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| runs(path))
+}
+
+async fn lines(stream: Option<impl AsyncRead + Unpin>, say: mpsc::Sender<String>) -> io::Result<()> {
+    let Some(stream) = stream else { return Ok(()) };
+    let mut reader = BufReader::new(stream);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        // A longer line comes in pieces.
+        if (&mut reader).take(BUILDER_LINE_BYTES).read_until(b'\n', &mut line).await? == 0 {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        if say.send(text).await.is_err() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Tools of plugin authors: from an empty folder to a signed file that serves.
+//!
+//! A project is a folder with `plugin.toml` and sources in one language. What is special
+//! about a language stands in its row (`language.rs`); what is the same for all of them
+//! (names, packing, signing, watching, testing) stands here. Needs no running host, but for
+//! `dev`, which drops into one. Refuses to overwrite what an author wrote.
+
+mod build;
+mod console;
+mod embedded;
+mod language;
+mod new;
+mod project;
+mod rust;
+
+use crate::args::author::Author;
+use crate::home::Home;
+use crate::output::Out;
+use anyhow::Result;
+
+pub(super) async fn run(home: &Home, verb: Author, out: &Out) -> Result<()> {
+    match verb {
+        Author::New(args) => new::run(&args, out),
+        Author::Build(args) => build::run(home, &args, out).await,
+    }
+}
