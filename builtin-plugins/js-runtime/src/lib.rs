@@ -13,21 +13,18 @@ mod room;
 
 use engine::Engine;
 use skynet_plugin_sdk::tool::{CallContext, Outcome, ToolError, ToolSpec};
-use skynet_plugin_sdk::{Description, Lifecycle, Tool, export_tool, log};
+use skynet_plugin_sdk::{Description, Lifecycle, Tool, export_tool};
 
 struct Runtime;
 
 impl Lifecycle for Runtime {
     fn describe() -> Description {
         let payload = room::payload();
-        match Engine::start(&payload).and_then(|mut engine| engine.describe()) {
-            Ok(description) => description,
-            Err(_) => Description::new(payload.name, payload.summary),
-        }
+        let described = Engine::start(&payload).and_then(|mut engine| engine.describe());
+        described.unwrap_or_else(|_| Description::new(payload.name, payload.summary))
     }
 
-    /// The host asks this of a new script before it is shown to anybody, so a script
-    /// that does not load is refused with the reason.
+    /// Says also why a script does not load, for those who want to know without a trap.
     fn configure(proposed: &str) -> Result<(), String> {
         let mut engine = Engine::start(&room::payload())?;
         engine.tools()?;
@@ -38,8 +35,10 @@ impl Lifecycle for Runtime {
 impl Tool for Runtime {
     fn tools() -> Vec<ToolSpec> {
         Engine::start(&room::payload()).and_then(|mut engine| engine.tools()).unwrap_or_else(|reason| {
-            log::error(format!("the script offers no tools: {reason}"));
-            Vec::new()
+            // The list has no place for an error. Admission refuses a component that ends
+            // here, with the last line that it printed: nothing is installed that offers nothing.
+            eprintln!("{reason}");
+            std::process::abort()
         })
     }
 

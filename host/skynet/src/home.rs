@@ -53,6 +53,8 @@ impl Home {
         keys = "keys";
         /// The drop folder.
         plugins = "plugins";
+        /// The engine that instant plugins are made of; `setup.sh` puts it there.
+        js_runtime = "runtimes/js-runtime.wasm";
         /// The plugin host's own files.
         private = "private";
         /// Durable state.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Author {
     /// Begin a plugin: a folder that builds.
-    #[command(after_help = "Example: skynet plugin new --lang rust weather && cd weather && skynet plugin build")]
+    #[command(after_help = "Example: skynet plugin new --lang rust weather && cd weather && skynet plugin build\n         skynet plugin new --lang js --instant weather.js")]
     New(NewPlugin),
     /// Build a plugin's folder into one signed file, dist/NAME.wasm.
     Build(Build),
@@ -40,15 +40,25 @@ impl PluginKind {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct NewPlugin {
-    /// Its name, or namespace/name; `local` is the namespace of one's own.
-    pub(crate) name: String,
+    /// Its name, or namespace/name; `local` is the namespace of one's own. With --instant, the
+    /// script's file name when absent.
+    #[arg(required_unless_present = "instant")]
+    pub(crate) name: Option<String>,
     /// rust, c, go, python, js or ts.
-    #[arg(long, short, default_value = "rust")]
+    #[arg(long, short, default_value = "rust", default_value_if("instant", clap::builder::ArgPredicate::IsPresent, "js"))]
     pub(crate) lang: String,
+    /// Turn this script into a signed plugin at once, without any toolchain. What it may do
+    /// stands in plugin.toml beside it; without that file it asks for nothing.
+    #[arg(long, value_name = "FILE.js")]
+    pub(crate) instant: Option<PathBuf>,
+    /// With --instant: the engine's file, where it is not in the data folder.
+    #[arg(long, value_name = "FILE", requires = "instant", env = "SKYNET_JS_RUNTIME")]
+    pub(crate) runtime: Option<PathBuf>,
     /// What it is for.
     #[arg(long, short, value_enum, default_value = "tool")]
     pub(crate) kind: PluginKind,
-    /// The new folder; NAME in the present one when absent.
+    /// The new folder; NAME in the present one when absent. With --instant, the folder for
+    /// NAME.wasm.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) path: Option<PathBuf>,
 }

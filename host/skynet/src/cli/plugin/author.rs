@@ -8,6 +8,7 @@
 mod build;
 mod console;
 mod embedded;
+mod instant;
 mod language;
 mod new;
 mod project;
@@ -20,7 +21,7 @@ use anyhow::Result;
 
 pub(super) async fn run(home: &Home, verb: Author, out: &Out) -> Result<()> {
     match verb {
-        Author::New(args) => new::run(&args, out),
+        Author::New(args) => new::run(home, &args, out),
         Author::Build(args) => build::run(home, &args, out).await,
     }
 }

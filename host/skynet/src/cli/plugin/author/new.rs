@@ -4,9 +4,10 @@
 //! `_` for `-`, `{{title}}` the name for people. Refuses a folder that holds anything.
 
 use super::language::{self, NewFile};
-use super::embedded;
+use super::{embedded, instant};
 use crate::args::author::NewPlugin;
 use crate::exit::{Kind, fail};
+use crate::home::Home;
 use crate::output::Out;
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -17,9 +18,17 @@ use std::path::{Path, PathBuf};
 /// Whose plugins are when nobody says: the dev key of a machine may sign for any namespace.
 const NAMESPACE: &str = "local";
 
-pub(super) fn run(args: &NewPlugin, out: &Out) -> Result<()> {
-    let id = if args.name.contains('/') { args.name.clone() } else { format!("{NAMESPACE}/{}", args.name) };
-    let id = PluginId::new(&id).map_err(|error| fail(Kind::Refused, error.to_string()))?;
+/// An id from what an author calls it.
+pub(super) fn id_of(name: &str) -> Result<PluginId> {
+    let id = if name.contains('/') { name.to_owned() } else { format!("{NAMESPACE}/{name}") };
+    PluginId::new(&id).map_err(|error| fail(Kind::Refused, error.to_string()))
+}
+
+pub(super) fn run(home: &Home, args: &NewPlugin, out: &Out) -> Result<()> {
+    if let Some(script) = &args.instant {
+        return instant::run(home, args, script, out);
+    }
+    let id = id_of(args.name.as_deref().unwrap_or_default())?;
     let kind = args.kind.world();
     let language = language::named(&args.lang)
         .ok_or_else(|| fail(Kind::Refused, format!("there is no language `{}`; there are: {}", args.lang, language::names())))?;
