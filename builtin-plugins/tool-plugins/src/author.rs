@@ -1,4 +1,4 @@
-//! `plugin_author`: a plugin that the model wrote, with its tools, wishes and trials.
+//! `plugin_author`: a plugin that the model wrote, with its wishes and trials.
 //!
 //! The arguments are handed on as they are: the host reads them, and says what is wrong.
 
@@ -21,7 +21,6 @@ struct Manifest {
     #[serde(default = "first")]
     version: String,
     summary: String,
-    tools: Vec<Value>,
     #[serde(default)]
     permissions: Map<String, Value>,
     trials: Vec<Value>,
@@ -31,13 +30,11 @@ fn first() -> String {
     "0.1.0".into()
 }
 
-const TOOL: &str = r#"{"type":"object","properties":{"name":{"type":"string","maxLength":40},"description":{"type":"string","maxLength":1024},"parameters":{"type":"object","description":"JSON Schema of its arguments"}},"required":["name","description","parameters"],"additionalProperties":false}"#;
-
 const TRIAL: &str = r#"{"type":"object","properties":{"tool":{"type":"string"},"arguments":{"type":"object"},"expect":{"type":"string","description":"Text that the answer holds"},"fails":{"type":"boolean","description":"Whether the call should fail, as one that needs a permission does"}},"required":["tool","arguments"],"additionalProperties":false}"#;
 
 pub(crate) fn spec() -> ToolSpec {
     let parameters = format!(
-        r#"{{"type":"object","properties":{{"name":{{"type":"string","maxLength":40,"description":"a-z, 0-9 and -"}},"version":{{"type":"string","maxLength":64}},"summary":{{"type":"string","minLength":1,"maxLength":1024}},"source":{{"type":"string","minLength":1,"maxLength":65536,"description":"JavaScript, one module that exports one function for each tool"}},"tools":{{"type":"array","minItems":1,"maxItems":16,"items":{TOOL}}},"permissions":{{"type":"object","description":"What it needs, such as {{\"net\":[{{\"url\":\"https://api.example.com\"}}]}}; leave it out where it needs nothing"}},"trials":{{"type":"array","minItems":1,"maxItems":16,"items":{TRIAL}}}}},"required":["name","summary","source","tools","trials"],"additionalProperties":false}}"#
+        r#"{{"type":"object","properties":{{"name":{{"type":"string","maxLength":40,"description":"a-z, 0-9 and -"}},"version":{{"type":"string","maxLength":64}},"summary":{{"type":"string","minLength":1,"maxLength":200}},"source":{{"type":"string","minLength":1,"maxLength":65536,"description":"One JavaScript module without imports: export const tools = [{{ name, description, parameters, call(args, ctx) {{ ... }} }}]. parameters is a JSON Schema; call may be async and gives text or data; ctx has log, fetch, config and what the permissions allow."}},"permissions":{{"type":"object","description":"What it needs, such as {{\"net\":[{{\"url\":\"https://api.example.com\"}}]}}; leave it out where it needs nothing"}},"trials":{{"type":"array","minItems":1,"maxItems":16,"items":{TRIAL}}}}},"required":["name","summary","source","trials"],"additionalProperties":false}}"#
     );
     ToolSpec::new(
         "plugin_author",
@@ -62,7 +59,7 @@ mod tests {
     use crate::install::tests::{OneDesk, said};
 
     fn written(source: &str) -> Author {
-        let text = r#"{"name":"dice","summary":"Rolls.","tools":[{"name":"roll","description":"Rolls.","parameters":{"type":"object"}}],"trials":[{"tool":"roll","arguments":{}}]}"#;
+        let text = r#"{"name":"dice","summary":"Rolls.","trials":[{"tool":"roll","arguments":{}}]}"#;
         let mut whole: Map<String, Value> = serde_json::from_str(text).unwrap();
         whole.insert("source".into(), source.into());
         serde_json::from_value(whole.into()).unwrap()

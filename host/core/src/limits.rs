@@ -108,9 +108,6 @@ pub const DRAFT_SOURCE_BYTES: usize = 64 * 1024;
 /// Longest manifest of a proposed plugin, bytes.
 pub const DRAFT_MANIFEST_BYTES: usize = 32 * 1024;
 
-/// Most tools of a proposed plugin.
-pub const DRAFT_TOOLS: usize = 16;
-
 /// Most trial calls of a proposed plugin.
 pub const DRAFT_TRIALS: usize = 16;
 

@@ -129,8 +129,6 @@ pub struct Draft {
     pub version: semver::Version,
     /// One sentence.
     pub summary: String,
-    /// What it offers.
-    pub tools: Vec<DraftTool>,
     /// What it asks for.
     #[serde(default)]
     pub permissions: Value,
@@ -139,18 +137,6 @@ pub struct Draft {
     /// The source text; not part of the manifest.
     #[serde(skip)]
     pub source: String,
-}
-
-/// A tool of a draft.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DraftTool {
-    /// As its source names it.
-    pub name: String,
-    /// For the model.
-    pub description: String,
-    /// JSON Schema of its arguments.
-    pub parameters: Value,
 }
 
 /// A call with the answer that it should give.

@@ -60,6 +60,10 @@ impl PluginHost {
         let loaded = Arc::new(Loaded::link(&runtime.engine, &code, &kinds, asks)?);
         let said = probe::probe(runtime, &plugin, &loaded, &kinds, asks).await.map_err(|error| error.to_string())?;
         self.check_free(id, &said.tools)?;
+        if said.tools.is_empty() {
+            let why = refusal(runtime, &plugin, &loaded).await;
+            return Err(format!("it offers no tools{}", why.map(|why| format!(": {why}")).unwrap_or_default()));
+        }
         let mut rehearsal = Rehearsal { tools: said.tools, ..Rehearsal::default() };
         for trial in trials {
             if !rehearsal.tools.iter().any(|tool| tool.name == trial.tool) {
@@ -90,10 +94,36 @@ impl PluginHost {
     }
 }
 
+/// With nothing granted, on nobody's behalf.
+fn nothing() -> Terms {
+    Terms { permissions: Arc::default(), withheld: Arc::default(), settings: Arc::default(), validity: Arc::default() }
+}
+
+/// Why it cannot work, in its own words: a script that does not load says so here.
+async fn refusal(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>) -> Option<String> {
+    let limits = CallLimits::probe(&Permissions::default());
+    let configured = runtime.run_loaded(
+        plugin,
+        &nothing(),
+        loaded,
+        Purpose::of_host(limits, "configure"),
+        Box::new(|call| {
+            Box::pin(async move {
+                let lifecycle = call.loaded.lifecycle.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no lifecycle"))?;
+                let lifecycle = lifecycle.load(&mut *call.store, &call.instance)?;
+                lifecycle.call_configure(&mut *call.store, "{}").await
+            })
+        }),
+    );
+    match configured.await.result {
+        Ok(Ok(())) => None,
+        Ok(Err(why)) => Some(naming::plain_line(&why, limits::REPORT_LINE)),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
 async fn call(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>, trial: &Trial) -> Result<ToolOutcome, PluginError> {
-    let nothing = Permissions::default();
-    let limits = CallLimits::probe(&nothing);
-    let terms = Terms { permissions: Arc::new(nothing), withheld: Arc::default(), settings: Arc::default(), validity: Arc::default() };
+    let limits = CallLimits::probe(&Permissions::default());
     let turn = TurnId("rehearsal".into());
     let context = CallContext { turn, session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 };
     let guest_context = to_guest::context(&context, limits.wall);
@@ -102,7 +132,7 @@ async fn call(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>, trial
     // On nobody's behalf: every door of the host's own services stays shut.
     let ended = runtime.run_loaded(
         plugin,
-        &terms,
+        &nothing(),
         loaded,
         Purpose::of_host(limits, &during),
         Box::new(move |call| {

@@ -11,7 +11,7 @@ use crate::market::NoMarket;
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
 use crate::vault::{self, Ask, Places};
-use crate::workshop::{HomeWorkshop, Tools};
+use crate::workshop::HomeWorkshop;
 use anyhow::{Context, Result};
 use skynet_agent::prompt::Workspace;
 use skynet_agent::{Agent, DeskParts, Planner, Ports, ProposalDesk, Scheduler, Settings};
@@ -103,12 +103,6 @@ async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> R
     HostSecrets::start(store.clone(), places, known.clone(), unlocked).await.map_err(vault::failed)
 }
 
-/// What plugins from source are made with. The one place where a builder and reviewers
-/// come in: without a builder, whoever proposes one is told so.
-fn tools() -> Tools {
-    Tools::default()
-}
-
 /// Builds everything. Nothing is served yet.
 pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places) -> Result<Wired> {
     let config = config_file::load(home)?;
@@ -120,7 +114,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let trust_home = home.clone();
     let planner = Arc::new(Planner::new(store.clone(), Arc::clone(&clock), config.agent.time_zone.clone()));
     let late = Arc::new(LateAgent::default());
-    let workshop = Arc::new(HomeWorkshop::new(home.clone(), tools()));
+    let workshop = Arc::new(HomeWorkshop::new(home.clone()));
     let desk = Arc::new(ProposalDesk::new(DeskParts {
         proposals: store.clone(),
         plugins: store.clone(),

@@ -1,68 +1,43 @@
 //! The host's workshop: a draft becomes a plugin that the owner can look at.
 //!
-//! Owns the order: permissions, build, look, release, review, trials, and only then a file
+//! Owns the order: permissions, build, review, release, trials, and only then a file
 //! under its digest, unsigned, in the host's private folder. Installing signs exactly that
 //! with the dev key. Refuses a draft that takes another plugin's name, or asks to propose.
 
 mod kept;
+mod look;
 mod place;
 
 use crate::home::Home;
 use crate::keys;
-use anyhow::Result;
 use async_trait::async_trait;
 use skynet_core::PluginId;
+use skynet_core::admin::PluginAdmin as _;
 use skynet_core::proposals::{Candidate, Draft, ProposalKind, Supply, Workshop};
-use skynet_plugins::PluginHost;
+use skynet_plugins::{PluginHost, instant};
 use skynet_policy::digest::sha256_hex;
 use skynet_policy::imports;
+use skynet_policy::manifest::{Manifest, World};
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// The namespace of what models wrote: a name that says so, and nobody's built-in.
 const NAMESPACE: &str = "made";
 
-/// Makes a component of a draft's source. The error is for whoever wrote it.
-#[async_trait]
-pub(crate) trait Builder: Send + Sync {
-    async fn build(&self, draft: &Draft) -> Result<Vec<u8>, String>;
-}
-
-/// What was found in a candidate.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Findings {
-    /// For the owner, one line each.
-    pub(crate) lines: Vec<String>,
-    /// Why it may not be proposed at all.
-    pub(crate) blocked: Option<String>,
-}
-
-/// Looks through a component and its source. Runs on a thread of its own.
-pub(crate) trait Reviewer: Send + Sync {
-    fn review(&self, release: &Release, component: &[u8], source: &str) -> Findings;
-}
-
-/// The parts that other crates bring.
-#[derive(Clone, Default)]
-pub(crate) struct Tools {
-    /// None: plugins from source cannot be made here, and whoever tries is told so.
-    pub(crate) builder: Option<Arc<dyn Builder>>,
-    /// All of them look at each candidate.
-    pub(crate) reviewers: Vec<Arc<dyn Reviewer>>,
-}
+/// The range of the contract that instant plugins are made for.
+const RANGE: &str = "^0.1.0";
 
 /// The workshop of this data folder.
 pub(crate) struct HomeWorkshop {
     home: Home,
-    tools: Tools,
     /// There once plugins are.
     host: OnceLock<PluginHost>,
 }
 
 impl HomeWorkshop {
-    pub(crate) fn new(home: Home, tools: Tools) -> Self {
-        Self { home, tools, host: OnceLock::new() }
+    pub(crate) fn new(home: Home) -> Self {
+        Self { home, host: OnceLock::new() }
     }
 
     /// From here on drafts are tried out.
@@ -75,18 +50,25 @@ impl HomeWorkshop {
         self.host.get().ok_or_else(|| "the host is still starting; try again in a moment".into())
     }
 
-    async fn reviewed(&self, release: &Release, component: &[u8], source: &str) -> Result<Vec<String>, String> {
-        let (reviewers, release) = (self.tools.reviewers.clone(), release.clone());
-        let (component, source) = (component.to_vec(), source.to_owned());
-        let look = move || {
-            let found: Vec<Findings> = reviewers.iter().map(|reviewer| reviewer.review(&release, &component, &source)).collect();
-            found
-        };
-        let found = tokio::task::spawn_blocking(look).await.map_err(|error| format!("it could not be looked through: {error}"))?;
-        match found.iter().find_map(|findings| findings.blocked.clone()) {
-            Some(why) => Err(format!("it may not be proposed: {why}")),
-            None => Ok(found.into_iter().flat_map(|findings| findings.lines).collect()),
-        }
+    /// The script in its engine: bytes, not run yet.
+    async fn built(&self, draft: &Draft, manifest: &Manifest) -> Result<Vec<u8>, String> {
+        let path = self.home.js_runtime();
+        let missing = "this host has no JavaScript engine to build with; the owner runs ./setup.sh, which puts it there";
+        let runtime = std::fs::read(&path).map_err(|error| {
+            tracing::warn!(file = %path.display(), %error, "a plugin from source could not be built");
+            missing.to_owned()
+        })?;
+        let (source, manifest) = (draft.source.clone(), manifest.clone());
+        let build = tokio::task::spawn_blocking(move || instant::instant(&runtime, &source, &manifest));
+        build.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+
+    /// What is found in it; the error says why it may not be proposed at all.
+    async fn reviewed(&self, host: &PluginHost, release: &Release, component: &[u8], source: &str) -> Result<Vec<String>, String> {
+        let known: Vec<PluginId> = host.list().await.iter().filter_map(|plugin| PluginId::new(&plugin.name).ok()).collect();
+        let (release, component, source) = (release.clone(), component.to_vec(), source.to_owned());
+        let look = tokio::task::spawn_blocking(move || look::findings(&release, &component, &source, &known));
+        look.await.map_err(|error| format!("it could not be looked through: {error}"))?
     }
 }
 
@@ -106,20 +88,39 @@ fn asked(draft: &Draft) -> Result<Permissions, String> {
     Ok(permissions)
 }
 
-fn release_of(draft: &Draft, id: PluginId, component: &[u8], permissions: Permissions) -> Result<Release, String> {
+fn manifest_of(draft: &Draft, id: PluginId, permissions: Permissions) -> Result<Manifest, String> {
+    Ok(Manifest {
+        schema: 1,
+        id,
+        version: draft.version.clone(),
+        summary: draft.summary.trim().to_owned(),
+        world: World::ToolPlugin,
+        wit: semver::VersionReq::parse(RANGE).map_err(|error| error.to_string())?,
+        license: None,
+        repository: None,
+        permissions,
+    })
+}
+
+fn release_of(manifest: Manifest, component: &[u8]) -> Result<Release, String> {
     let look = skynet_plugins::file::look(component)?;
-    let faults = imports::undeclared(&look.imports, &permissions);
+    let faults = imports::undeclared(&look.imports, &manifest.permissions);
     if !faults.is_empty() {
         return Err(faults.join("; "));
     }
     let release = Release {
         schema: release::RELEASE_SCHEMA,
-        id,
-        version: draft.version.clone(),
+        id: manifest.id,
+        version: manifest.version,
         component: ComponentDigest { sha256: sha256_hex(component), size: component.len() as u64 },
-        wit: WitDeclaration { world: "tool-plugin".into(), range: "^0.1.0".into(), imports: look.imports, exports: look.exports },
-        permissions,
-        summary: draft.summary.trim().to_owned(),
+        wit: WitDeclaration {
+            world: manifest.world.to_string(),
+            range: manifest.wit.to_string(),
+            imports: look.imports,
+            exports: look.exports,
+        },
+        permissions: manifest.permissions,
+        summary: manifest.summary,
         prev: None,
         created: keys::now(),
         files: Vec::new(),
@@ -134,21 +135,16 @@ fn release_of(draft: &Draft, id: PluginId, component: &[u8], permissions: Permis
 impl Workshop for HomeWorkshop {
     async fn make(&self, draft: &Draft) -> Result<Candidate, String> {
         let host = self.host()?;
-        let missing = "this host has no builder for plugins from source; propose one from a registry";
-        let builder = self.tools.builder.as_ref().ok_or_else(|| missing.to_owned())?;
         let permissions = asked(draft)?;
         let id = PluginId::new(&format!("{NAMESPACE}/{}", draft.name)).map_err(|error| error.to_string())?;
         let replaces = place::newer_than(host, &id, &draft.version).await?;
-        let component = builder.build(draft).await?;
-        let release = release_of(draft, id.clone(), &component, permissions.clone())?;
-        let findings = self.reviewed(&release, &component, &draft.source).await?;
+        let manifest = manifest_of(draft, id.clone(), permissions.clone())?;
+        let component = self.built(draft, &manifest).await?;
+        let release = release_of(manifest, &component)?;
+        let findings = self.reviewed(host, &release, &component, &draft.source).await?;
         let rehearsal = host.rehearse(&id, &draft.version, component.clone(), &permissions, &draft.trials).await?;
         if !rehearsal.failed.is_empty() {
             return Err(format!("a trial did not go as it should: {}", rehearsal.failed.join("; ")));
-        }
-        let offered: Vec<&str> = rehearsal.tools.iter().map(|tool| tool.name.as_str()).collect();
-        if let Some(missing) = draft.tools.iter().find(|tool| !offered.contains(&tool.name.as_str())) {
-            return Err(format!("the source does not offer the tool `{}`; it offers: {}", missing.name, offered.join(", ")));
         }
         let publisher = keys::read(&self.dev_key()?).map_err(|error| format!("{error:#}"))?.public().key_id();
         let release_json = release.to_bytes();

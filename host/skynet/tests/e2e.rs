@@ -5,6 +5,8 @@
 //! a failure that says so, never a skip.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "e2e/agent.rs"]
+mod agent;
 #[path = "e2e/audit.rs"]
 mod audit;
 // A limit on memory is what a system other than Linux does not hold a child to.
@@ -25,6 +27,8 @@ mod household;
 mod memory;
 #[path = "e2e/powers.rs"]
 mod powers;
+#[path = "e2e/proposals.rs"]
+mod proposals;
 #[path = "e2e/schedule.rs"]
 mod schedule;
 #[path = "e2e/secrets.rs"]

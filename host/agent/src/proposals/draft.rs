@@ -1,14 +1,14 @@
 //! A plugin as a model wrote it: its manifest is read, bounded and made plain.
 //!
 //! Refuses, with the words that let the model do better: unknown keys, names that are no
-//! names, schemas that are no objects, no trial, more of anything than a person reads.
+//! names, no trial, more of anything than a person reads.
 //! What the permissions mean is not decided here.
 
-use skynet_core::limits::{DRAFT_MANIFEST_BYTES, DRAFT_SOURCE_BYTES, DRAFT_TOOLS, DRAFT_TRIALS};
+use skynet_core::limits::{DRAFT_MANIFEST_BYTES, DRAFT_SOURCE_BYTES, DRAFT_TRIALS};
 use skynet_core::proposals::Draft;
 
-/// Longest summary of a plugin, or description of a tool, in bytes.
-const TEXT_BYTES: usize = 1024;
+/// Longest summary, in characters: one line of a list.
+const SUMMARY_CHARS: usize = 200;
 
 /// Reads it. The error is for the model.
 pub(super) fn read(source: String, manifest: &str) -> Result<Draft, String> {
@@ -28,28 +28,11 @@ fn check(draft: &Draft) -> Result<(), String> {
     if draft.source.len() > DRAFT_SOURCE_BYTES {
         return Err(format!("the source has more than {DRAFT_SOURCE_BYTES} bytes; write a smaller plugin"));
     }
-    if !is_name(&draft.name, '-') {
+    if !is_name(&draft.name) {
         return Err("`name` is a-z first, then a-z, 0-9 and -, at most 40 characters".into());
     }
-    if draft.summary.trim().is_empty() || draft.summary.len() > TEXT_BYTES {
-        return Err(format!("`summary` is one sentence of 1 to {TEXT_BYTES} bytes"));
-    }
-    if draft.tools.is_empty() || draft.tools.len() > DRAFT_TOOLS {
-        return Err(format!("a plugin has 1 to {DRAFT_TOOLS} tools"));
-    }
-    for tool in &draft.tools {
-        if !is_name(&tool.name, '_') {
-            return Err("the name of a tool is a-z first, then a-z, 0-9 and _, at most 40 characters".into());
-        }
-        if draft.tools.iter().filter(|other| other.name == tool.name).count() > 1 {
-            return Err(format!("two tools are named `{}`", tool.name));
-        }
-        if tool.description.trim().is_empty() || tool.description.len() > TEXT_BYTES {
-            return Err(format!("the description of `{}` has 1 to {TEXT_BYTES} bytes", tool.name));
-        }
-        if tool.parameters.get("type").and_then(|kind| kind.as_str()) != Some("object") {
-            return Err(format!("`parameters` of `{}` is a JSON Schema whose type is object", tool.name));
-        }
+    if draft.summary.trim().is_empty() || draft.summary.chars().count() > SUMMARY_CHARS {
+        return Err(format!("`summary` is one sentence of 1 to {SUMMARY_CHARS} characters"));
     }
     check_trials(draft)
 }
@@ -60,21 +43,18 @@ fn check_trials(draft: &Draft) -> Result<(), String> {
         return Err(format!("a plugin has 1 to {DRAFT_TRIALS} `trials`: {why}"));
     }
     for trial in &draft.trials {
-        if !draft.tools.iter().any(|tool| tool.name == trial.tool) {
-            return Err("a trial names a tool that is not in `tools`".into());
-        }
         if !trial.arguments.is_object() {
-            return Err(format!("the arguments of a trial of `{}` are an object", trial.tool));
+            return Err("the arguments of a trial are an object".into());
         }
     }
     Ok(())
 }
 
-fn is_name(text: &str, joint: char) -> bool {
+fn is_name(text: &str) -> bool {
     text.len() <= 40
         && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && !text.ends_with(joint)
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == joint)
+        && !text.ends_with('-')
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 #[cfg(test)]
@@ -85,7 +65,6 @@ mod tests {
     fn good() -> Value {
         json!({
             "name": "dice", "version": "0.1.0", "summary": "Rolls dice.",
-            "tools": [{"name": "roll", "description": "Rolls.", "parameters": {"type": "object"}}],
             "trials": [{"tool": "roll", "arguments": {}, "expect": "4"}],
         })
     }
@@ -112,10 +91,8 @@ mod tests {
         check(|manifest| manifest["name"] = json!("d\u{0456}ce"), "`name` is a-z first");
         check(|manifest| manifest["version"] = json!("one"), "manifest is not as it should be");
         check(|manifest| manifest["summary"] = json!(" "), "`summary` is one sentence");
-        check(|manifest| manifest["tools"] = json!([]), "1 to 16 tools");
-        check(|manifest| manifest["tools"][0]["parameters"] = json!("none"), "whose type is object");
+        check(|manifest| manifest["tools"] = json!([]), "unknown field `tools`");
         check(|manifest| manifest["trials"] = json!([]), "1 to 16 `trials`");
-        check(|manifest| manifest["trials"][0]["tool"] = json!("other"), "not in `tools`");
         check(|manifest| manifest["trials"][0]["arguments"] = json!(1), "are an object");
         assert!(read(String::new(), &good().to_string()).unwrap_err().contains("source is empty"));
         assert!(read("x".repeat(DRAFT_SOURCE_BYTES + 1), &good().to_string()).unwrap_err().contains("a smaller plugin"));
