@@ -197,8 +197,9 @@ pub trait Propose: Send + Sync {
 pub trait Supply: Send + Sync {
     /// Whether what would be installed now is what was proposed, byte for byte.
     async fn check(&self, candidate: &Candidate) -> Result<(), String>;
-    /// Installs it and waits until it serves. Doing it again is harmless.
-    async fn install(&self, candidate: &Candidate) -> Result<(), String>;
+    /// Installs it and waits until it serves; `by` is who approved. Doing it again is harmless.
+    /// What is installed from a registry gets its grant here, from source with the approval.
+    async fn install(&self, candidate: &Candidate, by: &str) -> Result<(), String>;
     /// It will not be installed: what was kept for it may go.
     async fn forget(&self, candidate: &Candidate);
 }

@@ -101,17 +101,17 @@ fn nothing() -> Terms {
 
 /// Why it cannot work, in its own words: a script that does not load says so here.
 async fn refusal(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>) -> Option<String> {
-    let limits = CallLimits::probe(&Permissions::default());
+    let (limits, terms) = (CallLimits::probe(&Permissions::default()), nothing());
     let configured = runtime.run_loaded(
         plugin,
-        &nothing(),
+        &terms,
         loaded,
         Purpose::of_host(limits, "configure"),
         Box::new(|call| {
             Box::pin(async move {
                 let lifecycle = call.loaded.lifecycle.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no lifecycle"))?;
                 let lifecycle = lifecycle.load(&mut *call.store, &call.instance)?;
-                lifecycle.call_configure(&mut *call.store, "{}").await
+                lifecycle.call_configure(&mut *call.store, &"{}".to_owned()).await
             })
         }),
     );
@@ -123,7 +123,7 @@ async fn refusal(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>) ->
 }
 
 async fn call(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>, trial: &Trial) -> Result<ToolOutcome, PluginError> {
-    let limits = CallLimits::probe(&Permissions::default());
+    let (limits, terms) = (CallLimits::probe(&Permissions::default()), nothing());
     let turn = TurnId("rehearsal".into());
     let context = CallContext { turn, session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 };
     let guest_context = to_guest::context(&context, limits.wall);
@@ -132,7 +132,7 @@ async fn call(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>, trial
     // On nobody's behalf: every door of the host's own services stays shut.
     let ended = runtime.run_loaded(
         plugin,
-        &nothing(),
+        &terms,
         loaded,
         Purpose::of_host(limits, &during),
         Box::new(move |call| {

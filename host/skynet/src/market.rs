@@ -18,7 +18,7 @@ impl Supply for NoMarket {
         Err(NONE.into())
     }
 
-    async fn install(&self, _: &Candidate) -> Result<(), String> {
+    async fn install(&self, _: &Candidate, _: &str) -> Result<(), String> {
         Err(NONE.into())
     }
 

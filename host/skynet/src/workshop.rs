@@ -175,7 +175,7 @@ impl Supply for HomeWorkshop {
         self.kept(candidate).map(drop)
     }
 
-    async fn install(&self, candidate: &Candidate) -> Result<(), String> {
+    async fn install(&self, candidate: &Candidate, _: &str) -> Result<(), String> {
         let signed = self.signed(candidate)?;
         place::put(&self.home, self.host()?, candidate, &signed).await
     }

@@ -3055,8 +3055,7 @@ pub mod skynet {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// Proposes a plugin from its source. `manifest` is JSON: `name`, `version`, `summary`,
-            /// `tools` (name, description, parameters), `permissions`, `trials` (tool, arguments,
-            /// expect, fails). It is built, looked through and tried out with nothing granted first;
+            /// `permissions`, `trials` (tool, arguments, expect, fails). It is built, looked through and tried out with nothing granted first;
             /// the error says what to change.
             #[allow(async_fn_in_trait)]
             pub fn propose_plugin(

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use skynet_core::StoreError;
 use skynet_core::limits::{CODE_MS, PROPOSALS_SHOWN};
 use skynet_core::ports::{PluginChange, StoredGrant};
-use skynet_core::proposals::{ApprovalError, Approvals, Decision, Proposal, ProposalFilter, ProposalState, Shown, Verdict};
+use skynet_core::proposals::{ApprovalError, Approvals, Decision, Proposal, ProposalFilter, ProposalKind, ProposalState, Shown, Verdict};
 use std::sync::PoisonError;
 
 /// Who acts when nobody asked.
@@ -27,6 +27,10 @@ impl ProposalDesk {
     /// What is stored with a yes: the grant that was shown, and an end of any earlier no.
     fn steps(&self, proposal: &Proposal, by: &str) -> Vec<PluginChange> {
         let candidate = &proposal.candidate;
+        if candidate.kind == ProposalKind::Registry {
+            // An installation makes the grant of what was kept back before, with its own row.
+            return Vec::new();
+        }
         let unhold = PluginChange::Unhold { id: candidate.subject.clone(), release: Some(candidate.digest.clone()) };
         if candidate.asks.is_empty() {
             return vec![unhold];
@@ -46,6 +50,7 @@ impl ProposalDesk {
     /// What takes the grant of a yes back that came to nothing.
     fn undo(proposal: &Proposal, before: Option<StoredGrant>) -> Vec<PluginChange> {
         match before {
+            _ if proposal.candidate.kind == ProposalKind::Registry => Vec::new(),
             Some(before) => vec![PluginChange::Grant(before)],
             None if proposal.candidate.asks.is_empty() => Vec::new(),
             None => vec![PluginChange::Revoke(proposal.candidate.subject.clone())],
@@ -56,7 +61,7 @@ impl ProposalDesk {
     async fn carry_out(&self, proposal: &Proposal, by: &str, before: Option<StoredGrant>) -> Result<(), ApprovalError> {
         let supply = self.supply(&proposal.candidate);
         let installed = match supply.check(&proposal.candidate).await {
-            Ok(()) => supply.install(&proposal.candidate).await,
+            Ok(()) => supply.install(&proposal.candidate, by).await,
             Err(why) => Err(why),
         };
         let (state, verdict, why, steps) = match &installed {

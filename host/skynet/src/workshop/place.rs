@@ -30,8 +30,9 @@ pub(super) async fn newer_than(host: &PluginHost, id: &PluginId, version: &semve
     }
 }
 
+/// As registries name theirs. Ids have no `--`, so no two share one.
 fn file_name(id: &PluginId) -> String {
-    format!("{}-{}.wasm", id.namespace(), id.name())
+    format!("{}--{}.wasm", id.namespace(), id.name())
 }
 
 /// Puts it there and waits until it serves. Doing it again is harmless.

@@ -78,7 +78,7 @@ fn a_soul_that_is_kept_stays_and_a_plugin_that_is_not_here_is_named_with_its_dig
     let plugins = away.home().join("plugins");
     let done = install(&home, &file, &["--yes", "--mine", "keep", "--from", plugins.to_str().unwrap()]).json();
     assert_eq!(done["plugins"][0]["state"], "installed");
-    assert!(home.home().join("plugins/skynet-tool-reminder.wasm").exists());
+    assert!(home.home().join("plugins/skynet--tool-reminder.wasm").exists());
 }
 
 #[test]

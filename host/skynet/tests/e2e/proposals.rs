@@ -54,7 +54,7 @@ fn code(home: &Household, id: &str) -> String {
 
 fn nothing_installed(home: &Household) {
     assert!(home.plugin("made/dice").is_none());
-    assert!(!home.home().join("plugins/made-dice.wasm").exists());
+    assert!(!home.home().join("plugins/made--dice.wasm").exists());
     let said = home.run(&["chat", r#"/tool dice__roll {"dice":[1]}"#]).done();
     assert!(said.contains("not offered"), "{said}");
 }

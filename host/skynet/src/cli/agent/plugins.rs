@@ -71,7 +71,7 @@ pub(super) fn part(home: &Home, plugin: &AgentPlugin, bundle: &Bundle, folders: 
 pub(super) async fn install(home: &Home, release: &Release, bytes: &[u8], serving: &[Receipt], running: bool) -> Result<()> {
     let id = &release.id;
     let before = serving.iter().find(|receipt| receipt.plugin.id == *id).map(|receipt| receipt.source.clone());
-    let name = before.unwrap_or_else(|| format!("{}-{}.wasm", id.namespace(), id.name()));
+    let name = before.unwrap_or_else(|| format!("{}--{}.wasm", id.namespace(), id.name()));
     home::write_file(&home.plugins().join(name), bytes, 0o644)?;
     if !running {
         return Ok(());
