@@ -21,9 +21,14 @@ pub(crate) enum Agent {
     Install(AgentInstall),
 }
 
+fn plugin_id(text: &str) -> Result<PluginId, String> {
+    PluginId::new(text).map_err(|error| error.to_string())
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct AgentExport {
     /// Its name: namespace/name. The namespace is one that your key is trusted for elsewhere.
+    #[arg(value_parser = plugin_id)]
     pub(crate) id: PluginId,
     /// Its version.
     #[arg(long = "as", value_name = "VERSION", default_value = "0.1.0")]
@@ -32,7 +37,7 @@ pub(crate) struct AgentExport {
     #[arg(long, default_value = "An agent.")]
     pub(crate) summary: String,
     /// A plugin that it has; may be given more than once. Without: all that serve and did not come with the host.
-    #[arg(long = "plugin", value_name = "ID")]
+    #[arg(long = "plugin", value_name = "ID", value_parser = plugin_id)]
     pub(crate) plugins: Vec<PluginId>,
     /// Put the plugins' own files in, so that nothing has to be fetched.
     #[arg(long)]

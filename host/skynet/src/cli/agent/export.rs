@@ -19,7 +19,7 @@ use skynet_policy::digest::sha256_hex;
 use skynet_policy::limits::AGENT_FILE_BYTES;
 use skynet_policy::signature::KeyId;
 use skynet_policy::trust::Tier;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub(super) async fn run(home: &Home, wish: AgentExport, out: &Out) -> Result<()> {
@@ -65,7 +65,10 @@ fn tell(bundle: &Bundle, path: &Path, keyid: &str, public: &str, out: &Out) {
         let along = if bundle.plugins.contains_key(&plugin.release) { "with its file" } else { "by its digest" };
         out.line(&format!("  plugin {} {}, {along}", plugin.id, plugin.version));
     }
-    out.line(&format!("whoever installs it first runs: skynet key trust {public} --namespace {}", manifest.id.namespace()));
+    let own = manifest.plugins.iter().filter(|plugin| plugin.publisher.as_str() == keyid).map(|plugin| plugin.id.namespace());
+    let namespaces: BTreeSet<&str> = own.chain([manifest.id.namespace()]).collect();
+    let namespaces: String = namespaces.iter().map(|namespace| format!(" --namespace {namespace}")).collect();
+    out.line(&format!("whoever installs it first runs: skynet key trust {public}{namespaces}"));
     out.value(&json!({ "file": path, "agent": manifest, "digest": sha256_hex(&bundle.manifest_json), "keyid": keyid, "public": public }));
 }
 
