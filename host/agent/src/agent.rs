@@ -13,6 +13,7 @@ use crate::request::{SubmitError, Submitted, TurnInput, TurnRequest};
 use crate::route;
 use crate::schema::Validators;
 use crate::stop::Stop;
+use crate::tool_index::Indexed;
 use crate::turn;
 use skynet_core::config::AgentConfig;
 use skynet_core::event::{TurnEnd, TurnEvent, TurnEventKind};
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) config: AgentConfig,
     pub(crate) desk: Desk,
     pub(crate) validators: Validators,
+    pub(crate) indexed: Indexed,
     /// Places for turns inside calls.
     pub(crate) sub_turns: Arc<Semaphore>,
     default_model: RwLock<String>,
@@ -126,6 +128,7 @@ impl Agent {
             config: settings.agent,
             desk: Desk::new(),
             validators: Validators::default(),
+            indexed: Indexed::default(),
             sub_turns: Arc::new(Semaphore::new(SUB_TURNS)),
             workspace: RwLock::new(settings.prompt),
             events: broadcast::Sender::new(EVENT_BACKLOG),

@@ -148,16 +148,11 @@ impl Turn {
         }
     }
 
-    /// What may be called, sorted by name so that the cached prefix stays the same.
+    /// What may be called.
     fn definitions(&self) -> Vec<ToolDefinition> {
         if !self.client_tools.is_empty() {
             return self.client_tools.clone();
         }
-        let define = |entry: &skynet_core::ports::ToolEntry| ToolDefinition {
-            name: entry.exposed.clone(),
-            description: entry.spec.description.clone(),
-            parameters: entry.spec.parameters.clone(),
-        };
-        self.offered.iter().map(define).collect()
+        self.catalogue.definitions()
     }
 }

@@ -50,6 +50,21 @@ impl Context {
         self.lines.push(Line { message, model });
     }
 
+    /// Names of the tools that were called, oldest first.
+    pub(crate) fn called(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().flat_map(|line| line.message.tool_calls()).map(|call| call.name.as_str())
+    }
+
+    /// What is to be answered, as far as it is text of a person.
+    pub(crate) fn newest_text(&self) -> &str {
+        let line = self.newest.and_then(|newest| self.lines.get(newest));
+        let texts = line.into_iter().flat_map(|line| &line.message.parts).filter_map(|part| match part {
+            Part::Text { text } => Some(text.as_str()),
+            _ => None,
+        });
+        texts.last().unwrap_or_default()
+    }
+
     /// Leaves out the older half of what came before this turn, up to a message of
     /// a person. `false` when nothing is left to leave out.
     pub(crate) fn forget_older_half(&mut self) -> bool {

@@ -7,6 +7,7 @@
 
 use crate::agent::Shared;
 use crate::answer::Asked;
+use crate::catalogue::{Catalogue, FIND_TOOLS};
 use crate::desk::Job;
 use crate::ledger::Ledger;
 use crate::request::result_bytes;
@@ -20,8 +21,8 @@ use serde_json::{Value, json};
 use skynet_core::event::TurnEventKind;
 use skynet_core::limits::PARALLEL_TOOL_CALLS;
 use skynet_core::ports::{AuditRow, CallContext, JournalStep, Snapshot, ToolEntry};
-use skynet_core::{PluginError, StoreError, ToolCall, ToolOutcome, ToolResult};
-use std::sync::Arc;
+use skynet_core::{PluginError, ResultPart, StoreError, ToolCall, ToolOutcome, ToolResult};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const REPEATED: &str = "This is the same call as just before, so it was not run again; its result stands above. \
     Use that result, change the arguments, or answer.";
@@ -35,14 +36,25 @@ pub(crate) struct Dispatch<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) snapshot: &'a Arc<dyn Snapshot>,
     pub(crate) context: &'a CallContext,
-    /// What the model was offered.
-    pub(crate) offered: &'a [ToolEntry],
+    /// What the model may call; nothing when absent.
+    pub(crate) catalogue: Option<&'a Catalogue>,
+    /// Tools that the model looked for, by their places in the snapshot.
+    pub(crate) found: Mutex<Vec<usize>>,
 }
 
 /// The results, one for each call; and what forbids to go on.
 pub(crate) struct Round {
     pub(crate) results: Vec<ToolResult>,
     pub(crate) fatal: Option<StoreError>,
+    /// Tools that the model looked for, by their places in the snapshot.
+    pub(crate) found: Vec<usize>,
+}
+
+/// A call that may be made.
+enum Sound<'a> {
+    Tool(&'a ToolEntry, Value),
+    /// The host's own: what it answers, and what it found.
+    Find(String, Vec<usize>),
 }
 
 type Numbered<'a> = BoxFuture<'a, (usize, Result<ToolResult, (ToolResult, StoreError)>)>;
@@ -76,7 +88,8 @@ impl Dispatch<'_> {
         }
         drop(running);
         let results = results.into_iter().zip(calls).map(|(result, asked)| result.unwrap_or_else(|| refused(&asked.call, INTERRUPTED)));
-        Round { results: results.collect(), fatal }
+        let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        Round { results: results.collect(), fatal, found }
     }
 
     async fn one(&self, asked: &Asked, again: bool) -> Result<ToolResult, (ToolResult, StoreError)> {
@@ -88,7 +101,8 @@ impl Dispatch<'_> {
         let arguments = parsed.as_ref().map_or(Value::Null, Clone::clone);
         self.job.emitter.emit(TurnEventKind::ToolStarted { id: call.id.clone(), name: call.name.clone(), arguments });
         let outcome = match self.check(asked, again, parsed) {
-            Ok((entry, arguments)) => self.act(entry, call, &arguments).await,
+            Ok(Sound::Tool(entry, arguments)) => self.act(entry, call, &arguments).await,
+            Ok(Sound::Find(text, found)) => self.find(call, text, found).await,
             Err(text) => Ok(refused(call, text)),
         };
         let (Ok(result) | Err((result, _))) = &outcome;
@@ -102,7 +116,7 @@ impl Dispatch<'_> {
     }
 
     /// The tool and its arguments, or why it does not run.
-    fn check(&self, asked: &Asked, again: bool, parsed: Result<Value, String>) -> Result<(&ToolEntry, Value), String> {
+    fn check(&self, asked: &Asked, again: bool, parsed: Result<Value, String>) -> Result<Sound<'_>, String> {
         let call = &asked.call;
         if again {
             return Err(REPEATED.into());
@@ -110,20 +124,40 @@ impl Dispatch<'_> {
         if !asked.whole {
             return Err(CUT_OFF.into());
         }
-        let Some(entry) = self.offered.iter().find(|entry| entry.exposed == call.name) else {
-            let names: Vec<&str> = self.offered.iter().map(|entry| entry.exposed.as_str()).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { cut(&names.join(", "), 2_000) };
+        if let Some(catalogue) = self.catalogue
+            && catalogue.is_searchable()
+            && call.name == FIND_TOOLS
+        {
+            return catalogue.find(&parsed?).map(|(text, found)| Sound::Find(text, found));
+        }
+        let Some(entry) = self.catalogue.and_then(|catalogue| catalogue.tool(&call.name)) else {
+            let names = self.catalogue.map_or_else(|| "none".to_owned(), Catalogue::names);
             return Err(format!("There is no tool named `{}`. Tools: {names}.", cut(&call.name, 80)));
         };
         let arguments = parsed?;
         match self.shared.validators.check(entry, &arguments) {
-            Ok(()) => Ok((entry, arguments)),
+            Ok(()) => Ok(Sound::Tool(entry, arguments)),
             Err(Fault::Arguments(faults)) => Err(format!("The arguments do not fit the tool's schema:\n- {}", faults.join("\n- "))),
             Err(Fault::Schema(reason)) => {
                 tracing::warn!(plugin = %entry.plugin, tool = %entry.exposed, %reason, "a tool's parameter schema cannot be used");
                 Err("This tool's own schema is broken, so it cannot be called. Its owner must repair the plugin.".into())
             }
         }
+    }
+
+    /// Answers a look for tools. It changes nothing, so it is not journaled.
+    async fn find(&self, call: &ToolCall, text: String, found: Vec<usize>) -> Result<ToolResult, (ToolResult, StoreError)> {
+        let row = AuditRow {
+            kind: "tool.call".into(),
+            actor: "host".into(),
+            subject: FIND_TOOLS.into(),
+            verdict: "ok".into(),
+            detail: json!({ "turn": self.context.turn.0, "session": self.context.session.as_str(), "found": found.len() }),
+        };
+        self.ledger.audit(row).await.map_err(|error| (refused(call, UNRECORDED), error))?;
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+        let content = vec![ResultPart::text(text)];
+        Ok(ToolResult { id: call.id.clone(), name: call.name.clone(), content, is_error: false })
     }
 
     async fn act(&self, entry: &ToolEntry, call: &ToolCall, arguments: &Value) -> Result<ToolResult, (ToolResult, StoreError)> {

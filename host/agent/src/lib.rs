@@ -6,13 +6,14 @@
 //! come through the ports of `skynet-core`.
 //!
 //! A turn walks: `agent` (admission) → `desk` (queue) → `turn` → `prepare` →
-//! `context` and `prompt` → `ask` and `route` → `answer` → `dispatch` → `ledger`.
+//! `context`, `catalogue` and `prompt` → `ask` and `route` → `answer` → `dispatch` → `ledger`.
 //! `schedule` and `sub_turn` begin turns for whom nobody waits at a keyboard; `proposals` is
 //! where what the model may ask for waits for its owner.
 
 mod agent;
 mod answer;
 mod ask;
+mod catalogue;
 mod commands;
 mod context;
 mod desk;
@@ -36,6 +37,7 @@ mod schedule;
 mod schema;
 mod stop;
 mod sub_turn;
+mod tool_index;
 mod turn;
 
 pub use agent::{ActiveTurn, Agent, Ports, Settings, UnknownModel};

@@ -73,6 +73,35 @@ pub const CHECK_EFFORT: u64 = 4_000_000;
 /// The same for saying what is wrong with them, which costs a thousand times more.
 pub const EXPLAIN_EFFORT: u64 = 10_000;
 
+/// Tools in one request to a model. Models choose badly among more, and each costs tokens
+/// in every request.
+pub const OFFERED_TOOLS: usize = 48;
+
+/// Bytes of names, descriptions and schemas of the tools in one request: some thirty
+/// thousand tokens.
+pub const OFFERED_BYTES: usize = 128 * 1024;
+
+/// Tools that are offered because they fit what was asked.
+pub const FITTING_TOOLS: usize = 16;
+
+/// Tools that one search gives: a page.
+pub const FOUND_TOOLS: usize = 10;
+
+/// Characters of a tool's description in what a search gives.
+pub const TOOL_LINE_CHARS: usize = 300;
+
+/// Characters of a list of names of tools or plugins.
+pub const TOOL_NAMES_CHARS: usize = 2_000;
+
+/// Characters of a description that can be found: what matters stands in front.
+pub const INDEXED_CHARS: usize = 2_000;
+
+/// Different words of a search that are looked at.
+pub const FIND_WORDS: usize = 64;
+
+/// From so many tools on, words that more than half of them have find nothing.
+pub const COMMON_WORDS_FROM: usize = 20;
+
 /// Compiled schemas that are kept. Old generations fall out when it is full.
 pub const VALIDATORS: usize = 512;
 

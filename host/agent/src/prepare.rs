@@ -4,6 +4,7 @@
 //! Stores the person's message; nothing is asked before that is durable.
 
 use crate::agent::Shared;
+use crate::catalogue::Catalogue;
 use crate::context::Context;
 use crate::desk::Job;
 use crate::ledger::{Ledger, within};
@@ -37,11 +38,10 @@ pub(crate) async fn prepare(shared: Arc<Shared>, job: Arc<Job>, ledger: Ledger) 
         Err(halt) => return Err((ledger, halt)),
     };
     let route = route_of(&shared, &job, &snapshot, model);
-    let mut offered = match job.request.tools {
-        Offer::All => snapshot.tools().to_vec(),
-        Offer::None => Vec::new(),
+    let catalogue = match job.request.tools {
+        Offer::All => Catalogue::new(Arc::clone(&snapshot), &shared.indexed, &context, &shared.config.tools_first),
+        Offer::None => Catalogue::none(),
     };
-    offered.sort_by(|left, right| left.exposed.cmp(&right.exposed));
     let call_context = CallContext {
         turn: job.request.turn.clone(),
         session: job.request.session.clone(),
@@ -62,7 +62,7 @@ pub(crate) async fn prepare(shared: Arc<Shared>, job: Arc<Job>, ledger: Ledger) 
         workspace,
         wish,
         call_context,
-        offered,
+        catalogue,
         client_tools,
         rounds: 0,
         usage,

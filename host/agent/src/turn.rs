@@ -7,6 +7,7 @@
 
 use crate::agent::Shared;
 use crate::answer::Answer;
+use crate::catalogue::Catalogue;
 use crate::commands;
 use crate::context::Context;
 use crate::desk::Job;
@@ -21,9 +22,9 @@ use crate::route::Route;
 use crate::stop::Stopped;
 use skynet_core::event::{TurnEnd, TurnEventKind};
 use skynet_core::limits::MAX_ITERATIONS;
-use skynet_core::ports::{CallContext, JournalStep, NewMessage, Snapshot, ToolEntry};
+use skynet_core::ports::{CallContext, JournalStep, NewMessage, Snapshot};
 use skynet_core::{Message, Part, Role, StopReason, StoreError, ThinkingLevel, ToolChoice, ToolDefinition, Usage};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tracing::Instrument as _;
 
@@ -65,8 +66,8 @@ pub(crate) struct Turn {
     pub(crate) workspace: Arc<Workspace>,
     pub(crate) wish: Wish,
     pub(crate) call_context: CallContext,
-    /// The host's tools on offer, sorted.
-    pub(crate) offered: Vec<ToolEntry>,
+    /// The host's tools.
+    pub(crate) catalogue: Catalogue,
     /// The client's tools; when there are any, only they are on offer.
     pub(crate) client_tools: Vec<ToolDefinition>,
     /// Rounds of tool calls so far.
@@ -243,9 +244,11 @@ impl Turn {
             ledger: &self.ledger,
             snapshot: &self.snapshot,
             context: &self.call_context,
-            offered: if may_call { &self.offered } else { &[] },
+            catalogue: may_call.then_some(&self.catalogue),
+            found: Mutex::default(),
         };
         let round = dispatch.round(&answer.calls, repeated).await;
+        self.catalogue.want(&round.found);
         let parts = round.results.into_iter().map(|result| Part::ToolResult { result }).collect();
         let message = Message { role: Role::Tool, parts };
         let stored = self.ledger.append(vec![NewMessage::plain(message.clone())]).await;

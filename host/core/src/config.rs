@@ -81,11 +81,14 @@ pub struct AgentConfig {
     pub max_output: u32,
     /// RFC 9557 zone name used in prompts; the system's when absent.
     pub time_zone: Option<String>,
+    /// Tools that the model is always shown, such as `files__read` or `files__*`, when more
+    /// are installed than one request carries.
+    pub tools_first: Vec<String>,
 }
 
 impl Default for AgentConfig {
     fn default() -> Self {
-        Self { model: "auto".into(), fallbacks: Vec::new(), turn_timeout_s: 600, max_output: 8192, time_zone: None }
+        Self { model: "auto".into(), fallbacks: Vec::new(), turn_timeout_s: 600, max_output: 8192, time_zone: None, tools_first: Vec::new() }
     }
 }
 

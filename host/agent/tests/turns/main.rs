@@ -9,6 +9,7 @@
     reason = "tests and their stage fail by panicking"
 )]
 
+mod catalogue;
 mod commands;
 mod fallback;
 mod invoke;
