@@ -126,7 +126,8 @@ pub(crate) mod tests {
 
     impl Desk for OneDesk {
         fn search(&self, query: &str, _: u32) -> Result<Vec<Found>, String> {
-            let found = |name: &str| Found { id: name.into(), version: "1.0.0".into(), summary: "Knows it.".into(), registry: "main".into() };
+            let found =
+                |name: &str| Found { id: name.into(), version: "1.0.0".into(), summary: "Knows it.".into(), registry: "main".into() };
             Ok(if query == "weather" { vec![found("acme/weather")] } else { Vec::new() })
         }
 

@@ -59,7 +59,10 @@ fn an_agent_is_inspected_tried_and_installed_elsewhere_and_again_changes_nothing
     assert!(std::fs::read_to_string(home.home().join("SOUL.md")).unwrap().contains("a butler"));
     home.until_state("skynet/tool-reminder", "serving");
     let again = install(&home, &file, &["--yes", "--mine", "replace"]).json();
-    assert_eq!((&again["kept"], &again["files"][0]["fate"], &again["plugins"][0]["state"]), (&json!([]), &json!("the same already"), &json!("here")));
+    assert_eq!(
+        (&again["kept"], &again["files"][0]["fate"], &again["plugins"][0]["state"]),
+        (&json!([]), &json!("the same already"), &json!("here"))
+    );
     assert!(home.run(&["audit", "tail", "-n", "100", "--kind", "agent"]).done().contains("me/butler"));
 }
 

@@ -188,7 +188,9 @@ fn no_tool_of_the_model_approves_and_a_revoked_tool_proposes_no_more() {
     let code = code(&home, &id);
     let tools = home.plugin("skynet/tool-plugins").unwrap()["tools"].to_string();
     assert!(!tools.contains("approve") && !tools.contains("grant"), "{tools}");
-    for call in [format!(r#"plugin_approve {{"id":"{id}","code":"{code}"}}"#), format!(r#"proposals__approve {{"id":"{id}","code":"{code}"}}"#)] {
+    for call in
+        [format!(r#"plugin_approve {{"id":"{id}","code":"{code}"}}"#), format!(r#"proposals__approve {{"id":"{id}","code":"{code}"}}"#)]
+    {
         assert!(home.run(&["chat", &format!("/tool {call}")]).done().contains("not offered"));
     }
     let said = home.run(&["chat", &format!(r#"/tool plugin_install {{"id":"made/dice","code":"{code}"}}"#)]).done();
