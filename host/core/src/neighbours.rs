@@ -8,6 +8,7 @@ use crate::articles::Articles;
 use crate::facts::Facts;
 use crate::ids::PluginRef;
 use crate::ports::CallContext;
+use crate::proposals::Propose;
 use crate::schedule::Schedule;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -126,4 +127,6 @@ pub struct Neighbours {
     pub outbox: Arc<dyn Outbox>,
     /// Scripts.
     pub scripts: Arc<dyn Scripts>,
+    /// Plugins that somebody asks the owner for.
+    pub propose: Arc<dyn Propose>,
 }

@@ -16,4 +16,5 @@ pub(crate) const NAMES: &[&str] = &[
     "plugins.updates",
     "device.pair.requested",
     "device.pair.resolved",
+    "proposal.created",
 ];

@@ -42,6 +42,7 @@ use skynet_core::articles::Articles;
 use skynet_core::config::{GatewayConfig, RatesConfig};
 use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, Clock, Memory};
+use skynet_core::proposals::Approvals;
 use skynet_core::schedule::Schedule;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,6 +64,8 @@ pub struct GatewayParts {
     pub access: Arc<dyn AccessStore>,
     /// Management of plugins.
     pub admin: Arc<dyn PluginAdmin>,
+    /// Plugins that somebody asks the owner for.
+    pub approvals: Arc<dyn Approvals>,
     /// Jobs for later.
     pub schedule: Arc<dyn Schedule>,
     /// The audit log.
@@ -140,6 +143,7 @@ impl Gateway {
         let (feed, news) = Feed::new();
         let server = Arc::new(Server::new(parts, feed)?);
         health::refresh(&server).await?;
+        methods::proposals::announce(&server);
         Ok(Self { listener, address, server, news })
     }
 

@@ -150,3 +150,6 @@ pub(crate) const JOBS_LISTED_BYTES: usize = 1024 * 1024;
 pub(crate) const RUNS_LOOKED_AT: usize = 10_000;
 /// Newest fires that it looks at of each job, however many jobs there are.
 pub(crate) const RUNS_OF_EACH: usize = 10;
+
+/// Longest id or code of a proposal, bytes: several times what either has.
+pub(crate) const PROPOSAL_WORD: usize = 32;

@@ -24,6 +24,7 @@ use skynet_core::articles::Articles;
 use skynet_core::config::GatewayConfig;
 use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, AuditRow, Clock, Memory};
+use skynet_core::proposals::Approvals;
 use skynet_core::schedule::Schedule;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -39,6 +40,7 @@ pub(crate) struct Server {
     pub(crate) articles: Arc<dyn Articles>,
     pub(crate) access: Arc<dyn AccessStore>,
     pub(crate) admin: Arc<dyn PluginAdmin>,
+    pub(crate) approvals: Arc<dyn Approvals>,
     pub(crate) schedule: Arc<dyn Schedule>,
     audit: Arc<dyn Audit>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,6 +89,7 @@ impl Server {
             articles: parts.articles,
             access: parts.access,
             admin: parts.admin,
+            approvals: parts.approvals,
             schedule: parts.schedule,
             audit: parts.audit,
             clock: parts.clock,

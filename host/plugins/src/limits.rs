@@ -62,7 +62,7 @@ pub(crate) const LOG_LINE: usize = 4096;
 pub(crate) const LOG_LINES: u32 = 1000;
 
 /// Things that one call may ask of the host's own services, each of which has an audit
-/// row: memory, knowledge, schedule, agent, messages, scripts.
+/// row: memory, knowledge, schedule, agent, messages, scripts, proposals.
 pub(crate) const ACTS: u32 = 256;
 /// The most that a plugin can be sure of what it notes: below a person who says nothing of
 /// how sure they are (0.8), so that a person's word stays, and goes first.
@@ -76,6 +76,11 @@ pub(crate) const CALL_MESSAGES: u32 = 8;
 pub(crate) const PLUGIN_MESSAGES: u64 = 30;
 /// Bytes of the JSON text that a script is given.
 pub(crate) const SCRIPT_INPUT_BYTES: usize = 1024 * 1024;
+
+/// Plugins that one call may propose: each is built, compiled and tried out.
+pub(crate) const PROPOSALS_OF_CALL: u32 = 2;
+/// Characters of one line of a report on a proposed plugin.
+pub(crate) const REPORT_LINE: usize = 400;
 
 /// Wasm stack of a guest.
 pub(crate) const WASM_STACK: usize = 512 * 1024;

@@ -162,6 +162,7 @@ impl Runtime {
             acts: 0,
             turns: 0,
             sent: 0,
+            proposed: 0,
             revealed: 0,
             in_call: false,
         };

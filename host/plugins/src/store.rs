@@ -109,6 +109,8 @@ pub(crate) struct Reach {
     pub(crate) turns: u32,
     /// Messages that it sent.
     pub(crate) sent: u32,
+    /// Plugins that it proposed.
+    pub(crate) proposed: u32,
     /// How often it asked to see a secret.
     pub(crate) revealed: u32,
     /// Whether a call is under way, and not only the start of the component.
@@ -224,6 +226,7 @@ pub(crate) fn bare(runtime: &Runtime, plugin: &PluginRef) -> Store<CallState> {
         acts: 0,
         turns: 0,
         sent: 0,
+        proposed: 0,
         revealed: 0,
         in_call: true,
     };

@@ -9,7 +9,7 @@ use crate::permission::Permissions;
 use crate::version::WIT_PACKAGE;
 
 /// Imports that are a power of their own, with the permission that allows them.
-const POWERS: [(&str, &str); 8] = [
+const POWERS: [(&str, &str); 9] = [
     ("kv", "kv"),
     ("memory", "memory"),
     ("knowledge", "memory"),
@@ -18,6 +18,7 @@ const POWERS: [(&str, &str); 8] = [
     ("messages", "messages"),
     ("script", "script"),
     ("secret-reveal", "reveal"),
+    ("propose", "propose"),
 ];
 
 /// The other interfaces of the package: harmless imports, and exports.
@@ -105,6 +106,7 @@ fn asks_for(request: &Permissions, permission: &str) -> bool {
         "messages" => !request.messages.is_empty(),
         "script" => !request.script.is_empty(),
         "reveal" => !request.reveal.is_empty(),
+        "propose" => request.propose,
         _ => false,
     }
 }
@@ -123,6 +125,7 @@ mod tests {
             messages: vec!["a".into()],
             schedule: true,
             memory: Some(Access::Read),
+            propose: true,
             ..Default::default()
         }
     }

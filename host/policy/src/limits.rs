@@ -96,3 +96,18 @@ pub const KEY_STATEMENTS: usize = 100;
 
 /// Characters of a version that a registry lists: it becomes part of a file name.
 pub const VERSION_CHARS: usize = 48;
+
+/// Bytes of a whole agent's bundle, its plugins included: it is read into memory.
+pub const AGENT_BUNDLE_BYTES: usize = 256 * 1024 * 1024;
+
+/// Bytes of `agent.json`: a hundred plugins with the schemas of their settings.
+pub const AGENT_JSON_BYTES: usize = 1024 * 1024;
+
+/// Bytes of one prompt file: several times what a prompt takes in.
+pub const AGENT_FILE_BYTES: usize = 256 * 1024;
+
+/// Prompt files of an agent.
+pub const AGENT_FILES: usize = 16;
+
+/// Plugins of an agent: a person decides on each.
+pub const AGENT_PLUGINS: usize = 100;

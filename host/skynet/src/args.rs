@@ -1,8 +1,10 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+mod agent;
 pub(crate) mod author;
 mod mcp;
+mod proposals;
 mod recall;
 pub(crate) mod registry;
 pub(crate) mod review;
@@ -15,6 +17,8 @@ use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
 pub(crate) use mcp::{AddMcp, Mcp, ServeMcp};
+pub(crate) use agent::{Agent, AgentExport, AgentInstall, Mine};
+pub(crate) use proposals::Proposals;
 pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 
 /// A self-hosted AI agent whose every ability is a signed, sandboxed component.
@@ -59,6 +63,12 @@ pub(crate) enum Command {
     /// Name registries that plugins come from, and keep one.
     #[command(subcommand)]
     Registry(registry::Registry),
+    /// Give this whole agent away in one file, or install another's.
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Look at plugins that somebody asks you for, and approve or refuse them.
+    #[command(subcommand)]
+    Proposals(Proposals),
     /// See and correct what is remembered about you.
     #[command(subcommand)]
     Memory(Memory),

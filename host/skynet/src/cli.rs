@@ -1,5 +1,6 @@
 //! Commands, one file each, named after the verb.
 
+mod agent;
 mod audit;
 mod bench;
 mod chat;
@@ -13,6 +14,7 @@ mod mcp;
 mod memory;
 mod plugin;
 mod registry;
+mod proposals;
 mod schedule;
 mod secret;
 mod start;
@@ -57,6 +59,8 @@ async fn run_on_threads(command: Command, home: &Home, out: &Out) -> Result<()> 
         Command::Chat(chat) => chat::run(home, chat, out).await,
         Command::Plugin(verb) => plugin::run(home, verb, out).await,
         Command::Registry(verb) => registry::run(home, verb, out).await,
+        Command::Agent(verb) => agent::run(home, verb, out).await,
+        Command::Proposals(verb) => proposals::run(home, verb, out).await,
         Command::Memory(verb) => memory::run(home, verb, out).await,
         Command::Knowledge(verb) => knowledge::run(home, verb, out).await,
         Command::Schedule(verb) => schedule::run(home, verb, out).await,

@@ -17,7 +17,9 @@ mod keys;
 mod late;
 mod limits;
 mod lock;
+mod market;
 mod output;
+mod plain;
 mod prompt;
 mod registry;
 mod scrubbed;
@@ -27,6 +29,7 @@ mod vault;
 mod wall;
 mod who;
 mod wire;
+mod workshop;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -9,12 +9,14 @@ use crate::keys;
 use crate::late::{LateAgent, NoScripts};
 use crate::registry::said::Said;
 use crate::registry::watch::Watch;
+use crate::market::NoMarket;
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
 use crate::vault::{self, Ask, Places};
+use crate::workshop::HomeWorkshop;
 use anyhow::{Context, Result};
 use skynet_agent::prompt::Workspace;
-use skynet_agent::{Agent, Planner, Ports, Scheduler, Settings};
+use skynet_agent::{Agent, DeskParts, Planner, Ports, ProposalDesk, Scheduler, Settings};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
 use skynet_core::neighbours::Neighbours;
@@ -34,6 +36,7 @@ pub(crate) struct Wired {
     pub(crate) runner: Runner,
     pub(crate) agent: Agent,
     pub(crate) scheduler: Scheduler,
+    pub(crate) desk: Arc<ProposalDesk>,
     pub(crate) gateway: Gateway,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) store: Arc<Store>,
@@ -115,6 +118,15 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let planner = Arc::new(Planner::new(store.clone(), Arc::clone(&clock), config.agent.time_zone.clone()));
     let late = Arc::new(LateAgent::default());
     crate::registry::mend_at_start(home).await;
+    let workshop = Arc::new(HomeWorkshop::new(home.clone()));
+    let desk = Arc::new(ProposalDesk::new(DeskParts {
+        proposals: store.clone(),
+        plugins: store.clone(),
+        audit: audit.clone(),
+        clock: Arc::clone(&clock),
+        workshop: workshop.clone(),
+        market: Arc::new(NoMarket),
+    }));
     // Read once now, so that bad trust data keeps the host from starting.
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {
@@ -139,6 +151,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
             sub_turns: late.clone(),
             outbox: late.clone(),
             scripts: Arc::new(NoScripts),
+            propose: desk.clone(),
         },
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
@@ -154,6 +167,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let agent = Agent::new(ports, Settings { agent: config.agent.clone(), prompt: Arc::new(workspace(home)?) });
     agent.recover().await?;
     late.arrived(agent.clone());
+    workshop.arrived(host.clone());
     let scheduler = Scheduler::new(agent.clone(), planner.clone(), Arc::new(host.clone()));
     let stopping = Arc::new(AtomicBool::new(false));
     let is_stopping = Arc::clone(&stopping);
@@ -164,6 +178,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         articles: store.clone(),
         access: store.clone(),
         admin: Arc::new(host.clone()),
+        approvals: desk.clone(),
         schedule: planner.clone(),
         audit: audit.clone(),
         clock,
@@ -184,5 +199,5 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         host: host.clone(),
         herald: gateway.herald(),
     };
-    Ok(Wired { watch, host, runner, agent, scheduler, gateway, stopping, store })
+    Ok(Wired { watch, host, runner, agent, scheduler, desk, gateway, stopping, store })
 }

@@ -5,6 +5,8 @@
 //! a failure that says so, never a skip.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "e2e/agent.rs"]
+mod agent;
 #[path = "e2e/audit.rs"]
 mod audit;
 // A limit on memory is what a system other than Linux does not hold a child to.
@@ -31,6 +33,8 @@ mod memory;
 mod powers;
 #[path = "e2e/review.rs"]
 mod review;
+#[path = "e2e/proposals.rs"]
+mod proposals;
 #[path = "e2e/schedule.rs"]
 mod schedule;
 #[path = "e2e/secrets.rs"]

@@ -89,7 +89,7 @@ impl PluginStore for Store {
     }
 }
 
-fn take(db: &Connection, step: &PluginChange, now: u64) -> crate::error::Result<()> {
+pub(crate) fn take(db: &Connection, step: &PluginChange, now: u64) -> crate::error::Result<()> {
     match step {
         PluginChange::Switch { id, enabled } => receipts::set_enabled(db, id, *enabled),
         PluginChange::Grant(grant) => grants::put(db, grant, now),

@@ -20,6 +20,7 @@ mod jobs;
 mod mcp;
 mod memory;
 mod methods;
+mod proposals;
 mod rates;
 mod recall;
 mod sessions;

@@ -2,6 +2,7 @@
 
 use crate::fakes::*;
 use crate::jobs::FakeJobs;
+use crate::proposals::FakeDesk;
 use crate::recall::{FakeArticles, FakeFacts};
 use crate::wire::{Hello, Socket};
 use sha2::{Digest as _, Sha256};
@@ -34,6 +35,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) jobs: Arc<FakeJobs>,
     pub(crate) herald: Herald,
+    pub(crate) desk: Arc<FakeDesk>,
     pub(crate) readiness: Arc<Mutex<Readiness>>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<JoinHandle<()>>,
@@ -59,6 +61,7 @@ impl World {
         let admin = Arc::new(FakeAdmin::default());
         let clock = Arc::new(FakeClock(AtomicU64::new(START_MS)));
         let jobs = Arc::new(FakeJobs::default());
+        let desk = Arc::new(FakeDesk::default());
         let planner = Planner::new(jobs.clone(), clock.clone(), Some("Europe/Berlin".into()));
         for (name, token, scopes) in [("owner", OWNER, "operator.admin"), ("reader", READER, "operator.read")] {
             let row = TokenRow { name: name.into(), scopes: vec![scopes.into()], created_ms: 0 };
@@ -81,6 +84,7 @@ impl World {
             articles: articles.clone(),
             access: access.clone(),
             admin: admin.clone(),
+            approvals: desk.clone(),
             schedule: Arc::new(planner),
             audit: audit.clone(),
             clock: clock.clone(),
@@ -111,6 +115,7 @@ impl World {
             clock,
             jobs,
             herald,
+            desk,
             readiness,
             stop: Some(stop),
             served: Some(served),

@@ -94,6 +94,12 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let plugins = tokio::spawn(wired.runner.run(wait(stopped.clone())));
+    let desk = wired.desk;
+    let approved = tokio::spawn(async move {
+        if let Err(error) = desk.recover().await {
+            tracing::error!(%error, "plugins that were approved before the last stop could not be looked up");
+        }
+    });
     let jobs = tokio::spawn(wired.scheduler.run(wait(stopped.clone())));
     let agent = wired.agent.clone();
     let stopping = wired.stopping;
@@ -114,6 +120,7 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
     signals.abort();
     checkpoints.abort();
     registries.abort();
+    approved.abort();
     // Both end with the same word; what serves and what is planned is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(plugins, jobs) }).await;
     end_run(home, &anchor, &store).await?;
