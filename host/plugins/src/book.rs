@@ -1,13 +1,16 @@
 //! What the host knows about each file and each plugin, between scans.
 
 use crate::ceiling;
+use crate::folder_plugin::FolderPlugin;
 use crate::generation::Generation;
 use crate::inbox::Inbox;
+use crate::trees::PREFIX;
 use crate::validity::Validity;
 use skynet_core::PluginId;
 use skynet_core::plugin::{PluginKind, PluginState, PluginStatus};
 use skynet_policy::naming;
 use skynet_policy::permission::Permissions;
+use skynet_policy::trust::Tier;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
@@ -55,6 +58,8 @@ pub(crate) struct Entry {
     pub(crate) trust: String,
     /// Why a provider that serves has no model, or no new list of them.
     pub(crate) note: Option<String>,
+    /// Of a script plugin: of the release that waits, else of the one that serves.
+    pub(crate) folder: Option<Arc<FolderPlugin>>,
 }
 
 /// All of it.
@@ -72,6 +77,19 @@ impl Book {
     pub(crate) fn serving(&self) -> BTreeMap<PluginId, Arc<Generation>> {
         let serving = self.plugins.iter().filter_map(|(id, entry)| Some((id.clone(), Arc::clone(entry.serving.as_ref()?))));
         serving.collect()
+    }
+
+    /// What presents script plugins: the one that came with the host before others, none that a registry sent.
+    pub(crate) fn bridge(&self) -> Option<Arc<Generation>> {
+        let serving = self.plugins.values().filter_map(|entry| entry.serving.as_ref());
+        let bridges = serving.filter(|generation| generation.is_bridge());
+        bridges.min_by_key(|generation| generation.receipt.trust != Tier::Builtin.as_str()).cloned()
+    }
+
+    /// Has all folders of script plugins read again.
+    pub(crate) fn forget_folders(&mut self) {
+        let folders: Vec<String> = self.files.keys().filter(|file| file.starts_with(PREFIX)).cloned().collect();
+        folders.iter().for_each(|folder| self.inbox.forget(folder));
     }
 
     /// Files that hold this plugin.

@@ -53,6 +53,8 @@ impl Home {
         keys = "keys";
         /// The drop folder.
         plugins = "plugins";
+        /// The drop folder of script plugins.
+        tools = "tools";
         /// The plugin host's own files.
         private = "private";
         /// Durable state.

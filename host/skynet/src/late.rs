@@ -1,12 +1,11 @@
 //! Services that plugins may ask for and that are there only after the plugin host is:
 //! the turn loop needs the plugins to begin with.
 //!
-//! Until it is there a plugin is told so. There are no scripts yet, and that is said too.
+//! Until it is there a plugin is told so.
 
 use async_trait::async_trait;
-use serde_json::Value;
 use skynet_agent::Agent;
-use skynet_core::neighbours::{AskError, Caller, Outbox, Outgoing, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns};
+use skynet_core::neighbours::{AskError, Caller, Outbox, Outgoing, SendError, SubTurns};
 use std::sync::OnceLock;
 
 const STARTING: &str = "the host is still starting; try again in a moment";
@@ -40,15 +39,5 @@ impl Outbox for LateAgent {
             Some(agent) => agent.send(caller, message).await,
             None => Err(SendError::Failed(STARTING.into())),
         }
-    }
-}
-
-/// A host on which no script is installed.
-pub(crate) struct NoScripts;
-
-#[async_trait]
-impl Scripts for NoScripts {
-    async fn run(&self, _: &Caller, name: &str, _: &Value) -> Result<ScriptOutcome, ScriptError> {
-        Err(ScriptError::Unknown(name.to_owned()))
     }
 }

@@ -19,6 +19,7 @@ mod limits;
 mod lock;
 mod output;
 mod prompt;
+mod scripts;
 mod scrubbed;
 mod secret_uses;
 mod secrets_file;
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
     }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == anchor::KEEPER) {
         return anchor::keeper_main();
+    }
+    // It must have one thread, and stay outside of the wall.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == scripts::LAUNCHER) {
+        return scripts::launcher_main();
     }
     let args = args::Args::parse();
     let out = output::Out::new(args.json, args.color);

@@ -6,7 +6,8 @@ use crate::config_file;
 use crate::home::Home;
 use crate::host_secrets::HostSecrets;
 use crate::keys;
-use crate::late::{LateAgent, NoScripts};
+use crate::late::LateAgent;
+use crate::scripts::HostScripts;
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
 use crate::vault::{self, Ask, Places};
@@ -101,7 +102,7 @@ async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> R
 }
 
 /// Builds everything. Nothing is served yet.
-pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places) -> Result<Wired> {
+pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places, scripts: HostScripts) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     settle_owner_token(home, &store).await?;
@@ -115,6 +116,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {
         inbox: home.plugins(),
+        tools: home.tools(),
         private: home.private(),
         config: config.plugins.clone(),
         rates: config.rates.clone(),
@@ -133,7 +135,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
             schedule: planner.clone(),
             sub_turns: late.clone(),
             outbox: late.clone(),
-            scripts: Arc::new(NoScripts),
+            scripts: Arc::new(scripts),
         },
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),

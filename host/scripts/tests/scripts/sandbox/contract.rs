@@ -125,6 +125,8 @@ said('elsewhere', lambda: open('elsewhere/file'))",
         "read ok\nchange-shown EROFS\ntruncate-shown EROFS\nmode-of-shown EROFS\nchange-shared ok\nchange-plugin EROFS\nelsewhere ENOENT\n";
     assert_eq!(said, expected);
     assert_eq!(std::fs::read_to_string(ground.at("shared/new")).unwrap(), "made");
+    script.unchanged = ["shared".to_owned()].into();
+    assert!(ground.prints(&script).await.contains("change-shared EROFS"), "a grant to read is no grant to change");
     script.roots.clear();
     assert!(ground.prints(&script).await.starts_with("read ENOENT\n"));
 }

@@ -190,6 +190,7 @@ impl Ground {
             contract: Contract::Environment,
             variables: BTreeMap::new(),
             roots: BTreeSet::new(),
+            unchanged: BTreeSet::new(),
             limits: self.limits,
         }
     }

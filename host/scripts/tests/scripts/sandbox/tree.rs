@@ -72,7 +72,7 @@ async fn nothing_outlives_the_script_and_holds_its_answer_up() {
 
 #[tokio::test]
 async fn nothing_outlives_a_caller_that_goes_away() {
-    for (machine, ground) in grounds() {
+    for (_, ground) in grounds() {
         let (script, mut line) = holding(&ground, "(setsid sleep 1000 || sleep 1000) & sleep 1000");
         {
             let call = ground.run(&script);
@@ -87,7 +87,7 @@ async fn nothing_outlives_a_caller_that_goes_away() {
 
 #[tokio::test]
 async fn nothing_outlives_the_host() {
-    for (machine, ground) in grounds() {
+    for (_, ground) in grounds() {
         let (script, mut line) = holding(&ground, "sleep 1000 & wait");
         {
             let call = ground.launcher.run(&script, b"{}", None, mpsc::channel(1).0);

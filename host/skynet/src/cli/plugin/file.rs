@@ -10,15 +10,15 @@ use serde_json::json;
 use skynet_policy::digest::sha256_hex;
 use skynet_policy::manifest::Manifest;
 use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
-use skynet_policy::signature::{self, Signatures};
+use skynet_policy::signature::{self, SecretKey, Signatures};
 use std::path::{Path, PathBuf};
 
-fn refused(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
+pub(super) fn refused(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
     fail(Kind::Refused, format!("{}: {why}", path.display()))
 }
 
 /// A file of the author's: readable by all, replaced at once.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     crate::home::write_file(path, bytes, 0o644)
 }
 
@@ -66,12 +66,17 @@ fn beside(component: &Path, release: &Release) -> PathBuf {
     component.with_file_name(format!("{}-{}.wasm", release.id.name(), release.version))
 }
 
-pub(crate) fn sign(home: &Home, path: &Path, key: Option<&Path>, out: &Out) -> Result<()> {
-    let key_path = match key {
+/// The key of this file, else the dev key of this machine.
+pub(super) fn signing_key(home: &Home, key: Option<&Path>) -> Result<SecretKey> {
+    let path = match key {
         Some(path) => path.to_owned(),
         None => keys::path(home, "dev")?,
     };
-    let key = keys::read(&key_path).context("no key to sign with; make one with: skynet key new NAME")?;
+    keys::read(&path).context("no key to sign with; make one with: skynet key new NAME")
+}
+
+pub(crate) fn sign(home: &Home, path: &Path, key: Option<&Path>, out: &Out) -> Result<()> {
+    let key = signing_key(home, key)?;
     let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let parts = release::split(&bytes).map_err(|error| refused(path, error))?;
     let release = Release::parse(parts.release_json).map_err(|error| refused(path, error))?;

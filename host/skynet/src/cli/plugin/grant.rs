@@ -107,7 +107,7 @@ pub(super) async fn list(home: &Home, id: Option<&str>, out: &Out) -> Result<()>
     Ok(())
 }
 
-fn confirmed(out: &Out) -> Result<bool> {
+pub(super) fn confirmed(out: &Out) -> Result<bool> {
     if out.json || !std::io::stdin().is_terminal() {
         return Ok(false);
     }
