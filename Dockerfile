@@ -12,6 +12,7 @@ COPY --from=build /src/setup.sh /usr/local/share/skynet/
 COPY --from=build /src/.ci/say.sh /usr/local/share/skynet/.ci/
 COPY --from=build /src/dist/bin/ /usr/local/share/skynet/dist/bin/
 COPY --from=build /src/dist/plugins/ /usr/local/share/skynet/dist/plugins/
+COPY --from=build /src/dist/runtimes/ /usr/local/share/skynet/dist/runtimes/
 COPY --from=build /src/dist/release.pub /usr/local/share/skynet/dist/
 RUN ln -s /usr/local/share/skynet/dist/bin/skynet /usr/local/bin/skynet \
     && useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin skynet \

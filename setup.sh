@@ -173,9 +173,11 @@ guest_folder() { if [ -n "${CARGO_TARGET_DIR:-}" ]; then echo "$CARGO_TARGET_DIR
 
 build_guests() {
   local name packages=()
-  for name in $(plugin_names); do packages+=(-p "$name"); done
-  quietly "building $((${#packages[@]} / 2)) built-in plugins" in_guests "$WASM_CARGO" build --release --locked --target wasm32-wasip2 --target-dir "$(guest_folder)" "${packages[@]}" ||
+  for name in $(plugin_names) js-runtime; do packages+=(-p "$name"); done
+  quietly "building $((${#packages[@]} / 2 - 1)) built-in plugins and the engine of instant ones" in_guests "$WASM_CARGO" build --release --locked --target wasm32-wasip2 --target-dir "$(guest_folder)" "${packages[@]}" ||
     die "the built-in plugins did not build" "read the end of the log above"
+  # No plugin by itself: `skynet plugin new --instant` puts a script into it.
+  put_changed "$(guest_folder)/wasm32-wasip2/release/js_runtime.wasm" "$dist/runtimes/js-runtime.wasm" || true
 }
 
 # The key of this build: it signs what this checkout builds, and is trusted on this machine for that alone.
@@ -240,6 +242,7 @@ note_down() {
 
 place_plugins() {
   local file name
+  (umask 077 && put_changed "$dist/runtimes/js-runtime.wasm" "$home/runtimes/js-runtime.wasm") || true
   for file in "$dist"/plugins/*.wasm; do
     name=$(basename "$file" .wasm)
     if [ -n "$(recorded placed "$name")" ] && [ ! -e "$home/plugins/$name.wasm" ]; then

@@ -62,7 +62,7 @@ run_tests() {
 
 guests_as_components() {
   local name packages=()
-  for name in $(plugin_names); do packages+=(-p "$name"); done
+  for name in $(plugin_names) js-runtime; do packages+=(-p "$name"); done
   in_guests "$WASM_CARGO" build --release --locked --target wasm32-wasip2 --target-dir "$(guest_folder)" "${packages[@]}"
 }
 
@@ -108,6 +108,41 @@ registry_elsewhere() {
   export SKYNET_TUF_PYTHON
   cd "$root"
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers reference 2>&1 | tee -a "$test_log"
+}
+
+# Plugins to and from an OCI registry that others wrote.
+oci_registry() {
+  SKYNET_OCI_REGISTRY=$(bash "$root/.ci/oci.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-oci")
+  export SKYNET_OCI_REGISTRY
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers,oci oci 2>&1 | tee -a "$test_log"
+}
+
+# Tools of ours in other programs' hands, and other programs' tools in ours.
+mcp_elsewhere() {
+  SKYNET_MCP=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-mcp
+  export SKYNET_MCP
+  bash "$root/.ci/mcp.sh" "$SKYNET_MCP"
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test mcp 2>&1 | tee -a "$test_log"
+}
+
+# Plugins in Python and JavaScript, from nothing to a call.
+other_languages() {
+  SKYNET_POLYGLOT=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-polyglot
+  export SKYNET_POLYGLOT
+  bash "$root/.ci/polyglot.sh" "$SKYNET_POLYGLOT"
+  cd "$root"
+  python3 -m unittest discover -s plugins-sdk/python/tests
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test polyglot 2>&1 | tee -a "$test_log"
+}
+
+# What an author does, from an empty folder to an answer, in each language that is to be had here.
+authors_walk() {
+  SKYNET_AUTHOR_TOOLS=$(bash "$root/.ci/authors.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-authors")
+  export SKYNET_AUTHOR_TOOLS
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test authors 2>&1 | tee -a "$test_log"
 }
 
 # One real conversation with the model that runs inside the sandbox.
@@ -190,7 +225,19 @@ if command -v npm >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
 else
   echo "the gateway was NOT tested against a stock OpenClaw client: that needs npm on Linux x86_64"
 fi
+stage "plugins in Python and JavaScript" other_languages
 stage "the registry against the reference client" registry_elsewhere
+if command -v apt-get >/dev/null; then
+  stage "plugins in a foreign OCI registry" oci_registry
+else
+  echo "OCI was NOT tested against a foreign registry: that is a Debian package, and there is no apt here"
+fi
+if command -v npm >/dev/null && command -v python3 >/dev/null; then
+  stage "tools against the SDKs of the Model Context Protocol" mcp_elsewhere
+else
+  echo "the Model Context Protocol was NOT tested against its SDKs: those need npm and python3"
+fi
+stage "author tools with real compilers" authors_walk
 if command -v python3 >/dev/null; then
   stage "the local model inside the sandbox" local_model_answers
 else

@@ -11,6 +11,7 @@
 
 extern crate self as skynet_plugin_sdk;
 
+pub mod arguments;
 #[doc(hidden)]
 pub mod bindings;
 pub mod channel;
@@ -40,6 +41,9 @@ pub mod tool;
 pub mod runtime {
     pub use wit_bindgen::rt::*;
 }
+
+/// Writes [`arguments::Arguments`] from a type's fields and comments.
+pub use skynet_plugin_derive::Arguments;
 
 pub use channel::Channel;
 pub use hook::Hook;

@@ -39,6 +39,6 @@ mod tool_index;
 mod turn;
 
 pub use agent::{ActiveTurn, Agent, Ports, Settings, UnknownModel};
-pub use invoke::InvokeError;
+pub use invoke::{Invocation, InvokeError};
 pub use request::{Offer, SubmitError, Submitted, TurnInput, TurnRequest};
 pub use schedule::{Planner, Scheduler};

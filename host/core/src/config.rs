@@ -33,6 +33,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// How often one may ask.
     pub rates: RatesConfig,
+    /// What is done with newer releases of plugins.
+    pub registries: RegistriesConfig,
     /// What no plugin may go beyond, whatever it is granted, in the form of a manifest's
     /// `[permissions]`. Whatever is not named here nobody gets; without it there is no ceiling.
     pub ceiling: Option<serde_json::Map<String, serde_json::Value>>,
@@ -332,6 +334,23 @@ impl Default for RatesConfig {
             // A busy chat server also tells of typing and presence.
             channel_events_per_minute: 12_000,
         }
+    }
+}
+
+/// `[registries]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistriesConfig {
+    /// Ask the registries every few hours what is new. Nobody is asked where none is named.
+    pub check: bool,
+    /// Install updates that ask for no more, have the same keys and have been listed for
+    /// three days, without asking.
+    pub auto_update: bool,
+}
+
+impl Default for RegistriesConfig {
+    fn default() -> Self {
+        Self { check: true, auto_update: false }
     }
 }
 

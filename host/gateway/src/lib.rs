@@ -19,6 +19,7 @@ mod hub;
 mod invoke;
 mod limits;
 mod mailbox;
+mod mcp;
 mod message_in;
 mod methods;
 mod presence;
@@ -118,6 +119,17 @@ pub struct Gateway {
     news: tokio::sync::mpsc::Receiver<News>,
 }
 
+/// Tells connected owners what the host found by itself.
+#[derive(Clone)]
+pub struct Herald(Arc<Server>);
+
+impl Herald {
+    /// The event `plugins.updates`, to operators who may manage plugins.
+    pub fn updates(&self, payload: &serde_json::Value) {
+        self.0.hub.broadcast(&frame::EventHead::new("plugins.updates", payload), hub::Audience::Scope(auth::scope::Scope::Admin), false);
+    }
+}
+
 impl Gateway {
     /// Takes the address; nobody is answered before `serve`.
     pub async fn bind(parts: GatewayParts) -> Result<Self, GatewayError> {
@@ -134,6 +146,11 @@ impl Gateway {
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// A way to tell those who manage plugins that newer releases are known.
+    pub fn herald(&self) -> Herald {
+        Herald(Arc::clone(&self.server))
     }
 
     /// Serves until `shutdown`, then says goodbye and lets turns end.

@@ -8,6 +8,7 @@ use crate::frame::{Payload, StateVersion};
 use crate::health::Health;
 use crate::hub::Hub;
 use crate::limits::STRANGERS_PER_ADDRESS;
+use crate::mcp;
 use crate::methods::Table;
 use crate::rates::Rates;
 use crate::refusal::Refusal;
@@ -55,6 +56,7 @@ pub(crate) struct Server {
     pub(crate) health: Health,
     pub(crate) feed: Feed,
     pub(crate) methods: Table,
+    pub(crate) mcp: mcp::Sessions,
     /// Sockets whose tasks run, hello or not.
     pub(crate) sockets: watch::Sender<usize>,
     /// `{deviceId, publicKey}` of this process.
@@ -73,6 +75,7 @@ impl Server {
             health: Health::default(),
             feed,
             methods: Table::new(),
+            mcp: mcp::Sessions::new(&parts.agent),
             sockets: watch::Sender::new(0),
             throttle: Throttle::default(),
             rates: Rates::new(&parts.rates, Arc::clone(&parts.clock)),

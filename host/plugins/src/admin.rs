@@ -429,6 +429,7 @@ impl PluginAdmin for PluginHost {
     }
 
     async fn rescan(&self) -> Result<(), AdminError> {
+        self.hear_again().await;
         let mut book = self.shared.book.lock().await;
         let refused: Vec<String> = book
             .files

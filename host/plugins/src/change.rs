@@ -3,6 +3,7 @@
 //! the durable record is written first, then the shelf is swapped.
 
 use crate::admit::{self, Refusal, Signed, Standing};
+use crate::advice::Asked;
 use crate::book::{Entry, FileState, Waiting};
 use crate::decide::Act;
 use crate::folder_plugin::publisher_of;
@@ -56,8 +57,10 @@ impl PluginHost {
             }
             match self.revive(&receipt).await {
                 Ok(generation) => {
+                    let warning = self.word_on(&receipt).warning;
                     let entry = book.plugins.entry(id).or_default();
                     entry.take(generation, &receipt.source);
+                    entry.warning = warning;
                 }
                 Err(Unfit::Reason(reason)) => tracing::warn!(plugin = %receipt.plugin, %reason, "a stored plugin does not serve for now"),
                 Err(Unfit::Store(error)) => return Err(error),
@@ -76,6 +79,9 @@ impl PluginHost {
             true => publisher_of(receipt, &release),
             false => admit::trusted_signer(receipt, &trust).map_err(Unfit::Reason)?,
         };
+        if let Some(reason) = self.word_on(receipt).blocked {
+            return Err(Unfit::Reason(reason));
+        }
         let grant = self.shared.state.grant(&receipt.plugin.id).await.map_err(Unfit::Store)?;
         let now = self.shared.clock.now_ms();
         match admit::standing(&release.permissions, &publisher, grant.as_ref(), now).map_err(Unfit::Store)? {
@@ -188,6 +194,11 @@ impl PluginHost {
         let refuse = |stage: &'static str| move |reason: String| Refusal { file: naming::plain_line(file, 120), stage, reason };
         let store = |error: StoreError| refuse("store")(error.to_string());
         let id = signed.release.id.clone();
+        let signers: Vec<String> = signed.signers.iter().map(|signer| signer.keyid.to_string()).collect();
+        let asked = Asked { id: &id, release: &signed.release_digest, signers: &signers, trust: signed.tier().as_str() };
+        if let Some(reason) = self.shared.advisories.word(asked).blocked {
+            return Err(refuse("advisory")(reason));
+        }
         if self.is_known(file, &signed).await {
             return Ok(());
         }
@@ -303,9 +314,11 @@ impl PluginHost {
         self.change(act, detail, vec![PluginChange::Publish(ready.receipt.clone())]).await?;
         let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
         let is_bridge = ready.is_bridge();
+        let warning = self.word_on(&ready.receipt).warning;
         let entry = book.plugins.entry(plugin.id.clone()).or_default();
         let replaced = entry.serving.as_ref().map(|old| old.plugin().generation);
         entry.take(ready, file);
+        entry.warning = warning;
         self.swap(&mut book);
         if is_bridge {
             // Folders that waited for it, or run by the one before.
@@ -456,39 +469,6 @@ impl PluginHost {
 
 fn hold(generation: &Generation, why: &str) -> PluginChange {
     PluginChange::Hold { id: generation.plugin().id.clone(), release: generation.receipt.release.clone(), why: why.to_owned() }
-}
-
-impl Entry {
-    /// This generation serves from now on.
-    fn take(&mut self, generation: Generation, file: &str) {
-        let release = Release::parse(generation.receipt.release_json.as_bytes());
-        let publisher = release.as_ref().map(|release| publisher_of(&generation.receipt, release));
-        self.publisher = publisher.unwrap_or_default();
-        self.request = release.map(|release| release.permissions).unwrap_or_default();
-        self.folder = generation.terms.folder.clone();
-        self.kinds = generation.receipt.kinds.clone();
-        self.summary = generation.receipt.summary.clone();
-        self.trust = generation.receipt.trust.clone();
-        self.file = file.to_owned();
-        self.waiting = None;
-        self.denied = None;
-        self.stopped = None;
-        self.note = None;
-        self.replace(Some(Arc::new(generation)));
-    }
-
-    fn describe(&mut self, signed: &Signed, kinds: &[PluginKind]) {
-        self.summary = naming::plain_line(&signed.release.summary, 300);
-        self.trust = signed.trust();
-        if !kinds.is_empty() {
-            self.kinds = kinds.to_vec();
-        }
-        if self.serving.is_none() {
-            // What an owner would be granting to.
-            self.request = signed.release.permissions.clone();
-            self.publisher = signed.publisher();
-        }
-    }
 }
 
 /// A release as its owner would be granting to it.

@@ -4,6 +4,7 @@
 //! came to rest, a file that is gone, the owner's word, a tripped breaker — goes
 //! through the book, one at a time, and ends in one swap.
 
+use crate::advice::Advisories;
 use crate::artifact_cache::ArtifactCache;
 use crate::blobs::Blobs;
 use crate::book::Book;
@@ -19,6 +20,7 @@ use crate::limits;
 use crate::runtime::{self, Runtime, Tripped};
 use crate::shelf::Shelf;
 use crate::slow_lane::SlowLane;
+use crate::staged::Staged;
 use crate::store::Root;
 use crate::trees::Trees;
 use crate::turnstile::Turnstiles;
@@ -62,6 +64,8 @@ pub struct Parts {
     pub ceiling: Option<Permissions>,
     /// Reads the trusted keys anew; an error refuses every admission.
     pub trust: Arc<dyn Fn() -> Result<TrustStore, String> + Send + Sync>,
+    /// What was said about releases since they were signed.
+    pub advisories: Arc<dyn Advisories>,
     /// Durable plugin state.
     pub state: Arc<dyn PluginStore>,
     /// The audit log.
@@ -113,6 +117,7 @@ pub(crate) struct Shared {
     pub(crate) settings: BTreeMap<PluginId, Arc<Settings>>,
     pub(crate) ceiling: Option<Permissions>,
     pub(crate) trust: Arc<dyn Fn() -> Result<TrustStore, String> + Send + Sync>,
+    pub(crate) advisories: Arc<dyn Advisories>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -151,6 +156,15 @@ impl PluginHost {
     /// Opens what is stored and serves the last good set at once; the folder is
     /// looked at by `run`, which the caller spawns.
     pub async fn start(parts: Parts) -> Result<(Self, Runner), StartError> {
+        Self::begin(parts, None).await
+    }
+
+    /// The same for a plugin's own tests, with what guests see of the world given.
+    pub async fn start_staged(parts: Parts, staged: Arc<Staged>) -> Result<(Self, Runner), StartError> {
+        Self::begin(parts, Some(staged)).await
+    }
+
+    async fn begin(parts: Parts, staged: Option<Arc<Staged>>) -> Result<(Self, Runner), StartError> {
         let folder_error = |path: &PathBuf| {
             let path = path.clone();
             move |error: std::io::Error| StartError::Folder { path, reason: error.to_string() }
@@ -161,7 +175,7 @@ impl PluginHost {
         let blobs = Blobs::open(&parts.private.join("components")).map_err(folder_error(&parts.private))?;
         let artifacts = ArtifactCache::open(&parts.private.join("artifacts"), &engine).map_err(folder_error(&parts.private))?;
         let outside = Outside { resolver: parts.resolver, wire: Arc::new(Tcp), roots: Arc::new(dial::system_roots) };
-        let door = Door::new(outside, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit));
+        let door = Door::new(outside, Arc::clone(&parts.secrets), parts.known.clone(), Arc::clone(&parts.audit)).staged(staged.clone());
         let (tripped, trips) = mpsc::unbounded_channel();
         let runtime = Arc::new(Runtime {
             engine,
@@ -181,6 +195,7 @@ impl PluginHost {
             compiler: parts.compiler,
             slots: Arc::new(Semaphore::new(limits::CONCURRENT_CALLS)),
             slow_lane: SlowLane::start()?,
+            staged,
             turnstiles: Turnstiles::new(parts.rates),
             tripped,
         });
@@ -193,6 +208,7 @@ impl PluginHost {
             settings: parts.settings.into_iter().map(|(id, settings)| (id, Arc::new(settings))).collect(),
             ceiling: parts.ceiling,
             trust: parts.trust,
+            advisories: parts.advisories,
             state: parts.state,
             audit: parts.audit,
             clock: parts.clock,

@@ -132,13 +132,6 @@ pub(crate) const DESCRIPTION_BYTES: usize = 4096;
 /// Bytes of one JSON Schema.
 pub(crate) const SCHEMA_BYTES: usize = 64 * 1024;
 
-/// Functions in a component, all modules summed. A JavaScript engine has 30,000.
-pub(crate) const FUNCTIONS: u64 = 200_000;
-/// Types, imports, exports and instances of a component, each kind summed.
-pub(crate) const ITEMS: u64 = 100_000;
-/// Components and modules inside one another.
-pub(crate) const NESTING: u32 = 8;
-
 /// Requests of one call that are open at once. A guest has one thread; four hide the
 /// waiting of a page and what it names.
 pub(crate) const HTTP_CONCURRENT: usize = 4;

@@ -67,6 +67,8 @@ pub(crate) struct Runtime {
     pub(crate) compiler: Arc<dyn Compiler>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) slow_lane: SlowLane,
+    /// What guests see of the world, where it is given.
+    pub(crate) staged: Option<Arc<crate::staged::Staged>>,
     pub(crate) turnstiles: Turnstiles,
     pub(crate) tripped: mpsc::UnboundedSender<Tripped>,
 }
@@ -164,7 +166,7 @@ impl Runtime {
             revealed: 0,
             in_call: false,
         };
-        let (store, stdio) = store::open(&self.engine, &self.process, &self.roots, purpose.limits, hooks, reach, Arc::clone(&strain))?;
+        let (store, stdio) = store::open(self, purpose.limits, hooks, reach, Arc::clone(&strain))?;
         Ok(Opened { store, stdio, budget, strain })
     }
 

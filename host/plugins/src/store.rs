@@ -8,8 +8,9 @@ use crate::budget::{self, Strain};
 use crate::folder_plugin::FolderPlugin;
 use crate::http::hooks::Hooks;
 use crate::imports::post::Post;
-use crate::limiter::{Limiter, ProcessMemory};
+use crate::limiter::Limiter;
 use crate::limits;
+use crate::runtime::Runtime;
 use crate::stdio::Stdio;
 use crate::validity::Granted;
 use skynet_core::neighbours::Neighbours;
@@ -18,12 +19,11 @@ use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
 use skynet_policy::permission::{Access, Permissions};
 use skynet_policy::scrub::Known;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::ResourceTable;
-use wasmtime::{CallHook, Engine, Store};
+use wasmtime::{CallHook, Store};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -147,12 +147,12 @@ impl WasiHttpView for CallState {
     }
 }
 
-fn wasi_context(permissions: &Permissions, roots: &BTreeMap<String, Root>, stdio: &Stdio) -> Result<WasiCtx, HostBug> {
+fn wasi_context(permissions: &Permissions, runtime: &Runtime, stdio: &Stdio) -> Result<WasiCtx, HostBug> {
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdio.clone()).stderr(stdio.clone()).max_random_size(limits::RANDOM_BYTES);
     builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
     for rule in &permissions.fs {
-        let Some(root) = roots.get(&rule.root) else { continue };
+        let Some(root) = runtime.roots.get(&rule.root) else { continue };
         let writes = rule.access == Access::Write && root.writable;
         let perms = if writes { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
         let is_folder = std::fs::symlink_metadata(&root.path).is_ok_and(|meta| meta.is_dir());
@@ -165,27 +165,28 @@ fn wasi_context(permissions: &Permissions, roots: &BTreeMap<String, Root>, stdio
             reason: format!("root `{}` at {} could not be opened: {error}", rule.root, root.path.display()),
         })?;
     }
+    if let Some(staged) = &runtime.staged {
+        staged.furnish(&mut builder);
+    }
     Ok(builder.build())
 }
 
 /// Makes the store of one call.
 pub(crate) fn open(
-    engine: &Engine,
-    process: &Arc<ProcessMemory>,
-    roots: &BTreeMap<String, Root>,
+    runtime: &Runtime,
     call: CallLimits,
     hooks: Hooks,
     reach: Reach,
     strain: Arc<Strain>,
 ) -> Result<(Store<CallState>, Stdio), HostBug> {
     let stdio = Stdio::new(reach.known.clone());
-    let wasi = wasi_context(&reach.permissions, roots, &stdio)?;
+    let wasi = wasi_context(&reach.permissions, runtime, &stdio)?;
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(limits::HEADER_BYTES);
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits::RESOURCES);
-    let limiter = Limiter::new(Arc::clone(process), call.memory);
-    let mut store = Store::new(engine, CallState { wasi, http, table, limiter, hooks, reach });
+    let limiter = Limiter::new(Arc::clone(&runtime.process), call.memory);
+    let mut store = Store::new(&runtime.engine, CallState { wasi, http, table, limiter, hooks, reach });
     store.limiter(|state| &mut state.limiter);
     if !store.data().reach.permissions.is_empty() {
         store.call_hook(|context, step| match step {
@@ -200,7 +201,7 @@ pub(crate) fn open(
 }
 
 /// A store with no limit but the engine's: the baseline of a benchmark.
-pub(crate) fn bare(runtime: &crate::runtime::Runtime, plugin: &PluginRef) -> Store<CallState> {
+pub(crate) fn bare(runtime: &Runtime, plugin: &PluginRef) -> Store<CallState> {
     let permissions: Arc<Permissions> = Arc::default();
     let granted = Arc::new(Granted { validity: Arc::default(), withheld: Arc::default(), clock: Arc::clone(&runtime.clock) });
     let hooks = Hooks {

@@ -8,6 +8,12 @@ pub const STDERR_BYTES: usize = 64 * 1024;
 /// Bytes of a system tool's stdout. They print a status, not a file.
 pub const TOOL_OUTPUT_BYTES: usize = 1024 * 1024;
 
+/// Bytes of one line of a builder that are shown. Compilers write lines of hundreds of bytes, a minified file one of megabytes.
+pub const BUILDER_LINE_BYTES: u64 = 8 * 1024;
+
+/// Lines of a builder that are kept for its error: as many as a terminal shows.
+pub const BUILDER_TAIL_LINES: usize = 40;
+
 /// How long a killed child may take to be gone. Longer means that the kernel holds
 /// it, on a dead network mount say; waiting on would not help.
 pub const REAP_TIMEOUT: Duration = Duration::from_secs(5);

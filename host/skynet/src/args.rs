@@ -1,7 +1,11 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+pub(crate) mod author;
+mod mcp;
 mod recall;
+pub(crate) mod registry;
+pub(crate) mod review;
 pub(crate) mod schedule;
 
 use crate::output::Color;
@@ -10,6 +14,7 @@ use clap_complete::Shell;
 use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
+pub(crate) use mcp::{AddMcp, Mcp, ServeMcp};
 pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 
 /// A self-hosted AI agent whose every ability is a signed, sandboxed component.
@@ -51,6 +56,9 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Name registries that plugins come from, and keep one.
+    #[command(subcommand)]
+    Registry(registry::Registry),
     /// See and correct what is remembered about you.
     #[command(subcommand)]
     Memory(Memory),
@@ -66,6 +74,9 @@ pub(crate) enum Command {
     /// Manage signing keys and whom this machine trusts.
     #[command(subcommand)]
     Key(Key),
+    /// Offer the tools of this host to other programs (Model Context Protocol).
+    #[command(subcommand)]
+    Mcp(Mcp),
     /// Manage tokens that clients connect with.
     #[command(subcommand)]
     Token(Token),
@@ -122,13 +133,61 @@ pub(crate) struct Chat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugin {
+    #[command(flatten)]
+    Author(author::Author),
     /// List plugins and refused files.
     List,
-    /// Show all that is known of one plugin.
+    /// Show all that is known of one plugin: here, or in its registry when it is not here.
     Info {
         /// namespace/name
         id: String,
+        /// Also ask its registry which versions there are.
+        #[arg(long)]
+        versions: bool,
     },
+    /// Search what the registries list.
+    Search {
+        /// Words in a plugin's name or its line; everything when absent.
+        words: Vec<String>,
+    },
+    /// Install plugins from their registry, after showing what they ask for.
+    #[command(after_help = "Examples: skynet plugin install acme/weather\n\
+skynet plugin install acme/weather@1.2.0 --plan\n\
+skynet plugin install --locked")]
+    Install(registry::Install),
+    /// Publish a packed and signed file: to a registry's folder that you keep, or to an OCI registry.
+    #[command(after_help = "Example: skynet plugin publish hello.wasm --to oci://registry.example.org/acme/hello")]
+    Publish(registry::keeper::PublishPlugin),
+    /// Update plugins from their registries, after showing what changes.
+    Update(registry::Update),
+    /// Say which plugins have newer releases, and what would change.
+    Outdated,
+    /// Hold a plugin at its version.
+    Pin {
+        /// namespace/name
+        id: String,
+    },
+    /// Let a pinned plugin be updated again.
+    Unpin {
+        /// namespace/name
+        id: String,
+    },
+    /// Take a plugin away that came from a registry, with its grant. What it stored stays.
+    Remove {
+        /// namespace/name
+        id: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Say what registries warn of among what is installed, and check the kept files.
+    Audit {
+        /// Ask nobody; go by what was last heard.
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Write plugins with all that proves them into one file, for a machine without a network.
+    Export(registry::Export),
     /// Switch a plugin on.
     Enable {
         /// namespace/name
@@ -173,11 +232,16 @@ pub(crate) enum Plugin {
         #[arg(short = 'n', long, default_value_t = 20)]
         rows: u64,
     },
-    /// Put the version before the present one back.
+    /// Put the version before the present one back. One from a registry is pinned by it.
     Rollback {
         /// namespace/name
         id: String,
+        /// For one from a registry: this former version.
+        #[arg(long = "to", value_name = "VERSION")]
+        version: Option<String>,
     },
+    /// Add the tools of an MCP server as a plugin, after showing them.
+    AddMcp(AddMcp),
     /// Put a component and its plugin.toml into one file, ready to be signed.
     Pack(Pack),
     /// Sign a packed file, or the folder of a script plugin.
@@ -188,6 +252,8 @@ pub(crate) enum Plugin {
         #[arg(long)]
         key: Option<PathBuf>,
     },
+    /// Look for what a person should know before a plugin is installed.
+    Review(review::PluginReview),
     /// Check a file as the host would, without installing it.
     Verify {
         /// The packed and signed file, or the folder of a script plugin.
@@ -223,6 +289,9 @@ pub(crate) struct Pack {
     /// Where to write; beside the component when absent.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
+    /// The packed file of the release before it; a registry wants each release to name the last one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) after: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -457,6 +526,8 @@ pub(crate) enum BenchPart {
     Swaps,
     /// A script plugin's call, beside a bare start of its interpreter.
     Scripts,
+    /// A host with a thousand tools, beside one with none of them.
+    Scale,
     /// The model in the sandbox, beside the same code built for this machine.
     Model,
 }

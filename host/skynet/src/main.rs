@@ -19,6 +19,7 @@ mod limits;
 mod lock;
 mod output;
 mod prompt;
+mod registry;
 mod scripts;
 mod scrubbed;
 mod secret_uses;

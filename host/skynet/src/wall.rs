@@ -69,6 +69,7 @@ pub(crate) fn paths(home: &Home, config: &Config) -> (Vec<PathBuf>, Vec<PathBuf>
     if let Some(anchors) = crate::anchor::file(home, &config.audit).filter(|path| !inside(path)) {
         write.push(anchors);
     }
+    read.extend(crate::registry::folders(home).into_iter().filter(|path| !inside(path)));
     linked(home.root(), &mut write, &mut read);
     (write, read)
 }

@@ -7,6 +7,8 @@ use crate::home::Home;
 use crate::host_secrets::HostSecrets;
 use crate::keys;
 use crate::late::LateAgent;
+use crate::registry::said::Said;
+use crate::registry::watch::Watch;
 use crate::scripts::HostScripts;
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
@@ -36,6 +38,7 @@ pub(crate) struct Wired {
     pub(crate) gateway: Gateway,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) store: Arc<Store>,
+    pub(crate) watch: Watch,
 }
 
 /// The scopes of the owner's own token.
@@ -112,6 +115,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let trust_home = home.clone();
     let planner = Arc::new(Planner::new(store.clone(), Arc::clone(&clock), config.agent.time_zone.clone()));
     let late = Arc::new(LateAgent::default());
+    crate::registry::mend_at_start(home).await;
     // Read once now, so that bad trust data keeps the host from starting.
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {
@@ -124,6 +128,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         settings: config.settings.clone(),
         ceiling: config_file::ceiling(&config)?,
         trust: Arc::new(move || keys::load_trust(&trust_home).map_err(|error| format!("{error:#}"))),
+        advisories: Arc::new(Said::new(home)),
         state: store.clone(),
         audit: audit.clone(),
         secrets,
@@ -174,5 +179,12 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { host, runner, agent, scheduler, gateway, stopping, store })
+    let watch = Watch {
+        home: home.clone(),
+        config: config.registries.clone(),
+        store: Arc::clone(&store),
+        host: host.clone(),
+        herald: gateway.herald(),
+    };
+    Ok(Wired { watch, host, runner, agent, scheduler, gateway, stopping, store })
 }

@@ -21,10 +21,16 @@ mod crash;
 mod daemon;
 #[path = "e2e/household.rs"]
 mod household;
+#[path = "e2e/instant.rs"]
+mod instant;
+#[path = "e2e/mcp.rs"]
+mod mcp;
 #[path = "e2e/memory.rs"]
 mod memory;
 #[path = "e2e/powers.rs"]
 mod powers;
+#[path = "e2e/review.rs"]
+mod review;
 #[path = "e2e/schedule.rs"]
 mod schedule;
 #[cfg(target_os = "linux")]

@@ -96,6 +96,7 @@ fn take(db: &Connection, step: &PluginChange, now: u64) -> crate::error::Result<
         PluginChange::Revoke(id) => grants::end(db, id, now),
         PluginChange::Hold { id, release, why } => held::hold(db, id, release, why),
         PluginChange::Unhold { id, release } => held::unhold(db, id, release.as_deref()),
+        PluginChange::Lower { id, version } => receipts::lower(db, id, version),
         PluginChange::Publish(receipt) => receipts::publish(db, receipt),
     }
 }

@@ -7,6 +7,7 @@
 //! words that it does not know.
 
 mod bindings;
+mod c;
 mod contract;
 mod fuzz;
 mod numbers;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask wit|numbers [--check]
        cargo xtask fuzz [TARGET...] [--minutes N]
 
-  wit           write plugins-sdk/src/bindings/*.rs and wit/snapshot.txt from wit/
+  wit           write the bindings in plugins-sdk/ (Rust, C) and wit/snapshot.txt from wit/
   wit --check   write nothing; fail when one of them is out of date
   numbers       write the table of numbers in README.md from bench/
   numbers --check

@@ -3,7 +3,7 @@
 //! It owns their paths and the sentence a maintainer reads when one is out of
 //! date. Checking never writes.
 
-use crate::{bindings, contract};
+use crate::{bindings, c, contract};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ fn expected(root: &Path) -> Result<Vec<(PathBuf, String)>> {
     let mut files = vec![(root.join("wit/snapshot.txt"), contract::snapshot(root)?)];
     for (name, text) in bindings::generate(root)? {
         files.push((root.join("plugins-sdk/src/bindings").join(name), text));
+    }
+    for (name, text) in c::generate(root)? {
+        files.push((root.join("plugins-sdk/c").join(name), text));
     }
     Ok(files)
 }

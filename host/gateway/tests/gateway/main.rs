@@ -17,6 +17,7 @@ mod handshake;
 mod http_completions;
 mod http_edges;
 mod jobs;
+mod mcp;
 mod memory;
 mod methods;
 mod rates;

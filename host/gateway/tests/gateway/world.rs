@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use skynet_agent::{Agent, Planner, Ports, Settings, prompt::Workspace};
 use skynet_core::access::TokenRow;
 use skynet_core::config::{AgentConfig, GatewayConfig, RatesConfig};
-use skynet_gateway::{Gateway, GatewayParts, Readiness};
+use skynet_gateway::{Gateway, GatewayParts, Herald, Readiness};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,6 +33,7 @@ pub(crate) struct World {
     pub(crate) audit: Arc<FakeAudit>,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) jobs: Arc<FakeJobs>,
+    pub(crate) herald: Herald,
     pub(crate) readiness: Arc<Mutex<Readiness>>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<JoinHandle<()>>,
@@ -90,7 +91,7 @@ impl World {
             state_dir: Some("state".into()),
         };
         let gateway = Gateway::bind(parts).await.unwrap();
-        let address = gateway.local_addr();
+        let (address, herald) = (gateway.local_addr(), gateway.herald());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let shutdown = async move {
@@ -109,6 +110,7 @@ impl World {
             audit,
             clock,
             jobs,
+            herald,
             readiness,
             stop: Some(stop),
             served: Some(served),

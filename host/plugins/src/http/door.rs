@@ -16,6 +16,7 @@ use super::wire::Wire;
 use crate::ceiling;
 use crate::limits;
 use crate::rate::Overrun;
+use crate::staged::Staged;
 use crate::validity::Granted;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
@@ -61,6 +62,8 @@ pub(crate) struct Door {
     secrets: Arc<dyn Secrets>,
     known: Known,
     audit: Arc<dyn Audit>,
+    /// Where a plugin's own tests play servers back.
+    staged: Option<Arc<Staged>>,
 }
 
 /// Headers that the host adds.
@@ -78,11 +81,27 @@ impl Door {
     pub(crate) fn new(outside: Outside, secrets: Arc<dyn Secrets>, known: Known, audit: Arc<dyn Audit>) -> Self {
         let Outside { resolver, wire, roots } = outside;
         let tls = Tls::trusting(roots);
-        Self { resolver, wire, tls, pool: Pool::default(), shares: Shares::default(), secrets, known, audit }
+        Self { resolver, wire, tls, pool: Pool::default(), shares: Shares::default(), secrets, known, audit, staged: None }
     }
 
-    /// Sends one request.
+    /// With a tape in place of the network, or beside it.
+    pub(crate) fn staged(mut self, staged: Option<Arc<Staged>>) -> Self {
+        self.staged = staged;
+        self
+    }
+
+    /// Sends one request; on a stage, off the tape or onto it.
     pub(crate) async fn send(&self, errand: Errand, request: http::Request<WasiBody>) -> Result<http::Response<WasiBody>, Error> {
+        match &self.staged {
+            Some(staged) if staged.records() => {
+                let (asked, request) = crate::staged::read(request).await?;
+                staged.take_down(asked, self.send_out(errand, request).await?).await
+            }
+            _ => self.send_out(errand, request).await,
+        }
+    }
+
+    async fn send_out(&self, errand: Errand, request: http::Request<WasiBody>) -> Result<http::Response<WasiBody>, Error> {
         // The body is not `Sync`; what is looked at over an await is the head alone.
         let (request, body) = request.into_parts();
         let share = self.shares.of(&errand.plugin.id);
@@ -90,6 +109,9 @@ impl Door {
             Ok(found) => found,
             Err(no) => return Err(self.refuse(&errand, &request, no).await),
         };
+        if let Some(staged) = self.staged.as_ref().filter(|staged| !staged.records()) {
+            return staged.play(http::Request::from_parts(request, body)).await;
+        }
         let way = self.find_way(&errand, &share, &request, destination, &rule).await?;
         let exchange = Arc::clone(&way.exchange);
         let answer = send::over(way, &errand.options, (&self.pool, &self.known), (request, body)).await;

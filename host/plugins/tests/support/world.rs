@@ -103,6 +103,7 @@ impl World {
             roots: worldly.roots.clone(),
             settings: worldly.settings.clone(),
             ceiling: worldly.ceiling.clone(),
+            advisories: Arc::new(skynet_plugins::Unadvised),
             trust: Arc::new(move || trust.lock().unwrap().clone()),
             state: Arc::new(fused.clone()),
             audit: Arc::new(fused),

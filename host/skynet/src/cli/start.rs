@@ -110,11 +110,13 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
         }
         let _ = stop.send(true);
     });
+    let registries = tokio::spawn(wired.watch.run());
     let anchor = Arc::new(anchor);
     let checkpoints = tokio::spawn(Arc::clone(&anchor).tend(home.clone(), Store::clone(&store)));
     wired.gateway.serve(wait(stopped)).await?;
     signals.abort();
     checkpoints.abort();
+    registries.abort();
     // Both end with the same word; what serves and what is planned is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(plugins, jobs) }).await;
     end_run(home, &anchor, &store).await?;

@@ -6,6 +6,7 @@ use crate::home::Home;
 use crate::limits::ANSWER;
 use crate::lock;
 use crate::output::Out;
+use crate::registry;
 use crate::wall;
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -26,11 +27,13 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     let wall = lock::holder(home).map(|pid| wall::of(home, pid));
     let scripts = lock::holder(home).map(|pid| wall::scripts(home, pid));
     let uptime = client.hello["snapshot"]["uptimeMs"].as_u64().unwrap_or_default() / 1000;
+    let updates = registry::updates::kept(home).map(|known| known.updates).unwrap_or_default();
     let value = json!({
         "version": client.hello["server"]["version"], "pid": lock::holder(home), "home": home.root(), "uptime_s": uptime,
         "model": model["model"], "models": models["models"], "plugins": plugins["plugins"], "sessions": sessions["count"],
         "wall": wall,
         "scripts": scripts.as_ref().map(|layers| layers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()),
+        "updates": updates,
     });
     out.value(&value);
     let version = value["version"].as_str().unwrap_or_default();
@@ -57,6 +60,17 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
         count("refused") + count("sick"),
         count("disabled")
     ));
+    for update in &updates {
+        let more = if update.widens.is_empty() {
+            "asks for no more than now".to_owned()
+        } else {
+            format!("asks for more: {}", update.widens.join("; "))
+        };
+        out.line(&format!("update   {} {} → {}, {more}", update.id, update.from, update.to));
+    }
+    if !updates.is_empty() {
+        out.line("         see: skynet plugin outdated; get them: skynet plugin update");
+    }
     if let Some(wall) = wall {
         let said: Vec<String> = wall.named().iter().map(|(name, layer)| format!("{name} {}", word(layer.state))).collect();
         out.line(&format!("wall     {}", said.join(", ")));

@@ -8,7 +8,14 @@ use std::path::{Path, PathBuf};
 const NOT_OURS: [&str; 5] = ["target", "dist", ".git", "node_modules", "wit/deps"];
 
 /// Written by `cargo xtask wit`, and compared by its `--check`.
-const GENERATED: [&str; 2] = ["plugins-sdk/src/bindings/", "wit/snapshot.txt"];
+const GENERATED: [&str; 6] = [
+    "plugins-sdk/src/bindings/",
+    "plugins-sdk/c/tool/",
+    "plugins-sdk/c/provider/",
+    "plugins-sdk/c/channel/",
+    "plugins-sdk/c/hook/",
+    "wit/snapshot.txt",
+];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("this crate lies two folders deep").to_owned()

@@ -42,7 +42,7 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
             out.line(&format!("  {what:<10} none but its own"));
         }
     }
-    if !yes && !confirmed(out)? {
+    if !yes && !confirmed("Approve of these files?", out)? {
         return Err(fail(Kind::Refused, format!("nothing was approved; `skynet plugin approve --yes {id}` does not ask")));
     }
     client::call(home, "plugins.approve", json!({ "id": id, "files": files }), PLUGIN_CHANGE).await?;

@@ -22,13 +22,9 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     crate::home::write_file(path, bytes, 0o644)
 }
 
-pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
-    let path = &pack.component;
-    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read; build the component first", path.display()))?;
-    let text = std::fs::read_to_string(&pack.manifest)
-        .with_context(|| format!("{} cannot be read; name it with --manifest", pack.manifest.display()))?;
-    let manifest = Manifest::parse(&text).map_err(|error| refused(&pack.manifest, error))?;
-    let component = release::strip(&bytes);
+/// A component with its release section, not signed yet. `path` stands in errors.
+pub(super) fn packed(path: &Path, bytes: &[u8], manifest: Manifest) -> Result<(Release, Vec<u8>)> {
+    let component = release::strip(bytes);
     let look = skynet_plugins::file::look(component).map_err(|why| refused(path, why))?;
     let release = Release {
         schema: release::RELEASE_SCHEMA,
@@ -43,7 +39,7 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
         },
         permissions: manifest.permissions,
         summary: manifest.summary,
-        prev: None,
+        prev: pack.after.as_deref().map(before).transpose()?,
         created: keys::now(),
         files: Vec::new(),
         config_schema: None,
@@ -54,6 +50,16 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
         return Err(refused(path, faults.join("; ")));
     }
     let packed = release::join(component, &release.to_bytes(), &Signatures::none().to_bytes());
+    Ok((release, packed))
+}
+
+pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
+    let path = &pack.component;
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read; build the component first", path.display()))?;
+    let text = std::fs::read_to_string(&pack.manifest)
+        .with_context(|| format!("{} cannot be read; name it with --manifest", pack.manifest.display()))?;
+    let manifest = Manifest::parse(&text).map_err(|error| refused(&pack.manifest, error))?;
+    let (release, packed) = packed(path, &bytes, manifest)?;
     let target = pack.out.clone().unwrap_or_else(|| beside(path, &release));
     write(&target, &packed)?;
     let text =
@@ -62,28 +68,41 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
     Ok(())
 }
 
+/// The digest of an earlier file's release, which the next one names.
+fn before(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let parts = release::split(&bytes).map_err(|error| refused(path, error))?;
+    Ok(sha256_hex(parts.release_json))
+}
+
 fn beside(component: &Path, release: &Release) -> PathBuf {
     component.with_file_name(format!("{}-{}.wasm", release.id.name(), release.version))
 }
 
-/// The key of this file, else the dev key of this machine.
+/// The key that signs: this one, or the dev key of this machine.
 pub(super) fn signing_key(home: &Home, key: Option<&Path>) -> Result<SecretKey> {
     let path = match key {
         Some(path) => path.to_owned(),
         None => keys::path(home, "dev")?,
     };
-    keys::read(&path).context("no key to sign with; make one with: skynet key new NAME")
+    keys::read(&path).context("no key to sign with; `skynet init` makes the dev key, `skynet key new NAME` another")
+}
+
+/// A packed file with one signature more.
+pub(super) fn signed(path: &Path, bytes: &[u8], key: &SecretKey) -> Result<(Release, Vec<u8>)> {
+    let parts = release::split(bytes).map_err(|error| refused(path, error))?;
+    let release = Release::parse(parts.release_json).map_err(|error| refused(path, error))?;
+    release.check_component(parts.component).map_err(|error| refused(path, error))?;
+    let mut signatures = Signatures::parse(parts.signatures_json).map_err(|error| refused(path, error))?;
+    signatures.merge(signature::sign_release(key, parts.release_json));
+    Ok((release, release::join(parts.component, parts.release_json, &signatures.to_bytes())))
 }
 
 pub(crate) fn sign(home: &Home, path: &Path, key: Option<&Path>, out: &Out) -> Result<()> {
     let key = signing_key(home, key)?;
     let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let parts = release::split(&bytes).map_err(|error| refused(path, error))?;
-    let release = Release::parse(parts.release_json).map_err(|error| refused(path, error))?;
-    release.check_component(parts.component).map_err(|error| refused(path, error))?;
-    let mut signatures = Signatures::parse(parts.signatures_json).map_err(|error| refused(path, error))?;
-    signatures.merge(signature::sign_release(&key, parts.release_json));
-    write(path, &release::join(parts.component, parts.release_json, &signatures.to_bytes()))?;
+    let (release, bytes) = signed(path, &bytes, &key)?;
+    write(path, &bytes)?;
     let keyid = key.public().key_id();
     out.both(
         &format!("{} is signed by {keyid}", path.display()),

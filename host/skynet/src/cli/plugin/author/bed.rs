@@ -1,0 +1,142 @@
+//! A plugin host of its own for one plugin: for its tests and its benchmark.
+//!
+//! Everything lies in a folder that vanishes with it; the plugin is signed with a key that
+//! lives as long. It serves under the grant that is given here and nothing else: no secrets,
+//! no agent, no scripts, a memory and a store that begin empty.
+
+use super::project::Project;
+use crate::cli::plugin::file;
+use crate::clock::SystemClock;
+use crate::compiler::ChildCompiler;
+use crate::exit::{Kind, fail};
+use crate::late::LateAgent;
+use crate::scripts::HostScripts;
+use anyhow::{Context as _, Result};
+use skynet_agent::Planner;
+use skynet_core::admin::PluginAdmin as _;
+use skynet_core::config::{PluginsConfig, RatesConfig};
+use skynet_core::neighbours::Neighbours;
+use skynet_core::plugin::PluginState;
+use skynet_core::ports::CallContext;
+use skynet_core::secret::NoSecrets;
+use skynet_core::{PluginId, SessionKey, TurnId, UserId};
+use skynet_plugins::{Parts, PluginHost, Settings, Staged, SystemResolver};
+use skynet_policy::permission::Permissions;
+use skynet_policy::scrub::Known;
+use skynet_policy::signature::SecretKey;
+use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
+use skynet_store::Store;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// A host with one plugin that serves.
+pub(super) struct Bed {
+    pub(super) host: PluginHost,
+    pub(super) id: PluginId,
+    runner: JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bed {
+    /// With this component, under this grant.
+    pub(super) async fn make(
+        project: &Project,
+        component: &Path,
+        grant: &Permissions,
+        settings: Settings,
+        staged: Arc<Staged>,
+    ) -> Result<Self> {
+        let private = std::fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("skynet-test-").permissions(private).tempdir()?;
+        let id = project.manifest.id.clone();
+        let key = SecretKey::generate()?;
+        let mut trust = TrustStore::default();
+        trust.trust(TrustedKey::new(&key.public(), "test", vec!["*".into()], Tier::Local, &crate::keys::now()))?;
+        let bytes = std::fs::read(component).with_context(|| format!("{} cannot be read", component.display()))?;
+        let packed = file::packed(component, &bytes, project.manifest.clone())?.1;
+        let signed = file::signed(component, &packed, &key)?.1;
+        let inbox = folder.path().join("plugins");
+        std::fs::create_dir_all(&inbox)?;
+        std::fs::write(inbox.join("plugin.wasm"), signed)?;
+        let parts = parts(folder.path(), trust, BTreeMap::from([(id.clone(), settings)]))?;
+        let (host, runner) = PluginHost::start_staged(parts, staged).await?;
+        let runner = tokio::spawn(runner.run(std::future::pending()));
+        let bed = Self { host, id, runner, _folder: folder };
+        bed.serve(grant).await?;
+        Ok(bed)
+    }
+
+    /// Waits until the file was dealt with, grants, and makes sure that it serves.
+    async fn serve(&self, grant: &Permissions) -> Result<()> {
+        self.host.settled().await;
+        if matches!(self.state().await?, PluginState::Pending { .. }) {
+            self.host.grant(&self.id, Some(serde_json::to_value(grant)?), "plugin test").await?;
+        }
+        match self.state().await? {
+            PluginState::Serving => Ok(()),
+            other => {
+                let why = serde_json::to_value(&other)?;
+                Err(fail(Kind::Refused, format!("{} does not serve: {why}", self.id)))
+            }
+        }
+    }
+
+    async fn state(&self) -> Result<PluginState> {
+        let known = self.host.list().await;
+        // A refused file is listed by its name.
+        let ours = known.into_iter().find(|status| status.name == self.id.as_str() || status.serving.is_none());
+        ours.map(|status| status.state).context("the host of the test did not see the plugin")
+    }
+
+    /// On whose behalf a test calls.
+    pub(super) fn context() -> CallContext {
+        CallContext { turn: TurnId("test".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 }
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        self.runner.abort();
+    }
+}
+
+fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings>) -> Result<Parts> {
+    let store = Arc::new(Store::open(&folder.join("skynet.db"), Arc::new(SystemClock))?);
+    let late = Arc::new(LateAgent::default());
+    let none = RatesConfig { plugin_calls_per_minute: 0, channel_events_per_minute: 0, ..RatesConfig::default() };
+    Ok(Parts {
+        inbox: folder.join("plugins"),
+        tools: folder.join("tools"),
+        private: folder.join("private"),
+        config: PluginsConfig { watch: false, scan_interval_ms: 100, ..PluginsConfig::default() },
+        rates: none,
+        roots: BTreeMap::new(),
+        settings,
+        ceiling: None,
+        trust: Arc::new(move || Ok(trust.clone())),
+        state: store.clone(),
+        audit: store.clone(),
+        secrets: Arc::new(NoSecrets),
+        known: Known::default(),
+        clock: Arc::new(SystemClock),
+        neighbours: Neighbours {
+            facts: store.clone(),
+            articles: store.clone(),
+            schedule: Arc::new(Planner::new(store.clone(), Arc::new(SystemClock), None)),
+            sub_turns: late.clone(),
+            outbox: late,
+            scripts: Arc::new(HostScripts::off("no script plugin runs in this trial")),
+        },
+        resolver: Arc::new(SystemResolver),
+        compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
+    })
+}
+
+/// A request without what reaches servers and files: the steps to the host stay linked, and
+/// whoever goes out is refused at the door.
+pub(super) fn cut_off(request: &Permissions) -> Permissions {
+    Permissions { net: Vec::new(), fs: Vec::new(), secrets: Vec::new(), ..request.clone() }
+}

@@ -1,0 +1,139 @@
+//! Plugins in C: zig, or clang with wasi-libc; all of `src/*.c` and `skynet/*.c` in one go.
+//!
+//! The header made from the contract and the thin layer over it land in `skynet/` of a project.
+
+use super::componentize::componentize;
+use super::console::{Console, Missing};
+use super::embedded;
+use super::language::{self, Language, NewFile};
+use super::project::Project;
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use skynet_policy::manifest::World;
+use skynet_scripts::builder;
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Where the header lies in a project.
+const HEADER: &str = "skynet";
+
+const NO_COMPILER: Missing<'_> = Missing {
+    what: "a C compiler for WebAssembly",
+    remedies: &[
+        "pip install ziglang   (PyPI; one package with compiler, linker and C library)",
+        "apt-get install clang lld wasi-libc libclang-rt-dev-wasm32   (Debian and Ubuntu)",
+        "or name one with CC_WASM, such as CC_WASM=/opt/wasi-sdk/bin/clang",
+    ],
+};
+
+/// The row.
+pub(super) struct C;
+
+#[async_trait]
+impl Language for C {
+    fn name(&self) -> &'static str {
+        "c"
+    }
+
+    fn mark(&self) -> &'static str {
+        "skynet/skynet.h"
+    }
+
+    fn built(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn companions(&self, kind: World) -> Result<Vec<NewFile>> {
+        let kind = language::short(kind);
+        let made = embedded::below("plugins-sdk/c").filter_map(|(path, bytes)| {
+            let (folder, name) = path.split_once('/')?;
+            let wanted = folder == kind || (folder == "layer" && (name.starts_with("plugin.") || name.starts_with(kind)));
+            wanted.then(|| (format!("{HEADER}/{name}"), Cow::Borrowed(bytes)))
+        });
+        Ok(made.collect())
+    }
+
+    async fn build(&self, project: &Project, console: &Console) -> Result<PathBuf> {
+        let compiler = compiler().await.ok_or_else(|| NO_COMPILER.error())?;
+        let module = project.build_folder()?.join(format!("{}.wasm", project.manifest.id.name()));
+        let mut args: Vec<OsString> = compiler.first;
+        let flags = [
+            "-mexec-model=reactor",
+            "-std=c11",
+            "-Oz",
+            "-Wall",
+            "-Wextra",
+            "-ffunction-sections",
+            "-fdata-sections",
+            "-Wl,--gc-sections",
+            "-Wl,--strip-all",
+        ];
+        args.extend([compiler.target].into_iter().chain(flags).map(OsString::from));
+        args.push(format!("-I{HEADER}").into());
+        for folder in ["src", HEADER] {
+            args.extend(sources(&project.folder, folder)?);
+        }
+        args.extend(["-o".into(), module.clone().into()]);
+        console.run(compiler.program, args, &project.folder, Vec::new()).await?;
+        componentize(project, &module)
+    }
+}
+
+/// Files of C in a folder of the project, in an order that does not change.
+fn sources(project: &Path, folder: &str) -> Result<Vec<OsString>> {
+    let entries = std::fs::read_dir(project.join(folder)).with_context(|| format!("the folder {folder} cannot be read"))?;
+    let mut found: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    found.retain(|name| name.ends_with(".c"));
+    found.sort();
+    Ok(found.into_iter().map(|name| format!("{folder}/{name}").into()).collect())
+}
+
+/// How a compiler is called.
+struct Compiler {
+    program: OsString,
+    first: Vec<OsString>,
+    target: &'static str,
+}
+
+impl Compiler {
+    fn clang(program: OsString) -> Self {
+        Self { program, first: Vec::new(), target: "--target=wasm32-wasi" }
+    }
+
+    fn zig(program: &str, before: &[&str]) -> Self {
+        let first = before.iter().chain(&["cc"]).map(OsString::from).collect();
+        Self { program: program.into(), first, target: "--target=wasm32-wasi" }
+    }
+}
+
+/// CC_WASM, else zig, else zig as a Python package, else a clang that has the C library for the target.
+async fn compiler() -> Option<Compiler> {
+    if let Some(named) = std::env::var_os("CC_WASM").filter(|path| !path.is_empty()) {
+        return Some(Compiler::clang(named));
+    }
+    if builder::is_there("zig") {
+        return Some(Compiler::zig("zig", &[]));
+    }
+    if answers("python3", &["-m", "ziglang", "version"]).await {
+        return Some(Compiler::zig("python3", &["-m", "ziglang"]));
+    }
+    for clang in ["clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-14"] {
+        let probe = ["--target=wasm32-wasi", "-include", "stdlib.h", "-x", "c", "-fsyntax-only", "/dev/null"];
+        if answers(clang, &probe).await {
+            return Some(Compiler::clang(clang.into()));
+        }
+    }
+    None
+}
+
+async fn answers(program: &str, args: &[&str]) -> bool {
+    let ask = builder::Builder {
+        program: program.into(),
+        args: args.iter().map(OsString::from).collect(),
+        folder: std::env::temp_dir(),
+        environment: Vec::new(),
+        deadline: crate::limits::ANSWER,
+    };
+    builder::is_there(program) && builder::run_builder(&ask, |_| {}).await.is_ok_and(|ended| ended.code == 0)
+}

@@ -1,0 +1,176 @@
+//! `calls.json`: calls of a plugin with the outcomes that its author wants, and `exchanges.json`:
+//! what servers answered when they were recorded.
+//!
+//! Both are read whole before anything runs, and a key that is not known is refused: a
+//! misspelt expectation must not pass.
+
+use crate::exit::{Kind, fail};
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use skynet_core::{PluginError, ResultPart, ToolError, ToolOutcome};
+use skynet_plugins::{Exchange, Settings};
+use std::path::Path;
+
+/// The time that calls see where they name none: 2026-01-01T00:00:00Z, in milliseconds.
+pub(super) const NOON_OF_TESTS: u64 = 1_767_225_600_000;
+
+/// The file of calls.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Golden {
+    /// The owner's settings while the calls run.
+    #[serde(default)]
+    pub(super) settings: Settings,
+    #[serde(default)]
+    pub(super) calls: Vec<GoldenCall>,
+}
+
+/// One call and what should come of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GoldenCall {
+    /// For the report.
+    pub(super) name: String,
+    pub(super) tool: String,
+    #[serde(default)]
+    pub(super) arguments: Value,
+    /// Milliseconds since the Unix epoch, as the plugin sees it.
+    #[serde(default)]
+    pub(super) now_ms: Option<u64>,
+    /// What its random numbers are made of.
+    #[serde(default)]
+    pub(super) seed: u64,
+    pub(super) expect: Expected,
+}
+
+/// What should come of a call; what is not named may be anything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expected {
+    /// All texts of the outcome, one after the other, a line each.
+    text: Option<String>,
+    /// The outcome as data.
+    structured: Option<Value>,
+    /// unknown-tool, invalid-arguments, denied, failed or unavailable.
+    error: Option<String>,
+}
+
+/// How a call ended, as tests compare it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Ended {
+    Outcome {
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        structured: Option<Value>,
+    },
+    Error {
+        case: &'static str,
+        text: String,
+    },
+    /// A trap, a limit, a time-out: never right.
+    Fault(String),
+}
+
+impl Ended {
+    pub(super) fn of(result: Result<ToolOutcome, PluginError>) -> Self {
+        let error = match result {
+            Ok(outcome) => {
+                let parts = outcome.content.iter().map(|part| match part {
+                    ResultPart::Text { text } => text.clone(),
+                    other => serde_json::to_string(other).unwrap_or_default(),
+                });
+                return Self::Outcome { text: parts.collect::<Vec<_>>().join("\n"), structured: outcome.structured };
+            }
+            Err(error) => error,
+        };
+        let case = match &error {
+            PluginError::Tool(ToolError::UnknownTool(_)) => "unknown-tool",
+            PluginError::Tool(ToolError::InvalidArguments(_)) => "invalid-arguments",
+            PluginError::Tool(ToolError::Denied(_)) | PluginError::Denied(_) => "denied",
+            PluginError::Tool(ToolError::Failed(_)) => "failed",
+            PluginError::Tool(ToolError::Unavailable(_)) => "unavailable",
+            _ => return Self::Fault(error.to_string()),
+        };
+        Self::Error { case, text: error.to_string() }
+    }
+
+    /// A line for reports.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::Outcome { text, structured } => {
+                format!("{text:?}{}", structured.as_ref().map(|value| format!(" and {value}")).unwrap_or_default())
+            }
+            Self::Error { case, text } => format!("the error {case}: {text}"),
+            Self::Fault(text) => format!("a fault: {text}"),
+        }
+    }
+}
+
+impl Expected {
+    /// What differs, if anything does.
+    pub(super) fn differs(&self, ended: &Ended) -> Option<String> {
+        let fits = match ended {
+            Ended::Outcome { text, structured } => {
+                self.error.is_none()
+                    && self.text.as_ref().is_none_or(|wanted| wanted == text)
+                    && self.structured.as_ref().is_none_or(|wanted| Some(wanted) == structured.as_ref())
+            }
+            Ended::Error { case, .. } => self.error.as_deref() == Some(case),
+            Ended::Fault(_) => false,
+        };
+        let wanted = || match self {
+            Self { error: Some(case), .. } => format!("the error {case}"),
+            Self { text, structured, .. } => {
+                let parts = [text.as_ref().map(|text| format!("{text:?}")), structured.as_ref().map(Value::to_string)];
+                let parts: Vec<String> = parts.into_iter().flatten().collect();
+                if parts.is_empty() { "an outcome".to_owned() } else { parts.join(" and ") }
+            }
+        };
+        (!fits).then(|| format!("wanted {}, got {}", wanted(), ended.told()))
+    }
+}
+
+/// Reads a file of the project; the default where there is none.
+pub(super) fn read<T: Default + serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    if !path.exists() {
+        return Ok(T::default());
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| fail(Kind::Refused, format!("{}: {error}", path.display())))
+}
+
+/// Writes what servers answered.
+pub(super) fn write_tape(path: &Path, tape: &[Exchange]) -> Result<()> {
+    let text = serde_json::to_string_pretty(tape)?;
+    std::fs::write(path, format!("{text}\n")).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn differs(expected: Value, ended: &Ended) -> bool {
+        serde_json::from_value::<Expected>(expected).unwrap().differs(ended).is_some()
+    }
+
+    #[test]
+    fn what_is_expected_is_compared_and_what_is_not_named_is_free() {
+        let good = Ended::Outcome { text: "a".into(), structured: Some(json!({ "n": 1 })) };
+        assert!(
+            !differs(json!({}), &good) && !differs(json!({ "text": "a" }), &good) && !differs(json!({ "structured": { "n": 1 } }), &good)
+        );
+        assert!(differs(json!({ "text": "b" }), &good) && differs(json!({ "error": "failed" }), &good));
+        let error = Ended::Error { case: "denied", text: "no".into() };
+        assert!(!differs(json!({ "error": "denied" }), &error));
+        assert!(differs(json!({}), &error), "an error nobody expects is no success");
+        assert!(differs(json!({ "error": "denied" }), &Ended::Fault("trap".into())));
+    }
+
+    #[test]
+    fn a_misspelt_expectation_is_refused() {
+        assert!(serde_json::from_value::<Expected>(json!({ "txt": "a" })).is_err());
+    }
+}

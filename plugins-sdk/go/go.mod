@@ -1,0 +1,3 @@
+module skynet.example/skynet
+
+go 1.24

@@ -1,0 +1,55 @@
+// plain.js: the exports of a provider, a channel or a hook, as their author wrote them, with one thing
+// added: what they throw by accident becomes a typed error of the interface in place of a trap.
+//
+// An error on purpose is thrown in the interface's own shape: { tag, val } of provider-error, a
+// text from a channel's `handle`.
+
+import { prepare } from "./layer.js";
+
+const sentence = (thrown) => (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown));
+const isCase = (thrown) => typeof thrown?.tag === "string";
+
+function guarded(work, failure) {
+  return async (...parts) => {
+    try {
+      return await work(...parts);
+    } catch (thrown) {
+      throw failure(thrown);
+    }
+  };
+}
+
+/** What a hook throws blocks, as its crash would at a point that guards. */
+function judged(own, point, payload) {
+  try {
+    return own.before(point, payload);
+  } catch (thrown) {
+    return { tag: "block", val: sentence(thrown) };
+  }
+}
+
+/** The exports of one kind. `script` has `plugin` and an object named as the kind. */
+export function plainPlugin(kind, script, wit, manifest) {
+  prepare({ log: (level, line) => wit.log.log(level, line) });
+  const own = script[kind] ?? script.default?.[kind];
+  if (own === undefined) throw new Error(`the plugin exports no \`${kind}\``);
+  const { name, summary, configSchema } = { name: manifest.name, summary: manifest.summary, ...script.plugin };
+  const schema = configSchema === undefined ? undefined : JSON.stringify(configSchema);
+  const lifecycle = {
+    describe: () => ({ name, summary, configSchema: schema, extra: [] }),
+    configure(proposed) {
+      try {
+        script.configure?.(JSON.parse(proposed));
+      } catch (thrown) {
+        throw sentence(thrown);
+      }
+    },
+  };
+  const other = (thrown) => (isCase(thrown) ? thrown : { tag: "other", val: ["exception", sentence(thrown)] });
+  const exported = {
+    provider: () => ({ models: guarded(() => own.models(), other), complete: guarded((request, sink) => own.complete(request, sink), other) }),
+    channel: () => ({ handle: guarded((event) => own.handle(event), sentence) }),
+    hook: () => ({ points: () => own.points(), before: (point, payload) => judged(own, point, payload), after: (point, payload) => own.after?.(point, payload) }),
+  };
+  return { lifecycle, [kind]: exported[kind]() };
+}

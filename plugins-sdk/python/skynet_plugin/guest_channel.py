@@ -1,0 +1,22 @@
+"""The exports of a plugin that speaks a chat system's language: a function `handle` in `app.py`.
+
+Loaded only inside the component. Events and actions are the generated types of
+`wit_world.exports.channel`; what `handle` raises becomes its typed error.
+"""
+
+import app
+from componentize_py_types import Err
+from wit_world import exports
+
+from . import cut
+from .guest_lifecycle import Lifecycle
+
+__all__ = ["Channel", "Lifecycle"]
+
+
+class Channel(exports.Channel):
+    def handle(self, event):
+        try:
+            return app.handle(event)
+        except Exception as error:
+            raise Err(cut(f"{type(error).__name__}: {error}")) from None
