@@ -16,8 +16,8 @@ use clap_complete::Shell;
 use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
-pub(crate) use mcp::{AddMcp, Mcp, ServeMcp};
 pub(crate) use agent::{Agent, AgentExport, AgentInstall, Mine};
+pub(crate) use mcp::{AddMcp, Mcp, ServeMcp};
 pub(crate) use proposals::Proposals;
 pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 

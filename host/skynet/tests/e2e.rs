@@ -31,10 +31,10 @@ mod mcp;
 mod memory;
 #[path = "e2e/powers.rs"]
 mod powers;
-#[path = "e2e/review.rs"]
-mod review;
 #[path = "e2e/proposals.rs"]
 mod proposals;
+#[path = "e2e/review.rs"]
+mod review;
 #[path = "e2e/schedule.rs"]
 mod schedule;
 #[path = "e2e/secrets.rs"]

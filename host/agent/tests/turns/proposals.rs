@@ -226,7 +226,7 @@ async fn what_is_not_what_was_proposed_is_not_even_decided() {
     let code = office.code(&id).await;
     *office.bench.changed.lock().unwrap() = Some("its release is another");
     let error = office.desk.approve(&id, &code, BY).await.unwrap_err().to_string();
-    assert!(error.contains("not what was proposed"), "{error}");
+    assert!(error.contains("as it was proposed"), "{error}");
     assert_eq!((office.state(&id).await, office.granted("made/dice").await), (ProposalState::Open, false));
     assert_eq!(office.rows().await.last().unwrap(), "approve denied");
 }

@@ -116,7 +116,7 @@ fn what_was_changed_after_it_was_proposed_is_not_installed() {
     let at = bytes.windows(4).position(|four| four == b"sum ").expect("the script lies in the component");
     bytes[at] = b'b';
     std::fs::write(&kept, bytes).unwrap();
-    home.run(&["proposals", "approve", &id, &code]).refused(4, &["not what was proposed"]);
+    home.run(&["proposals", "approve", &id, &code]).refused(4, &["as it was proposed"]);
     std::fs::remove_file(&kept).unwrap();
     home.run(&["proposals", "approve", &id, &code]).refused(4, &["it has to be proposed again"]);
     nothing_installed(&home);
