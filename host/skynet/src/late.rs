@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use skynet_agent::Agent;
 use skynet_core::neighbours::{AskError, Caller, Outbox, Outgoing, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns};
+use skynet_core::proposals::{Found, Proposal, Propose, ProposeError};
 use std::sync::OnceLock;
 
 const STARTING: &str = "the host is still starting; try again in a moment";
@@ -50,5 +51,29 @@ pub(crate) struct NoScripts;
 impl Scripts for NoScripts {
     async fn run(&self, _: &Caller, name: &str, _: &Value) -> Result<ScriptOutcome, ScriptError> {
         Err(ScriptError::Unknown(name.to_owned()))
+    }
+}
+
+/// A host on which nobody can propose anything: that of an author's test.
+pub(crate) struct NoProposals;
+
+const NOBODY: &str = "no owner is here to be asked";
+
+#[async_trait]
+impl Propose for NoProposals {
+    async fn search(&self, _: &Caller, _: &str, _: usize) -> Result<Vec<Found>, ProposeError> {
+        Err(ProposeError::Unfit(NOBODY.into()))
+    }
+
+    async fn propose_install(&self, _: &Caller, _: &str, _: Option<&str>) -> Result<Proposal, ProposeError> {
+        Err(ProposeError::Unfit(NOBODY.into()))
+    }
+
+    async fn propose_plugin(&self, _: &Caller, _: String, _: &str) -> Result<Proposal, ProposeError> {
+        Err(ProposeError::Unfit(NOBODY.into()))
+    }
+
+    async fn proposals_of(&self, _: &Caller) -> Result<Vec<Proposal>, ProposeError> {
+        Ok(Vec::new())
     }
 }
