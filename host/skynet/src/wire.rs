@@ -7,7 +7,7 @@ use crate::home::Home;
 use crate::host_secrets::HostSecrets;
 use crate::keys;
 use crate::late::LateAgent;
-use crate::market::NoMarket;
+use crate::market::RegistryMarket;
 use crate::registry::said::Said;
 use crate::registry::watch::Watch;
 use crate::scripts::HostScripts;
@@ -120,13 +120,14 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let late = Arc::new(LateAgent::default());
     crate::registry::mend_at_start(home).await;
     let workshop = Arc::new(HomeWorkshop::new(home.clone()));
+    let market = Arc::new(RegistryMarket::new(home.clone(), store.clone()));
     let desk = Arc::new(ProposalDesk::new(DeskParts {
         proposals: store.clone(),
         plugins: store.clone(),
         audit: audit.clone(),
         clock: Arc::clone(&clock),
         workshop: workshop.clone(),
-        market: Arc::new(NoMarket),
+        market: market.clone(),
     }));
     // Read once now, so that bad trust data keeps the host from starting.
     keys::load_trust(home)?;
@@ -170,6 +171,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     agent.recover().await?;
     late.arrived(agent.clone());
     workshop.arrived(host.clone());
+    market.arrived(host.clone());
     let scheduler = Scheduler::new(agent.clone(), planner.clone(), Arc::new(host.clone()));
     let stopping = Arc::new(AtomicBool::new(false));
     let is_stopping = Arc::clone(&stopping);

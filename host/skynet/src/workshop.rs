@@ -5,8 +5,8 @@
 //! with the dev key. Refuses a draft that takes another plugin's name, or asks to propose.
 
 mod kept;
-mod look;
-mod place;
+pub(crate) mod look;
+pub(crate) mod place;
 
 use crate::home::Home;
 use crate::keys;

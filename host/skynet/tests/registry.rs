@@ -17,6 +17,8 @@ mod household;
 mod install;
 #[path = "registry/keeper.rs"]
 mod keeper;
+#[path = "registry/proposals.rs"]
+mod proposals;
 #[path = "registry/server.rs"]
 mod server;
 #[path = "registry/update.rs"]

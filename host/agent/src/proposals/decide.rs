@@ -142,7 +142,7 @@ impl Approvals for ProposalDesk {
         if proposal.state == ProposalState::Open
             && let Err(why) = self.supply(candidate).check(candidate).await
         {
-            let why = format!("what would be installed is not what was proposed, so it is not: {why}");
+            let why = format!("it cannot be installed as it was proposed, so nothing was decided: {why}");
             return Err(self.refused(by, "approve", &proposal, &why).await);
         }
         let before = within(&*self.parts.clock, self.parts.plugins.grant(&candidate.subject)).await?;

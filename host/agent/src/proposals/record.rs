@@ -21,9 +21,7 @@ pub(super) fn of_candidate(actor: &str, action: &str, verdict: &str, candidate: 
 
 /// The same about one with an id.
 pub(super) fn of(actor: &str, action: &str, verdict: &str, proposal: &Proposal, why: &str) -> AuditRow {
-    let mut more = json!({ "id": proposal.id });
-    if !why.is_empty() {
-        more["why"] = why.into();
-    }
+    let why = (!why.is_empty()).then_some(why);
+    let more = json!({ "id": proposal.id, "why": why });
     of_candidate(actor, action, verdict, &proposal.candidate, more)
 }

@@ -55,9 +55,12 @@ fn assigns(line: &str) -> bool {
 
 fn is_token(word: &str) -> bool {
     let letters: Vec<char> = word.chars().filter(char::is_ascii_alphanumeric).collect();
-    let digits = letters.iter().filter(|c| c.is_ascii_digit()).count();
-    // Identifiers and names have few digits; a token has them everywhere.
-    letters.len() >= TOKEN_CHARS && digits * 8 >= letters.len() && digits < letters.len() && bits(&letters) >= TOKEN_BITS
+    let all = letters.len();
+    let count = |kind: fn(&char) -> bool| letters.iter().filter(|c| kind(c)).count();
+    let (digits, upper, lower) = (count(char::is_ascii_digit), count(char::is_ascii_uppercase), count(char::is_ascii_lowercase));
+    // Identifiers and names have few digits, and capitals only where a word begins; a token has them everywhere.
+    let mixed = (digits * 8 >= all && digits < all) || (digits >= 2 && upper * 4 >= all && lower * 4 >= all);
+    all >= TOKEN_CHARS && mixed && bits(&letters) >= TOKEN_BITS
 }
 
 /// Shannon's measure for one character of these.
@@ -97,6 +100,7 @@ mod tests {
             "Use the tool knowledge__write_article for what everybody should know.",
             "See https://example.com/docs/getting-started/installation-on-your-own-machine for more.",
             "Version 1.2.3 came on 2026-03-02T16:00:00+01:00.",
+            "Call theToolThatListsEverythingInOneFolderAtOnce2 and readTheWholeFileFromItsFirstLine.",
             "000000000000000000000000000000000000",
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1111111",
         ] {

@@ -8,7 +8,7 @@ use skynet_policy::release::Release;
 use skynet_review::{Material, Policy, Report, Script, Severity, Text, review, review_script};
 
 /// One line for each finding; the error names what blocks.
-pub(super) fn findings(release: &Release, component: &[u8], source: &str, known: &[PluginId]) -> Result<Vec<String>, String> {
+pub(crate) fn findings(release: &Release, component: &[u8], source: &str, known: &[PluginId]) -> Result<Vec<String>, String> {
     let policy = Policy::default();
     let whole = review(&Material { file: component, release: Some(release), known, tools: &[], texts: &[] }, &policy);
     let text = Text { name: "source.js", bytes: source.as_bytes() };

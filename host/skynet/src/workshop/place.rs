@@ -49,13 +49,18 @@ pub(super) async fn put(home: &Home, host: &PluginHost, candidate: &Candidate, s
     ended
 }
 
-async fn served(host: &PluginHost, candidate: &Candidate, file: &str) -> Result<(), String> {
+/// Whether this very release serves now.
+pub(crate) async fn serves(host: &PluginHost, candidate: &Candidate) -> bool {
+    let info = host.info(&candidate.subject).await.ok();
+    info.is_some_and(|info| info["receipt"]["release"] == candidate.digest.as_str())
+}
+
+/// Waits until this very release serves. The error says why it does not.
+pub(crate) async fn served(host: &PluginHost, candidate: &Candidate, file: &str) -> Result<(), String> {
     if tokio::time::timeout(ADMIT, host.settled()).await.is_err() {
         return Err(format!("it was not admitted within {} s; see the log", ADMIT.as_secs()));
     }
-    let info = host.info(&candidate.subject).await.ok();
-    let release = info.as_ref().and_then(|info| info["receipt"]["release"].as_str());
-    if release == Some(candidate.digest.as_str()) {
+    if serves(host, candidate).await {
         return Ok(());
     }
     if let Some(PluginStatus { state: PluginState::Refused { reason }, .. }) = status(host, file).await {

@@ -3,7 +3,7 @@
 
 use crate::household::Household;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An agent of somebody else's, with a soul, a plugin, and things that stay at home.
 fn abroad() -> (Household, PathBuf) {
@@ -21,12 +21,12 @@ fn abroad() -> (Household, PathBuf) {
     (home, file)
 }
 
-fn export(home: &Household, file: &PathBuf, more: &[&str]) -> serde_json::Value {
+fn export(home: &Household, file: &Path, more: &[&str]) -> serde_json::Value {
     let file = file.to_str().unwrap();
     home.run(&[&["--json", "agent", "export", "me/butler", "-o", file], more].concat()).json()
 }
 
-fn install(home: &Household, file: &PathBuf, more: &[&str]) -> crate::household::Said {
+fn install(home: &Household, file: &Path, more: &[&str]) -> crate::household::Said {
     home.run(&[&["--json", "agent", "install", file.to_str().unwrap()], more].concat())
 }
 

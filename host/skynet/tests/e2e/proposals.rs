@@ -116,7 +116,7 @@ fn what_was_changed_after_it_was_proposed_is_not_installed() {
     let at = bytes.windows(4).position(|four| four == b"sum ").expect("the script lies in the component");
     bytes[at] = b'b';
     std::fs::write(&kept, bytes).unwrap();
-    home.run(&["proposals", "approve", &id, &code]).refused(4, &["not what was proposed"]);
+    home.run(&["proposals", "approve", &id, &code]).refused(4, &["as it was proposed"]);
     std::fs::remove_file(&kept).unwrap();
     home.run(&["proposals", "approve", &id, &code]).refused(4, &["it has to be proposed again"]);
     nothing_installed(&home);
@@ -151,7 +151,6 @@ fn what_does_not_work_or_asks_wrongly_is_not_proposed_and_the_model_is_told_why(
     check(&|draft| draft["trials"][0]["expect"] = json!("sum 4"), "gave `sum 3`");
     check(&|draft| draft["trials"][0]["tool"] = json!("other"), "no tool of that name");
     check(&|draft| draft["source"] = json!("export const tools = [;"), "SyntaxError");
-    check(&|draft| draft["source"] = json!("export const tools = [];"), "offers no tools");
     check(&|draft| draft["permissions"] = json!({"propose": true}), "does not ask to propose");
     check(&|draft| draft["permissions"] = json!({"everything": true}), "unknown field");
     check(&|draft| draft["permissions"] = json!({"net": [{"url": "http://127.0.0.1", "private": true}]}), "private");

@@ -68,7 +68,10 @@ fn planned<'a>(home: &Home, bundle: &'a Bundle, wish: &AgentInstall, serving: &[
 
 /// Where a plugin that is not at hand can be had.
 fn elsewhere(plugin: &AgentPlugin) -> String {
-    format!("not here; get exactly release {} with: skynet plugin install {}@{}", plugin.release, plugin.id, plugin.version)
+    format!(
+        "not here; get exactly this release with: skynet plugin install {}@{} --yes --release {}",
+        plugin.id, plugin.version, plugin.release
+    )
 }
 
 fn shown(plan: &Plan<'_>, out: &Out) {
