@@ -9,6 +9,7 @@ use crate::artifact_cache::ArtifactCache;
 use crate::blobs::Blobs;
 use crate::book::Book;
 use crate::compile::Compiler;
+use crate::folder_plugin::FolderPlugin;
 use crate::generation::{Generation, Terms};
 use crate::http::dial::{self, Tcp};
 use crate::http::door::{Door, Outside};
@@ -21,8 +22,10 @@ use crate::shelf::Shelf;
 use crate::slow_lane::SlowLane;
 use crate::staged::Staged;
 use crate::store::Root;
+use crate::trees::Trees;
 use crate::turnstile::Turnstiles;
 use arc_swap::ArcSwap;
+use notify::RecursiveMode;
 use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginEvent;
@@ -45,6 +48,8 @@ pub type Settings = serde_json::Map<String, serde_json::Value>;
 pub struct Parts {
     /// The drop folder. Made if absent.
     pub inbox: PathBuf,
+    /// The drop folder of script plugins. Made if absent.
+    pub tools: PathBuf,
     /// A private folder of the host's own, for blobs and compiled code.
     pub private: PathBuf,
     /// `[plugins]`
@@ -107,6 +112,7 @@ pub struct PluginHost {
 pub(crate) struct Shared {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) folder: Folder,
+    pub(crate) trees: Trees,
     pub(crate) config: PluginsConfig,
     pub(crate) settings: BTreeMap<PluginId, Arc<Settings>>,
     pub(crate) ceiling: Option<Permissions>,
@@ -164,6 +170,7 @@ impl PluginHost {
             move |error: std::io::Error| StartError::Folder { path, reason: error.to_string() }
         };
         std::fs::create_dir_all(&parts.inbox).map_err(folder_error(&parts.inbox))?;
+        let trees = Trees::open(&parts.tools, &parts.private).map_err(folder_error(&parts.tools))?;
         let (engine, allocator) = runtime::start_engine()?;
         let blobs = Blobs::open(&parts.private.join("components")).map_err(folder_error(&parts.private))?;
         let artifacts = ArtifactCache::open(&parts.private.join("artifacts"), &engine).map_err(folder_error(&parts.private))?;
@@ -196,6 +203,7 @@ impl PluginHost {
             shelf: ArcSwap::from_pointee(Shelf::new(Arc::clone(&runtime), 0, BTreeMap::new())),
             runtime,
             folder: Folder::new(&parts.inbox),
+            trees,
             config: parts.config,
             settings: parts.settings.into_iter().map(|(id, settings)| (id, Arc::new(settings))).collect(),
             ceiling: parts.ceiling,
@@ -287,8 +295,8 @@ impl PluginHost {
     }
 
     /// What a plugin that was granted this runs under.
-    pub(crate) fn terms(&self, id: &PluginId, granted: &Permissions, until_ms: Option<u64>) -> Terms {
-        crate::admit::terms(granted, until_ms, &self.settings_of(id), self.shared.ceiling.as_ref())
+    pub(crate) fn terms(&self, id: &PluginId, granted: &Permissions, until_ms: Option<u64>, folder: Option<&Arc<FolderPlugin>>) -> Terms {
+        crate::admit::terms(granted, until_ms, &self.settings_of(id), self.shared.ceiling.as_ref(), folder)
     }
 
     /// Makes a new shelf of what the book says and swaps it in.
@@ -333,7 +341,10 @@ impl Runner {
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
         tokio::pin!(shutdown);
         let shared = Arc::clone(&self.host.shared);
-        let _watcher = shared.config.watch.then(|| crate::watch::watch(shared.folder.path(), &self.host)).flatten();
+        let _watchers = shared.config.watch.then(|| {
+            let tools = crate::watch::watch(shared.trees.inbox(), RecursiveMode::Recursive, &self.host);
+            (crate::watch::watch(shared.folder.path(), RecursiveMode::NonRecursive, &self.host), tools)
+        });
         let interval = std::time::Duration::from_millis(shared.config.scan_interval_ms);
         let models = crate::refresh::Refresher::start(self.host.clone());
         loop {

@@ -115,6 +115,9 @@ pub const COMPILE_NICE: i32 = 10;
 /// Address space of the compiling child: an interpreter of 20 MB needs 400 MB.
 pub const COMPILE_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
 
+/// Bytes of a script's request head, and of what is read ahead of its body.
+pub(crate) const SCRIPT_HTTP_BUFFER: usize = 64 * 1024;
+
 /// A file must look the same for so long before it is read.
 pub(crate) const SETTLE: Duration = Duration::from_millis(300);
 /// Files in the inbox. More is a folder that was not meant to be one.

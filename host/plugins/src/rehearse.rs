@@ -58,7 +58,8 @@ impl PluginHost {
         let digest = runtime.blobs.put(&component).map_err(|error| format!("it could not be kept: {error}"))?;
         let code = runtime.component(&digest).await.map_err(|error| error.to_string())?;
         let loaded = Arc::new(Loaded::link(&runtime.engine, &code, &kinds, asks)?);
-        let said = probe::probe(runtime, &plugin, &loaded, &kinds, asks).await.map_err(|error| error.to_string())?;
+        let wished = Terms { permissions: Arc::new(asks.clone()), ..nothing() };
+        let said = probe::probe(runtime, &plugin, &loaded, &kinds, &wished).await.map_err(|error| error.to_string())?;
         self.check_free(id, &said.tools)?;
         if said.tools.is_empty() {
             let why = refusal(runtime, &plugin, &loaded).await;
@@ -96,7 +97,7 @@ impl PluginHost {
 
 /// With nothing granted, on nobody's behalf.
 fn nothing() -> Terms {
-    Terms { permissions: Arc::default(), withheld: Arc::default(), settings: Arc::default(), validity: Arc::default() }
+    Terms { permissions: Arc::default(), withheld: Arc::default(), settings: Arc::default(), folder: None, validity: Arc::default() }
 }
 
 /// Why it cannot work, in its own words: a script that does not load says so here.

@@ -151,6 +151,7 @@ impl Runtime {
             permissions: Arc::clone(&terms.permissions),
             granted: Arc::clone(&granted),
             settings: Arc::clone(&terms.settings),
+            folder: terms.folder.clone(),
             secrets: Arc::clone(&self.secrets),
             known: self.known.clone(),
             audit: Arc::clone(&self.audit),

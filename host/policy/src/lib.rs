@@ -22,9 +22,11 @@ pub mod registry;
 pub mod release;
 #[cfg(test)]
 mod sampling;
+pub mod script;
 pub mod scrub;
 pub mod secret;
 pub mod signature;
+pub mod tree;
 pub mod trust;
 mod unique_keys;
 pub mod version;

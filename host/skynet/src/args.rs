@@ -215,6 +215,15 @@ skynet plugin install --locked")]
     },
     /// Grant a plugin what it asks for, after showing it.
     Grant(Grant),
+    /// Approve of a script plugin's files that nobody signed, after showing what they are.
+    #[command(after_help = "Example: skynet plugin approve ~/.skynet/tools/greet")]
+    Approve {
+        /// Its folder in tools/, by path or name, or namespace/name.
+        plugin: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Say no to what a waiting version asks for; the version that serves goes on.
     Deny {
         /// namespace/name
@@ -245,9 +254,9 @@ skynet plugin install --locked")]
     AddMcp(AddMcp),
     /// Put a component and its plugin.toml into one file, ready to be signed.
     Pack(Pack),
-    /// Sign a packed file.
+    /// Sign a packed file, or the folder of a script plugin.
     Sign {
-        /// The packed file; changed in place.
+        /// The packed file, changed in place, or the folder, which gets release.json and signatures.json.
         file: PathBuf,
         /// The key file; the dev key of this machine when absent.
         #[arg(long)]
@@ -257,7 +266,7 @@ skynet plugin install --locked")]
     Review(review::PluginReview),
     /// Check a file as the host would, without installing it.
     Verify {
-        /// The packed and signed file.
+        /// The packed and signed file, or the folder of a script plugin.
         file: PathBuf,
     },
 }
@@ -525,6 +534,8 @@ pub(crate) enum BenchPart {
     Host,
     /// New versions under running calls.
     Swaps,
+    /// A script plugin's call, beside a bare start of its interpreter.
+    Scripts,
     /// A host with a thousand tools, beside one with none of them.
     Scale,
     /// The model in the sandbox, beside the same code built for this machine.

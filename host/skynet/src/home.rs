@@ -53,6 +53,8 @@ impl Home {
         keys = "keys";
         /// The drop folder.
         plugins = "plugins";
+        /// The drop folder of script plugins.
+        tools = "tools";
         /// Registries, what was seen of them, the lockfile and fetched plugins.
         registries = "registries";
         /// The engine that instant plugins are made of; `setup.sh` puts it there.

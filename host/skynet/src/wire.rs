@@ -6,10 +6,11 @@ use crate::config_file;
 use crate::home::Home;
 use crate::host_secrets::HostSecrets;
 use crate::keys;
-use crate::late::{LateAgent, NoScripts};
+use crate::late::LateAgent;
 use crate::market::NoMarket;
 use crate::registry::said::Said;
 use crate::registry::watch::Watch;
+use crate::scripts::HostScripts;
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
 use crate::vault::{self, Ask, Places};
@@ -107,7 +108,7 @@ async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> R
 }
 
 /// Builds everything. Nothing is served yet.
-pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places) -> Result<Wired> {
+pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places, scripts: HostScripts) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     settle_owner_token(home, &store).await?;
@@ -131,6 +132,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {
         inbox: home.plugins(),
+        tools: home.tools(),
         private: home.private(),
         config: config.plugins.clone(),
         rates: config.rates.clone(),
@@ -150,7 +152,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
             schedule: planner.clone(),
             sub_turns: late.clone(),
             outbox: late.clone(),
-            scripts: Arc::new(NoScripts),
+            scripts: Arc::new(scripts),
             propose: desk.clone(),
         },
         resolver: Arc::new(SystemResolver),

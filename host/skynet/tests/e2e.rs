@@ -37,6 +37,9 @@ mod proposals;
 mod review;
 #[path = "e2e/schedule.rs"]
 mod schedule;
+#[cfg(target_os = "linux")]
+#[path = "e2e/scripts.rs"]
+mod scripts;
 #[path = "e2e/secrets.rs"]
 mod secrets;
 #[path = "e2e/swap.rs"]

@@ -1,4 +1,4 @@
-//! Plugins in Python and JavaScript, from nothing to a call: new, build, sign, install, call,
+//! Plugins in Python and JavaScript, from nothing to a call: new, test, build, sign, install, call,
 //! with the tools that others wrote.
 //!
 //! `SKYNET_POLYGLOT` names the folder that `.ci/polyglot.sh` filled. Built only with `peers`.
@@ -27,6 +27,12 @@ fn begun(home: &Household, lang: &str, name: &str) -> PathBuf {
     let folder = home.home().join("..").join(name);
     author(home, &["plugin", "new", "--lang", lang, name, "--path", folder.to_str().unwrap()]).done();
     folder
+}
+
+/// The template itself holds what every plugin must hold, and its own golden call.
+fn tested(home: &Household, folder: &Path) {
+    let report = author(home, &["--json", "plugin", "test", folder.to_str().unwrap()]).json();
+    assert!(report["failed"] == 0 && report["passed"].as_u64().unwrap() >= 6, "{report}");
 }
 
 fn serving(home: &mut Household, folder: &Path, name: &str) {
@@ -78,13 +84,14 @@ def keep():
 fn a_plugin_in_python_goes_from_nothing_to_a_call_and_its_exceptions_are_errors() {
     let mut home = Household::new();
     let folder = begun(&home, "python", "serpent");
+    tested(&home, &folder);
     let app = folder.join("app.py");
     let text = std::fs::read_to_string(&app).unwrap();
     std::fs::write(&app, text + PYTHON).unwrap();
     serving(&mut home, &folder, "serpent");
     check(&home, r#"serpent__greet {"name":"Ada"}"#, "Hello, Ada.");
     check(&home, "serpent__deny {}", "not you");
-    check(&home, "serpent__reach {}", "enied");
+    check(&home, "serpent__reach {}", "denied");
     check(&home, "serpent__keep {}", "does not ask for `kv`");
     for _ in 0..4 {
         check(&home, "serpent__boom {}", "IndexError");
@@ -110,13 +117,14 @@ fn a_plugin_in_typescript_goes_from_nothing_to_a_call_and_its_exceptions_are_err
     let mut home = Household::new();
     let folder = begun(&home, "ts", "script");
     std::os::unix::fs::symlink(tools().join("js/node_modules"), folder.join("node_modules")).unwrap();
+    tested(&home, &folder);
     let source = folder.join("src/plugin.ts");
     let text = std::fs::read_to_string(&source).unwrap();
     std::fs::write(&source, text + SCRIPT).unwrap();
     serving(&mut home, &folder, "script");
     check(&home, r#"script__greet {"name":"Ada"}"#, "Hello, Ada.");
     check(&home, "script__deny {}", "not you");
-    check(&home, "script__reach {}", "Error");
+    check(&home, "script__reach {}", "denied");
     check(&home, "script__keep {}", "does not ask for `kv`");
     for _ in 0..4 {
         check(&home, "script__boom {}", "ReferenceError");

@@ -3,11 +3,14 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
-use skynet_core::neighbours::{AskError, Caller, Neighbours, Outbox, Outgoing, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns};
+use skynet_core::neighbours::{
+    AskError, Caller, Neighbours, Outbox, Outgoing, Script, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns,
+};
 use skynet_core::proposals::{Candidate, Found, Proposal, ProposalKind, ProposalState, Propose, ProposeError, Proposer};
 use skynet_core::schedule::{Fire, Job, JobFilter, NewJob, Schedule, ScheduleError};
 use skynet_core::{PluginId, StoreError};
 use skynet_store::Store;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
 /// All of them at once.
@@ -106,7 +109,14 @@ impl Outbox for Neighbourhood {
 
 #[async_trait]
 impl Scripts for Neighbourhood {
-    async fn run(&self, caller: &Caller, name: &str, input: &Value) -> Result<ScriptOutcome, ScriptError> {
+    async fn run(
+        &self,
+        caller: &Caller,
+        name: &str,
+        _: Option<&Script>,
+        input: &Value,
+        _: Option<OwnedFd>,
+    ) -> Result<ScriptOutcome, ScriptError> {
         self.hear(caller, &format!("{name} {input}"));
         match name {
             "backup" => Ok(ScriptOutcome { exit_code: 0, output: "backed up".into(), truncated: false }),

@@ -96,6 +96,7 @@ impl World {
         let fused = Fused { store: store.clone(), fuse: Arc::clone(&worldly.fuse) };
         Parts {
             inbox: folder.join("plugins"),
+            tools: folder.join("tools"),
             private: folder.join("private"),
             config: worldly.config.clone(),
             rates: worldly.rates.clone(),

@@ -5,9 +5,11 @@
 
 mod add_mcp;
 mod advisories;
+mod approve;
 mod author;
 mod export;
 mod file;
+mod folder;
 mod from_oci;
 mod grant;
 mod install;
@@ -54,6 +56,7 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
         Plugin::Export(export) => export::run(home, export, out).await,
         Plugin::Enable { id } => simple(home, "plugins.enable", &checked(&id)?, "is switched on", out).await,
         Plugin::Disable { id } => simple(home, "plugins.disable", &checked(&id)?, "is switched off", out).await,
+        Plugin::Approve { plugin, yes } => approve::run(home, &plugin, yes, out).await,
         Plugin::Grants { id } => grant::list(home, id.as_deref(), out).await,
         Plugin::Deny { id } => simple(home, "plugins.deny", &checked(&id)?, "was denied what it asks for", out).await,
         Plugin::WhyDenied { id, rows } => why::run(home, &checked(&id)?, rows, out).await,
@@ -62,6 +65,8 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
         Plugin::Grant(grant) => grant::run(home, grant, out).await,
         Plugin::AddMcp(add) => add_mcp::run(home, add, out).await,
         Plugin::Pack(pack) => file::pack(&pack, out),
+        Plugin::Sign { file, key } if file.is_dir() => folder::sign(home, &file, key.as_deref(), out),
+        Plugin::Verify { file } if file.is_dir() => folder::verify(home, &file, out),
         Plugin::Sign { file, key } => file::sign(home, &file, key.as_deref(), out),
         Plugin::Review(look) => review::run(home, &look, out),
         Plugin::Verify { file } => file::verify(home, &file, out),
@@ -84,7 +89,8 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
     out.value(&answer["plugins"]);
     let plugins = answer["plugins"].as_array().cloned().unwrap_or_default();
     if plugins.is_empty() {
-        out.line(&format!("no plugins; drop signed .wasm files into {}", home.plugins().display()));
+        let (plugins, tools) = (home.plugins(), home.tools());
+        out.line(&format!("no plugins; drop signed .wasm files into {}, or script plugins into {}", plugins.display(), tools.display()));
     }
     for plugin in plugins {
         let version = text(&plugin["serving"]["version"]);
@@ -106,7 +112,8 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
             out.line(&format!("           asks: {}", text(ask)));
         }
         if state == "pending" {
-            out.line(&format!("           allow it with: skynet plugin grant {}", text(&plugin["name"])));
+            let verb = if text(&plugin["trust"]) == skynet_plugins::BY_OWNER { "approve" } else { "grant" };
+            out.line(&format!("           allow it with: skynet plugin {verb} {}", text(&plugin["name"])));
         }
         for why in [&plugin["reason"], &plugin["note"]].into_iter().filter_map(Value::as_str) {
             out.line(&format!("           {why}"));
@@ -127,7 +134,11 @@ pub(super) fn show_info(id: &PluginId, info: &Value, out: &Out) {
         ("signed by", or(&info["publisher"])),
         ("file", or(&info["file"])),
         ("component", or(&info["receipt"]["component"])),
+        ("runs", approve::runs(&info["script"])),
     ] {
+        if name == "runs" && info["script"].is_null() {
+            continue;
+        }
         out.line(&format!("  {name:<10} {value}"));
     }
     let section = |title: &str, values: &Value| {

@@ -25,12 +25,15 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     let (models, plugins, sessions, model) = asked.await.map_err(|_| fail(Kind::TryLater, "the host did not answer in time"))??;
     let count = |state: &str| plugins["plugins"].as_array().into_iter().flatten().filter(|plugin| plugin["state"] == state).count();
     let wall = lock::holder(home).map(|pid| wall::of(home, pid));
+    let scripts = lock::holder(home).map(|pid| wall::scripts(home, pid));
     let uptime = client.hello["snapshot"]["uptimeMs"].as_u64().unwrap_or_default() / 1000;
     let updates = registry::updates::kept(home).map(|known| known.updates).unwrap_or_default();
     let value = json!({
         "version": client.hello["server"]["version"], "pid": lock::holder(home), "home": home.root(), "uptime_s": uptime,
         "model": model["model"], "models": models["models"], "plugins": plugins["plugins"], "sessions": sessions["count"],
-        "wall": wall, "updates": updates,
+        "wall": wall,
+        "scripts": scripts.as_ref().map(|layers| layers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()),
+        "updates": updates,
     });
     out.value(&value);
     let version = value["version"].as_str().unwrap_or_default();
@@ -71,6 +74,9 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     if let Some(wall) = wall {
         let said: Vec<String> = wall.named().iter().map(|(name, layer)| format!("{name} {}", word(layer.state))).collect();
         out.line(&format!("wall     {}", said.join(", ")));
+    }
+    if let Some((_, scripts)) = scripts.iter().flatten().next() {
+        out.line(&format!("scripts  {}: {}", word(scripts.state), scripts.says));
     }
     out.line(&format!("sessions {}", sessions["totalCount"].as_u64().or(sessions["count"].as_u64()).unwrap_or_default()));
     Ok(())

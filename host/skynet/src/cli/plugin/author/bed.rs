@@ -9,7 +9,8 @@ use crate::cli::plugin::file;
 use crate::clock::SystemClock;
 use crate::compiler::ChildCompiler;
 use crate::exit::{Kind, fail};
-use crate::late::{LateAgent, NoScripts};
+use crate::late::{LateAgent, NoProposals};
+use crate::scripts::HostScripts;
 use anyhow::{Context as _, Result};
 use skynet_agent::Planner;
 use skynet_core::admin::PluginAdmin as _;
@@ -108,6 +109,7 @@ fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings
     let none = RatesConfig { plugin_calls_per_minute: 0, channel_events_per_minute: 0, ..RatesConfig::default() };
     Ok(Parts {
         inbox: folder.join("plugins"),
+        tools: folder.join("tools"),
         private: folder.join("private"),
         config: PluginsConfig { watch: false, scan_interval_ms: 100, ..PluginsConfig::default() },
         rates: none,
@@ -127,7 +129,8 @@ fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings
             schedule: Arc::new(Planner::new(store.clone(), Arc::new(SystemClock), None)),
             sub_turns: late.clone(),
             outbox: late,
-            scripts: Arc::new(NoScripts),
+            propose: Arc::new(NoProposals),
+            scripts: Arc::new(HostScripts::off("no script plugin runs in this trial")),
         },
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
