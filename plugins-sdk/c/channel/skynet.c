@@ -317,6 +317,20 @@ extern void __wasm_import_skynet_agent_ask(uint8_t *, size_t, uint8_t *);
 __attribute__((__import_module__("skynet:plugin/messages@0.1.0"), __import_name__("send")))
 extern void __wasm_import_skynet_messages_send(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
+// Imported Functions from `skynet:plugin/propose@0.1.0`
+
+__attribute__((__import_module__("skynet:plugin/propose@0.1.0"), __import_name__("search")))
+extern void __wasm_import_skynet_propose_search(uint8_t *, size_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/propose@0.1.0"), __import_name__("propose-install")))
+extern void __wasm_import_skynet_propose_propose_install(uint8_t *, size_t, int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/propose@0.1.0"), __import_name__("propose-plugin")))
+extern void __wasm_import_skynet_propose_propose_plugin(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/propose@0.1.0"), __import_name__("proposals")))
+extern void __wasm_import_skynet_propose_proposals(uint8_t *);
+
 // Imported Functions from `skynet:plugin/script@0.1.0`
 
 __attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("run")))
@@ -1482,6 +1496,67 @@ void skynet_agent_result_string_agent_error_free(skynet_agent_result_string_agen
     skynet_string_free(&ptr->val.ok);
   } else {
     skynet_agent_agent_error_free(&ptr->val.err);
+  }
+}
+
+void skynet_propose_found_free(skynet_propose_found_t *ptr) {
+  skynet_string_free(&ptr->id);
+  skynet_string_free(&ptr->version);
+  skynet_string_free(&ptr->summary);
+  skynet_string_free(&ptr->registry);
+}
+
+void skynet_propose_proposal_free(skynet_propose_proposal_t *ptr) {
+  skynet_string_free(&ptr->id);
+  skynet_string_free(&ptr->subject);
+  skynet_string_free(&ptr->version);
+  skynet_string_free(&ptr->state);
+  skynet_string_free(&ptr->report);
+}
+
+void skynet_propose_list_found_free(skynet_propose_list_found_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    skynet_propose_found_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      skynet_propose_found_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void skynet_propose_result_list_found_string_free(skynet_propose_result_list_found_string_t *ptr) {
+  if (!ptr->is_err) {
+    skynet_propose_list_found_free(&ptr->val.ok);
+  } else {
+    skynet_string_free(&ptr->val.err);
+  }
+}
+
+void skynet_propose_result_proposal_string_free(skynet_propose_result_proposal_string_t *ptr) {
+  if (!ptr->is_err) {
+    skynet_propose_proposal_free(&ptr->val.ok);
+  } else {
+    skynet_string_free(&ptr->val.err);
+  }
+}
+
+void skynet_propose_list_proposal_free(skynet_propose_list_proposal_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    skynet_propose_proposal_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      skynet_propose_proposal_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void skynet_propose_result_list_proposal_string_free(skynet_propose_result_list_proposal_string_t *ptr) {
+  if (!ptr->is_err) {
+    skynet_propose_list_proposal_free(&ptr->val.ok);
+  } else {
+    skynet_string_free(&ptr->val.err);
   }
 }
 
@@ -6935,6 +7010,143 @@ bool skynet_messages_send(skynet_string_t *channel, skynet_string_t *recipient, 
     }
   }
   if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_propose_search(skynet_string_t *query, uint32_t limit, skynet_propose_list_found_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_propose_search((uint8_t *) (*query).ptr, (*query).len, (int32_t) (limit), ptr);
+  skynet_propose_result_list_found_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (skynet_propose_list_found_t) { (skynet_propose_found_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_propose_propose_install(skynet_string_t *id, skynet_string_t *maybe_version, skynet_propose_proposal_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(11*sizeof(void*))];
+  skynet_option_string_t version;
+  version.is_some = maybe_version != NULL;if (maybe_version) {
+    version.val = *maybe_version;
+  }
+  int32_t option;
+  uint8_t * option1;
+  size_t option2;
+  if ((version).is_some) {
+    const skynet_string_t *payload0 = &(version).val;
+    option = 1;
+    option1 = (uint8_t *) (*payload0).ptr;
+    option2 = (*payload0).len;
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_propose_propose_install((uint8_t *) (*id).ptr, (*id).len, option, option1, option2, ptr);
+  skynet_propose_result_proposal_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (skynet_propose_proposal_t) {
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (5*sizeof(void*))))), (*((size_t*) (ptr + (6*sizeof(void*))))) },
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (7*sizeof(void*))))), (*((size_t*) (ptr + (8*sizeof(void*))))) },
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (9*sizeof(void*))))), (*((size_t*) (ptr + (10*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_propose_propose_plugin(skynet_string_t *source, skynet_string_t *manifest, skynet_propose_proposal_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(11*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_propose_propose_plugin((uint8_t *) (*source).ptr, (*source).len, (uint8_t *) (*manifest).ptr, (*manifest).len, ptr);
+  skynet_propose_result_proposal_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (skynet_propose_proposal_t) {
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (5*sizeof(void*))))), (*((size_t*) (ptr + (6*sizeof(void*))))) },
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (7*sizeof(void*))))), (*((size_t*) (ptr + (8*sizeof(void*))))) },
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (9*sizeof(void*))))), (*((size_t*) (ptr + (10*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_propose_proposals(skynet_propose_list_proposal_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_propose_proposals(ptr);
+  skynet_propose_result_list_proposal_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (skynet_propose_list_proposal_t) { (skynet_propose_proposal_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
     return 1;
   } else {
     *err = result.val.err;

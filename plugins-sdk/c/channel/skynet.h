@@ -894,6 +894,61 @@ typedef struct {
   } val;
 } skynet_agent_result_string_agent_error_t;
 
+// A plugin that a registry of the owner's offers.
+typedef struct skynet_propose_found_t {
+  // namespace/name
+  skynet_string_t   id;
+  skynet_string_t   version;
+  skynet_string_t   summary;
+  // The owner's name for the registry.
+  skynet_string_t   registry;
+} skynet_propose_found_t;
+
+typedef struct skynet_propose_proposal_t {
+  skynet_string_t   id;
+  // namespace/name of the plugin.
+  skynet_string_t   subject;
+  skynet_string_t   version;
+  // `open`, `approved`, `done`, `refused`, `expired` or `failed`; others may come.
+  skynet_string_t   state;
+  // What it asks for, what was found in it, how its trials ended: lines for a reader.
+  skynet_string_t   report;
+} skynet_propose_proposal_t;
+
+typedef struct {
+  skynet_propose_found_t *ptr;
+  size_t len;
+} skynet_propose_list_found_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_propose_list_found_t ok;
+    skynet_string_t err;
+  } val;
+} skynet_propose_result_list_found_string_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_propose_proposal_t ok;
+    skynet_string_t err;
+  } val;
+} skynet_propose_result_proposal_string_t;
+
+typedef struct {
+  skynet_propose_proposal_t *ptr;
+  size_t len;
+} skynet_propose_list_proposal_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_propose_list_proposal_t ok;
+    skynet_string_t err;
+  } val;
+} skynet_propose_result_list_proposal_string_t;
+
 typedef skynet_types_json_t skynet_script_json_t;
 
 typedef struct skynet_script_script_result_t {
@@ -1651,6 +1706,17 @@ extern bool skynet_agent_ask(skynet_string_t *prompt, skynet_string_t *ret, skyn
 // Imported Functions from `skynet:plugin/messages@0.1.0`
 extern bool skynet_messages_send(skynet_string_t *channel, skynet_string_t *recipient, skynet_string_t *text, skynet_string_t *err);
 
+// Imported Functions from `skynet:plugin/propose@0.1.0`
+extern bool skynet_propose_search(skynet_string_t *query, uint32_t limit, skynet_propose_list_found_t *ret, skynet_string_t *err);
+// Proposes one of them; the newest version when none is named.
+extern bool skynet_propose_propose_install(skynet_string_t *id, skynet_string_t *maybe_version, skynet_propose_proposal_t *ret, skynet_string_t *err);
+// Proposes a plugin from its source. `manifest` is JSON: `name`, `version`, `summary`,
+// `permissions`, `trials` (tool, arguments, expect, fails). It is built, looked through and tried out with nothing granted first;
+// the error says what to change.
+extern bool skynet_propose_propose_plugin(skynet_string_t *source, skynet_string_t *manifest, skynet_propose_proposal_t *ret, skynet_string_t *err);
+// What this plugin proposed for this user, newest first.
+extern bool skynet_propose_proposals(skynet_propose_list_proposal_t *ret, skynet_string_t *err);
+
 // Imported Functions from `skynet:plugin/script@0.1.0`
 extern bool skynet_script_run(skynet_string_t *name, skynet_script_json_t *input, skynet_script_script_result_t *ret, skynet_script_script_error_t *err);
 
@@ -1924,6 +1990,20 @@ void skynet_schedule_result_list_job_string_free(skynet_schedule_result_list_job
 void skynet_agent_agent_error_free(skynet_agent_agent_error_t *ptr);
 
 void skynet_agent_result_string_agent_error_free(skynet_agent_result_string_agent_error_t *ptr);
+
+void skynet_propose_found_free(skynet_propose_found_t *ptr);
+
+void skynet_propose_proposal_free(skynet_propose_proposal_t *ptr);
+
+void skynet_propose_list_found_free(skynet_propose_list_found_t *ptr);
+
+void skynet_propose_result_list_found_string_free(skynet_propose_result_list_found_string_t *ptr);
+
+void skynet_propose_result_proposal_string_free(skynet_propose_result_proposal_string_t *ptr);
+
+void skynet_propose_list_proposal_free(skynet_propose_list_proposal_t *ptr);
+
+void skynet_propose_result_list_proposal_string_free(skynet_propose_result_list_proposal_string_t *ptr);
 
 void skynet_script_json_free(skynet_script_json_t *ptr);
 
