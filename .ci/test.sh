@@ -110,6 +110,23 @@ registry_elsewhere() {
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers reference 2>&1 | tee -a "$test_log"
 }
 
+# Plugins to and from an OCI registry that others wrote.
+oci_registry() {
+  SKYNET_OCI_REGISTRY=$(bash "$root/.ci/oci.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-oci")
+  export SKYNET_OCI_REGISTRY
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers,oci oci 2>&1 | tee -a "$test_log"
+}
+
+# Tools of ours in other programs' hands, and other programs' tools in ours.
+mcp_elsewhere() {
+  SKYNET_MCP=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-mcp
+  export SKYNET_MCP
+  bash "$root/.ci/mcp.sh" "$SKYNET_MCP"
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test mcp 2>&1 | tee -a "$test_log"
+}
+
 # Plugins in Python and JavaScript, from nothing to a call.
 other_languages() {
   SKYNET_POLYGLOT=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-polyglot
@@ -210,6 +227,16 @@ else
 fi
 stage "plugins in Python and JavaScript" other_languages
 stage "the registry against the reference client" registry_elsewhere
+if command -v apt-get >/dev/null; then
+  stage "plugins in a foreign OCI registry" oci_registry
+else
+  echo "OCI was NOT tested against a foreign registry: that is a Debian package, and there is no apt here"
+fi
+if command -v npm >/dev/null && command -v python3 >/dev/null; then
+  stage "tools against the SDKs of the Model Context Protocol" mcp_elsewhere
+else
+  echo "the Model Context Protocol was NOT tested against its SDKs: those need npm and python3"
+fi
 stage "author tools with real compilers" authors_walk
 if command -v python3 >/dev/null; then
   stage "the local model inside the sandbox" local_model_answers

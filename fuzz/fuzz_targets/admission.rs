@@ -9,9 +9,6 @@
 #[path = "../../host/plugins/src/inspect.rs"]
 #[allow(dead_code, reason = "the host's own file: it uses all of it")]
 mod inspect;
-#[path = "../../host/plugins/src/limits.rs"]
-#[allow(dead_code, reason = "the host's own file: it uses all of it")]
-mod limits;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use skynet_policy::{

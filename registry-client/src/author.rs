@@ -14,12 +14,19 @@ mod refresh;
 mod repository;
 mod rotate;
 mod settings;
+mod standing;
+mod submission;
+mod timer;
 
 pub use init::Setup;
 pub use keys::{Keys, RoleKey};
 pub use publish::{Review, Warrant};
 pub use repository::Author;
 pub use settings::Expiries;
+pub use standing::{RoleStanding, Standing};
+pub use submission::{Check, Examination, Outcome, Submission};
+pub use timer::{Tick, keep_fresh};
+pub use tough::schema::RoleType;
 
 use crate::error::RegistryError;
 

@@ -69,24 +69,7 @@ impl Courier {
 
     /// The same with another end.
     pub async fn bytes_within(&self, path: &str, max: u64, total: Duration) -> Result<Vec<u8>, CourierError> {
-        let mut stream = self.open(path, 0, total).await?;
-        let too_large = || CourierError::Refused(format!("it has more than the {max} bytes that are taken of it"));
-        if stream.length.is_some_and(|length| length > max) {
-            return Err(too_large());
-        }
-        let mut bytes = Vec::new();
-        while let Some(piece) = stream.next().await? {
-            bytes.extend_from_slice(&piece);
-            if u64::try_from(bytes.len()).map_or(true, |size| size > max) {
-                return Err(too_large());
-            }
-        }
-        match stream.length {
-            Some(length) if u64::try_from(bytes.len()) != Ok(length) => {
-                Err(CourierError::Broken(format!("it ended after {} of {length} bytes", bytes.len())))
-            }
-            _ => Ok(bytes),
-        }
+        self.open(path, 0, total).await?.whole(max).await
     }
 
     /// Begins to fetch a file from the byte `from` on, within `total`.
@@ -100,7 +83,7 @@ impl Courier {
             let answer = timeout_at(end.min(Instant::now() + IDLE_TIMEOUT), self.fetch.get(&url, from));
             let answer = answer.await.map_err(|_| silent())?.map_err(|error| CourierError::Broken(plain_line(&error.0, 300)))?;
             match answer.status {
-                301 | 302 | 303 | 307 | 308 => url = redirect(&url, answer.location.as_deref())?,
+                301 | 302 | 303 | 307 | 308 => url = redirect(&url, answer.location.as_deref(), false)?,
                 _ => return Stream::begin(answer, from, end),
             }
         }
@@ -108,7 +91,7 @@ impl Courier {
     }
 }
 
-fn silent() -> CourierError {
+pub(crate) fn silent() -> CourierError {
     CourierError::Broken("the server said nothing for too long".into())
 }
 
@@ -129,7 +112,8 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    fn begin(answer: Answer, from: u64, end: Instant) -> Result<Self, CourierError> {
+    /// The body of an answer that was asked for the bytes from `from` on.
+    pub(crate) fn begin(answer: Answer, from: u64, end: Instant) -> Result<Self, CourierError> {
         let start = match (answer.status, answer.start) {
             (200, _) => 0,
             (206, Some(start)) if start == from => from,
@@ -138,6 +122,27 @@ impl Stream {
             (status, _) => return Err(CourierError::Broken(format!("the server answered {status}"))),
         };
         Ok(Self { start, length: answer.length, body: answer.body, end })
+    }
+
+    /// All of it, at most `max` bytes.
+    pub(crate) async fn whole(mut self, max: u64) -> Result<Vec<u8>, CourierError> {
+        let too_large = || CourierError::Refused(format!("it has more than the {max} bytes that are taken of it"));
+        if self.length.is_some_and(|length| length > max) {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::new();
+        while let Some(piece) = self.next().await? {
+            bytes.extend_from_slice(&piece);
+            if u64::try_from(bytes.len()).map_or(true, |size| size > max) {
+                return Err(too_large());
+            }
+        }
+        match self.length {
+            Some(length) if u64::try_from(bytes.len()) != Ok(length) => {
+                Err(CourierError::Broken(format!("it ended after {} of {length} bytes", bytes.len())))
+            }
+            _ => Ok(bytes),
+        }
     }
 
     /// The next bytes; `None` at the end.
@@ -151,11 +156,13 @@ impl Stream {
     }
 }
 
-/// The next address, if it may be followed.
-fn redirect(from: &Url, location: Option<&str>) -> Result<Url, CourierError> {
+/// The next address, if it may be followed: at the same origin, or, where `elsewhere` is
+/// let, from https to https.
+pub(crate) fn redirect(from: &Url, location: Option<&str>, elsewhere: bool) -> Result<Url, CourierError> {
     let location = location.ok_or_else(|| CourierError::Broken("the server redirects to nowhere".into()))?;
     let to = from.join(location).map_err(|error| CourierError::Refused(format!("it is redirected to a bad address: {error}")))?;
-    if same_origin(from, &to) {
+    let both_secure = from.scheme() == "https" && to.scheme() == "https";
+    if same_origin(from, &to) || (elsewhere && both_secure && to.username().is_empty() && to.password().is_none()) {
         return Ok(to);
     }
     let place = |url: &Url| plain_line(&url.origin().ascii_serialization(), 200);

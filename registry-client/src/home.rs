@@ -87,6 +87,8 @@ impl Home {
                 "Choose another name, or remove that one",
             ));
         }
+        // An address that would be refused at each look is refused now.
+        courier(&place, Arc::clone(&http))?;
         let memory = self.first_memory(&place, root, http).await?;
         let name = place.name.clone();
         places.all.push(place);

@@ -17,11 +17,14 @@ pub mod limits;
 pub mod lock;
 pub mod memory;
 pub mod mirror;
+#[cfg(feature = "oci")]
+pub mod oci;
 pub mod offer;
 pub mod places;
 pub mod plan;
 pub mod progress;
 pub mod receive;
+pub mod serve;
 pub mod shelf;
 mod transport;
 pub mod visit;

@@ -66,3 +66,39 @@ pub const SETTLING: Duration = Duration::from_secs(72 * 3600);
 
 /// Days before the end of a root at which people are told: its keys lie in drawers.
 pub const ROOT_WARNING_DAYS: i64 = 30;
+
+/// Files in a submission: a release of some plugins and what is to be read about them.
+pub const SUBMISSION_FILES: usize = 64;
+
+/// Bytes of one plugin file in a submission: what the analysis looks at, and its signatures.
+pub const SUBMISSION_BYTES: u64 = 33 * 1024 * 1024;
+
+/// How soon a timestamp that was not renewed is tried again: whoever publishes just now is done by then.
+pub const REFRESH_AGAIN: Duration = Duration::from_secs(60);
+
+/// Connections that a server of a registry has at one time: a household's and a proxy's.
+pub const SERVED_CONNECTIONS: usize = 256;
+
+/// How long a client may take for the head of a request.
+pub const SERVED_HEAD: Duration = Duration::from_secs(10);
+
+/// How long one connection may last, so that slow readers give their place back.
+pub const SERVED_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// How long the server waits when the system has no connection for it, so that it does not spin.
+pub const SERVED_BREATH: Duration = Duration::from_millis(50);
+
+/// Bytes of the release section around a component: its two documents, names and lengths.
+pub const SECTION_BYTES: u64 = (skynet_policy::limits::RELEASE_JSON_BYTES + skynet_policy::limits::SIGNATURES_JSON_BYTES + 64) as u64;
+
+/// Bytes of an OCI manifest: one of a plugin has less than 2 KiB, and others' annotations may double that.
+pub const OCI_MANIFEST_BYTES: u64 = 64 * 1024;
+
+/// Bytes of a repository's name, as the distribution specification has it.
+pub const OCI_NAME_BYTES: usize = 255;
+
+/// Bytes of a token server's answer: tokens in use have some 4 KiB.
+pub const OCI_TOKEN_BYTES: u64 = 64 * 1024;
+
+/// Bytes of an error's explanation that are read; people get one line of it.
+pub const OCI_ERROR_BYTES: u64 = 8 * 1024;

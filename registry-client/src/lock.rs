@@ -180,7 +180,9 @@ impl Lock {
         Some(self.plugins.remove(at))
     }
 
-    fn put(&mut self, plugin: Locked) {
+    /// Puts an entry in the place of the plugin's former one.
+    pub fn put(&mut self, plugin: Locked) {
+        self.plugins.retain(|known| known.id != plugin.id);
         self.plugins.push(plugin);
         self.plugins.sort_by(|one, other| one.id.cmp(&other.id));
     }

@@ -41,6 +41,10 @@ pub struct Place {
     pub folder: Option<String>,
     /// Whose plugins come from here; `*` for all that no other registry has.
     pub namespaces: Vec<String>,
+    /// Its name may lead to this machine or the private network. The owner's word; whoever
+    /// plugs in the way to servers keeps to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }
 
 impl Places {
@@ -130,7 +134,7 @@ mod tests {
 
     fn place(name: &str, namespaces: &[&str]) -> Place {
         let namespaces = namespaces.iter().map(|namespace| (*namespace).into()).collect();
-        Place { name: name.into(), url: Some("https://example.org/".into()), folder: None, namespaces }
+        Place { name: name.into(), url: Some("https://example.org/".into()), folder: None, namespaces, private: false }
     }
 
     fn of(places: &Places, id: &str) -> Option<String> {

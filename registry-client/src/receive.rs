@@ -10,6 +10,7 @@ use crate::error::RegistryError;
 use crate::home::named;
 use crate::limits::{ATTEMPTS, BLOB_TIMEOUT, FLUSH_BYTES};
 use crate::progress::Progress;
+use async_trait::async_trait;
 use cap_std::fs::File;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -24,6 +25,22 @@ pub(crate) struct Expected<'a> {
     pub(crate) sha256: &'a str,
     /// Bytes.
     pub(crate) size: u64,
+    /// Whose word digest and size are, such as `its publisher signed`.
+    pub(crate) said: &'static str,
+}
+
+/// Where a blob comes from, by its digest.
+#[async_trait]
+pub(crate) trait Source: Sync {
+    /// Begins at a byte, or at the start where the server knows no ranges.
+    async fn open(&self, sha256: &str, from: u64) -> Result<Stream, CourierError>;
+}
+
+#[async_trait]
+impl Source for Courier {
+    async fn open(&self, sha256: &str, from: u64) -> Result<Stream, CourierError> {
+        Self::open(self, &blob(sha256), from, BLOB_TIMEOUT).await
+    }
 }
 
 /// The name of a component that is not whole yet.
@@ -38,7 +55,7 @@ pub(crate) fn blob(sha256: &str) -> String {
 
 /// Fetches a component into quarantine and gives back its bytes.
 pub(crate) async fn receive(
-    courier: &Courier,
+    source: &dyn Source,
     quarantine: &Folder,
     expected: Expected<'_>,
     progress: &dyn Progress,
@@ -48,11 +65,11 @@ pub(crate) async fn receive(
     let mut unfinished = Unfinished::open(quarantine, &name, expected)?;
     let continued = unfinished.sink.count > 0;
     progress.begin(expected.what, expected.size, unfinished.sink.count);
-    let mut came = unfinished.fill(courier, expected, progress, &path).await;
+    let mut came = unfinished.fill(source, expected, progress, &path).await;
     if continued && matches!(came, Err(RegistryError::Refused { .. })) {
         // What an earlier try left may be what is wrong; once more from the start.
         unfinished.restart(&path)?;
-        came = unfinished.fill(courier, expected, progress, &path).await;
+        came = unfinished.fill(source, expected, progress, &path).await;
     }
     progress.end();
     if matches!(came, Err(RegistryError::Refused { .. })) {
@@ -121,12 +138,18 @@ impl Unfinished {
     }
 
     /// Fetches what is missing, and again when it breaks off after it came on a bit.
-    async fn fill(&mut self, courier: &Courier, expected: Expected<'_>, progress: &dyn Progress, path: &Path) -> Result<(), RegistryError> {
+    async fn fill(
+        &mut self,
+        source: &dyn Source,
+        expected: Expected<'_>,
+        progress: &dyn Progress,
+        path: &Path,
+    ) -> Result<(), RegistryError> {
         let mut last = CourierError::Broken("nothing came".into());
         for _ in 0..ATTEMPTS {
             let before = self.sink.count;
             if before < expected.size || expected.size == 0 {
-                match courier.open(&blob(expected.sha256), before, BLOB_TIMEOUT).await {
+                match source.open(expected.sha256, before).await {
                     Ok(stream) => match self.drain(stream, expected, progress, path).await? {
                         None => {}
                         Some(error) => last = error,
@@ -167,7 +190,7 @@ impl Unfinished {
             };
             let size = u64::try_from(piece.len()).unwrap_or(u64::MAX);
             if self.sink.count.saturating_add(size) > expected.size {
-                let why = format!("more than the {} bytes came that its publisher signed", expected.size);
+                let why = format!("more than the {} bytes came that {}", expected.size, expected.said);
                 return Err(RegistryError::refused(expected.what, why, "Use another mirror, and tell the registry's keeper"));
             }
             if self.sink.take(&mut self.file, &piece).map_err(|error| failed(path, error))? {
@@ -180,7 +203,7 @@ impl Unfinished {
     fn check(&mut self, expected: Expected<'_>, path: &Path) -> Result<(), RegistryError> {
         let found = hex::encode(self.sink.hash.clone().finalize());
         if found != expected.sha256 {
-            let why = format!("its sha256 is {found}, and its publisher signed {}", expected.sha256);
+            let why = format!("its sha256 is {found}, and {} {}", expected.said, expected.sha256);
             return Err(RegistryError::refused(expected.what, why, "Use another mirror, and tell the registry's keeper"));
         }
         Ok(self.file.sync_all().map_err(|error| failed(path, error))?)

@@ -5,20 +5,16 @@
 
 use crate::error::RegistryError;
 use crate::home::{Home, HomeLock};
-use crate::limits::BLOB_BYTES;
+use crate::limits::{BLOB_BYTES, SECTION_BYTES};
 use crate::lock::Locked;
 use crate::offer::Offer;
 use crate::progress::Progress;
 use crate::receive::{Expected, part, receive};
 use crate::visit::Visit;
 use skynet_policy::digest::is_sha256_hex;
-use skynet_policy::limits::{RELEASE_JSON_BYTES, SIGNATURES_JSON_BYTES};
 use skynet_policy::sha256_hex;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-
-/// Names and lengths around the two documents of the release section.
-const SECTION_BYTES: usize = RELEASE_JSON_BYTES + SIGNATURES_JSON_BYTES + 64;
 
 /// A file that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +56,7 @@ impl Home {
         visit.check_namespace(&offer.release.id)?;
         let component = &offer.release.component;
         let name = offer.name();
-        let expected = Expected { what: &name, sha256: &component.sha256, size: component.size };
+        let expected = Expected { what: &name, sha256: &component.sha256, size: component.size, said: "its publisher signed" };
         let bytes = receive(&visit.courier, &self.quarantine, expected, progress).await?;
         let file = offer.file(&bytes)?;
         let kept = self.keep(&file)?;
@@ -68,7 +64,7 @@ impl Home {
         Ok(kept)
     }
 
-    fn keep(&self, file: &[u8]) -> Result<Kept, RegistryError> {
+    pub(crate) fn keep(&self, file: &[u8]) -> Result<Kept, RegistryError> {
         let sha256 = sha256_hex(file);
         let size = u64::try_from(file.len()).unwrap_or(u64::MAX);
         if self.store.size(&sha256)? != Some(size) || self.kept(&sha256).is_err() {
@@ -84,7 +80,7 @@ impl Home {
         if !is_sha256_hex(sha256) {
             return Err(RegistryError::refused(what, "that is no digest", "Restore plugins.lock from a backup"));
         }
-        let max = BLOB_BYTES.saturating_add(u64::try_from(SECTION_BYTES).unwrap_or(u64::MAX));
+        let max = BLOB_BYTES.saturating_add(SECTION_BYTES);
         let bytes = self.store.read(sha256, max)?.ok_or_else(|| RegistryError::missing(what.clone(), remedy))?;
         if sha256_hex(&bytes) != sha256 {
             return Err(RegistryError::refused(what, "it was changed or damaged on this disk", remedy));

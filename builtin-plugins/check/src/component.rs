@@ -56,7 +56,9 @@ impl Component {
 
     /// Holds the names against the manifest.
     pub(crate) fn matches(&self, manifest: &Manifest) -> Result<()> {
-        let kind = manifest.world.strip_suffix("-plugin").context("`world` does not end in `-plugin`")?;
+        // The bridge offers the tools of script plugins, and has a door of theirs without a permission of its own.
+        let is_bridge = manifest.world == "script-bridge";
+        let kind = if is_bridge { "tool" } else { manifest.world.strip_suffix("-plugin").context("`world` does not end in `-plugin`")? };
         for wanted in ["lifecycle", kind] {
             let start = format!("skynet:plugin/{wanted}@");
             if !self.exports.iter().any(|name| name.starts_with(&start)) {

@@ -195,6 +195,11 @@ impl Agent {
         self.shared.ports.registry.snapshot().models().to_vec()
     }
 
+    /// The registry's revision: grows with each change of what serves.
+    pub fn revision(&self) -> u64 {
+        self.shared.ports.registry.snapshot().revision()
+    }
+
     /// Tools that serve now.
     pub fn tools(&self) -> Vec<ToolEntry> {
         self.shared.ports.registry.snapshot().tools().to_vec()

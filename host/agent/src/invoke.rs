@@ -1,11 +1,12 @@
 //! One tool call outside a turn: a client asks for it by name.
 //!
 //! The same checks, the same door and the same audit row as a call in a turn; no
-//! model, no history, no journal. The caller bounds the time.
+//! model, no history, no journal. The caller bounds the time, and may end the call early.
 
 use crate::agent::Agent;
 use crate::dispatch::account;
 use crate::schema::Fault;
+use crate::stop::Stopped;
 use serde_json::Value;
 use skynet_core::ports::CallContext;
 use skynet_core::{PluginError, SessionKey, StoreError, ToolCall, ToolError, ToolResult, TurnId, UserId};
@@ -21,10 +22,31 @@ pub enum InvokeError {
     Unrecorded(#[from] StoreError),
 }
 
+/// What a call gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invocation {
+    /// As a model would read it, or why it failed.
+    pub result: ToolResult,
+    /// The outcome as data, where the tool gives it: as it came, uncut.
+    pub structured: Option<Value>,
+}
+
 impl Agent {
     /// Calls the tool that the present snapshot offers under this name. Its audit row is
     /// taken, not yet on disk: `Audit::settle` waits for that.
     pub async fn invoke(&self, exposed: &str, arguments: &Value, session: SessionKey, user: UserId) -> Result<ToolResult, InvokeError> {
+        self.invoke_until(exposed, arguments, session, user, std::future::pending()).await.map(|invocation| invocation.result)
+    }
+
+    /// The same, dropped when `stop` comes first; its row says so then.
+    pub async fn invoke_until(
+        &self,
+        exposed: &str,
+        arguments: &Value,
+        session: SessionKey,
+        user: UserId,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<Invocation, InvokeError> {
         let shared = &self.shared;
         let snapshot = shared.ports.registry.snapshot();
         let entry = snapshot.tools().iter().find(|entry| entry.exposed == exposed);
@@ -34,13 +56,18 @@ impl Agent {
         let call = ToolCall { id: context.turn.0.clone(), name: entry.exposed.clone(), arguments: String::new() };
         let began = shared.ports.clock.now_ms();
         let outcome = match shared.validators.check(entry, arguments) {
-            Ok(()) => snapshot.call(&entry.exposed, arguments, context.clone()).await,
-            Err(Fault::Arguments(faults)) => Err(PluginError::Tool(ToolError::InvalidArguments(faults.join("; ")))),
-            Err(Fault::Schema(reason)) => Err(PluginError::Tool(ToolError::Failed(format!("its own schema is broken: {reason}")))),
+            Ok(()) => tokio::select! {
+                biased;
+                () = stop => Err(Stopped("the client took it back".into())),
+                outcome = snapshot.call(&entry.exposed, arguments, context.clone()) => Ok(outcome),
+            },
+            Err(Fault::Arguments(faults)) => Ok(Err(PluginError::Tool(ToolError::InvalidArguments(faults.join("; "))))),
+            Err(Fault::Schema(reason)) => Ok(Err(PluginError::Tool(ToolError::Failed(format!("its own schema is broken: {reason}"))))),
         };
+        let structured = outcome.as_ref().ok().and_then(|outcome| outcome.as_ref().ok()?.structured.clone());
         let took = shared.ports.clock.now_ms().saturating_sub(began);
-        let (result, row) = account(&context, entry, &call, Ok(outcome), took);
+        let (result, row) = account(&context, entry, &call, outcome, took);
         shared.ports.audit.enqueue(row).await?;
-        Ok(result)
+        Ok(Invocation { result, structured })
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! A turn walks: `agent` (admission) → `desk` (queue) → `turn` → `prepare` →
 //! `context`, `catalogue` and `prompt` → `ask` and `route` → `answer` → `dispatch` → `ledger`.
-//! `schedule` and `sub_turn` begin turns for whom nobody waits at a keyboard.
+//! `schedule` and `sub_turn` begin turns for whom nobody waits at a keyboard; `proposals` is
+//! where what the model may ask for waits for its owner.
 
 mod agent;
 mod answer;
@@ -26,6 +27,7 @@ pub mod limits;
 mod outbox;
 mod prepare;
 pub mod prompt;
+mod proposals;
 mod recover;
 mod remembered;
 mod request;
@@ -39,6 +41,7 @@ mod tool_index;
 mod turn;
 
 pub use agent::{ActiveTurn, Agent, Ports, Settings, UnknownModel};
-pub use invoke::InvokeError;
+pub use invoke::{Invocation, InvokeError};
+pub use proposals::{DeskParts, ProposalDesk};
 pub use request::{Offer, SubmitError, Submitted, TurnInput, TurnRequest};
 pub use schedule::{Planner, Scheduler};

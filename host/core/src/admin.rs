@@ -48,6 +48,12 @@ pub trait PluginAdmin: Send + Sync {
     }
     /// The same, up to a time in milliseconds since the Unix epoch.
     async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError>;
+    /// Approves of a script plugin's files that nobody signed, by the digest that the owner was shown, and
+    /// grants what they ask for. Refuses when the files are others by now.
+    async fn approve(&self, id: &PluginId, files: &str, by: &str) -> Result<(), AdminError> {
+        let _ = (files, by);
+        Err(AdminError::Refused(format!("{id} cannot be approved here: this host has no script plugins")))
+    }
     /// Says no to the release that waits; what serves goes on.
     async fn deny(&self, id: &PluginId, by: &str) -> Result<(), AdminError>;
     /// Ends the plugin's grant, also for calls that run.

@@ -25,12 +25,16 @@ pub struct Config {
     pub vault: VaultConfig,
     /// How the host confines itself.
     pub wall: WallConfig,
+    /// What scripts of plugins may be given.
+    pub scripts: ScriptsConfig,
     /// Log output.
     pub log: LogConfig,
     /// The audit log.
     pub audit: AuditConfig,
     /// How often one may ask.
     pub rates: RatesConfig,
+    /// What is done with newer releases of plugins.
+    pub registries: RegistriesConfig,
     /// What no plugin may go beyond, whatever it is granted, in the form of a manifest's
     /// `[permissions]`. Whatever is not named here nobody gets; without it there is no ceiling.
     pub ceiling: Option<serde_json::Map<String, serde_json::Value>>,
@@ -145,6 +149,94 @@ impl Default for VaultConfig {
     }
 }
 
+/// `[scripts]`: the most that any script of a plugin may be given, whatever it is granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScriptsConfig {
+    /// Whether scripts run at all.
+    pub enabled: bool,
+    /// Names of `[roots]` that scripts may be granted; all of them when absent.
+    pub roots: Option<Vec<String>>,
+    /// Further trees of programs, such as a version manager's; the `bin` of each is searched first.
+    pub tools: Vec<std::path::PathBuf>,
+    /// Whether they run where this machine gives no namespaces, in the weaker cell.
+    pub without_namespaces: bool,
+    /// What one call may use.
+    pub limits: ScriptLimitsConfig,
+}
+
+impl Default for ScriptsConfig {
+    fn default() -> Self {
+        Self { enabled: true, roots: None, tools: Vec::new(), without_namespaces: false, limits: ScriptLimitsConfig::default() }
+    }
+}
+
+/// `[scripts.limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScriptLimitsConfig {
+    /// Seconds for one call; `tool.toml` may ask for less.
+    pub wall_s: u64,
+    /// Seconds of CPU time of each process.
+    pub cpu_s: u64,
+    /// Bytes of address space of each process. Some interpreters reserve far more than they use.
+    pub memory_bytes: u64,
+    /// Processes and threads at one time.
+    pub processes: u64,
+    /// Open files of each process.
+    pub open_files: u64,
+    /// Bytes of each file it writes.
+    pub file_bytes: u64,
+    /// Bytes of all files in the scratch folder together; they are in memory.
+    pub scratch_bytes: u64,
+    /// Bytes of stdout.
+    pub output_bytes: u64,
+}
+
+impl Default for ScriptLimitsConfig {
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Self {
+            wall_s: 600,
+            cpu_s: 60,
+            memory_bytes: 4096 * MIB,
+            processes: 64,
+            open_files: 256,
+            file_bytes: 64 * MIB,
+            scratch_bytes: 128 * MIB,
+            output_bytes: MIB,
+        }
+    }
+}
+
+impl ScriptsConfig {
+    fn faults(&self, roots: &BTreeMap<String, RootConfig>, faults: &mut Vec<String>) {
+        const MIB: u64 = 1024 * 1024;
+        let limits = &self.limits;
+        let bounds = [
+            ("wall_s", limits.wall_s, 1, 3_600),
+            ("cpu_s", limits.cpu_s, 1, 3_600),
+            ("memory_bytes", limits.memory_bytes, 64 * MIB, 1024 * 1024 * MIB),
+            ("processes", limits.processes, 1, 10_000),
+            ("open_files", limits.open_files, 16, 10_000),
+            ("file_bytes", limits.file_bytes, 1, 1024 * 1024 * MIB),
+            ("scratch_bytes", limits.scratch_bytes, 64 * 1024, 64 * 1024 * MIB),
+            ("output_bytes", limits.output_bytes, 1024, 64 * MIB),
+        ];
+        for (key, value, low, high) in bounds {
+            if !(low..=high).contains(&value) {
+                faults.push(format!("scripts.limits.{key} = {value} is out of range: use {low} to {high}"));
+            }
+        }
+        for name in self.roots.iter().flatten().filter(|name| !roots.contains_key(*name)) {
+            faults.push(format!("scripts.roots names \"{name}\", which is no key of [roots]"));
+        }
+        for path in self.tools.iter().filter(|path| !path.is_absolute()) {
+            faults.push(format!("scripts.tools: \"{}\" is not an absolute path", path.display()));
+        }
+    }
+}
+
 /// `[wall]`: layers that the host raises around itself at start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -245,6 +337,23 @@ impl Default for RatesConfig {
     }
 }
 
+/// `[registries]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistriesConfig {
+    /// Ask the registries every few hours what is new. Nobody is asked where none is named.
+    pub check: bool,
+    /// Install updates that ask for no more, have the same keys and have been listed for
+    /// three days, without asking.
+    pub auto_update: bool,
+}
+
+impl Default for RegistriesConfig {
+    fn default() -> Self {
+        Self { check: true, auto_update: false }
+    }
+}
+
 impl Config {
     /// What the types cannot say. Gives one sentence per fault, each naming its key.
     pub fn faults(&self) -> Vec<String> {
@@ -274,6 +383,7 @@ impl Config {
                 faults.push(format!("agent model \"{model}\" is not of the form provider/model; `skynet status` lists what serves"));
             }
         }
+        self.scripts.faults(&self.roots, &mut faults);
         if self.vault.keyfile.is_empty() {
             faults.push("vault.keyfile is empty: name a file, such as vault.key".into());
         }

@@ -20,6 +20,7 @@ pub mod message;
 pub mod neighbours;
 pub mod plugin;
 pub mod ports;
+pub mod proposals;
 pub mod schedule;
 pub mod secret;
 pub mod session;

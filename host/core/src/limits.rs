@@ -83,3 +83,33 @@ pub const JOBS_OF_PLUGIN: u64 = 50;
 /// Longest message of a plugin to a person, bytes: a long letter. The door refuses a longer
 /// one, and so does the channel behind it, which others may reach too.
 pub const PLUGIN_MESSAGE_BYTES: usize = 16 * 1024;
+
+/// Proposals that one user's conversations may have waiting: more than a person looks through.
+pub const PROPOSALS_OF_USER: u64 = 10;
+
+/// Proposals of all users that may wait.
+pub const PROPOSALS: u64 = 50;
+
+/// Proposals that a list shows, the newest.
+pub const PROPOSALS_SHOWN: usize = 200;
+
+/// How long a proposal waits, ms: three days, so that one from Friday evening can be approved on Monday.
+pub const PROPOSAL_MS: u64 = 3 * 24 * 60 * 60 * 1000;
+
+/// How long a code works, ms: long enough to read what it approves.
+pub const CODE_MS: u64 = 15 * 60 * 1000;
+
+/// Wrong codes after which a proposal is refused. With 40 bits nobody guesses it in so many.
+pub const CODE_TRIES: u32 = 5;
+
+/// Longest source of a proposed plugin, bytes: what a person can still look through.
+pub const DRAFT_SOURCE_BYTES: usize = 64 * 1024;
+
+/// Longest manifest of a proposed plugin, bytes.
+pub const DRAFT_MANIFEST_BYTES: usize = 32 * 1024;
+
+/// Most trial calls of a proposed plugin.
+pub const DRAFT_TRIALS: usize = 16;
+
+/// Plugins that one search in the registries gives.
+pub const PLUGINS_FOUND: usize = 20;

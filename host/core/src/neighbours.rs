@@ -8,10 +8,14 @@ use crate::articles::Articles;
 use crate::facts::Facts;
 use crate::ids::PluginRef;
 use crate::ports::CallContext;
+use crate::proposals::Propose;
 use crate::schedule::Schedule;
 use async_trait::async_trait;
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A plugin at work for somebody.
 #[derive(Debug, Clone)]
@@ -104,11 +108,38 @@ pub enum ScriptError {
     Failed(String),
 }
 
+/// One script, as its plugin was admitted and its grant stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// SHA-256 of its folder's files: the name under which the host keeps its own copy.
+    pub tree: String,
+    /// The interpreter, by name.
+    pub program: String,
+    /// The interpreter's own arguments.
+    pub options: Vec<String>,
+    /// The script, relative to its folder.
+    pub file: String,
+    /// Whether it speaks JSON Lines; else it is given a variable and answers in text.
+    pub speaks_lines: bool,
+    /// Named folders that it may reach, and whether it may change each.
+    pub roots: BTreeMap<String, bool>,
+    /// For one call.
+    pub wall: Duration,
+}
+
 /// Scripts in the sandbox of the operating system.
 #[async_trait]
 pub trait Scripts: Send + Sync {
-    /// Runs one. Dropping the future ends its processes.
-    async fn run(&self, caller: &Caller, name: &str, input: &Value) -> Result<ScriptOutcome, ScriptError>;
+    /// Runs one of this name. `script` is the caller's own, which a component has not; `way_out` is its end
+    /// of a connection to the egress door, if it has one. Dropping the future ends its processes.
+    async fn run(
+        &self,
+        caller: &Caller,
+        name: &str,
+        script: Option<&Script>,
+        input: &Value,
+        way_out: Option<OwnedFd>,
+    ) -> Result<ScriptOutcome, ScriptError>;
 }
 
 /// All of them.
@@ -126,4 +157,6 @@ pub struct Neighbours {
     pub outbox: Arc<dyn Outbox>,
     /// Scripts.
     pub scripts: Arc<dyn Scripts>,
+    /// Plugins that somebody asks the owner for.
+    pub propose: Arc<dyn Propose>,
 }

@@ -257,6 +257,13 @@ pub enum PluginChange {
         /// Which release; `None` is all of them.
         release: Option<String>,
     },
+    /// The owner goes back: from here on a file of this version is no longer too old.
+    Lower {
+        /// Which plugin.
+        id: PluginId,
+        /// The version to go back to.
+        version: semver::Version,
+    },
     /// Stores a receipt and makes it the one that serves.
     Publish(Receipt),
 }

@@ -50,6 +50,7 @@ pub(crate) async fn beat(server: Arc<Server>) {
                     let head = EventHead::versioned("presence", &payload, Some(server.state_version()));
                     server.hub.broadcast(&head, Audience::Operators, true);
                 }
+                server.mcp.look(&server.agent);
                 if server.health.take_stale() {
                     refresh(&server).await;
                 }
@@ -66,7 +67,7 @@ async fn refresh(server: &Server) {
 
 /// Ends the sockets whose token was revoked, or whose device was removed, since they connected.
 async fn close_revoked(server: &Server) {
-    if server.hub.len() == 0 {
+    if server.hub.len() == 0 && !server.mcp.any() {
         return;
     }
     let (tokens, devices) = (within(server.access.list_tokens()).await, within(server.access.devices()).await);
@@ -75,6 +76,7 @@ async fn close_revoked(server: &Server) {
     };
     let tokens: HashSet<String> = tokens.into_iter().map(|token| token.name).collect();
     let devices: HashSet<String> = devices.into_iter().map(|device| device.id).collect();
+    server.mcp.keep(&tokens).await;
     server.hub.close_each(4001, "gateway auth changed", |client| {
         let identity = &client.identity;
         identity.token.as_ref().is_some_and(|name| !tokens.contains(name))

@@ -13,6 +13,8 @@ pub(crate) const NAMES: &[&str] = &[
     "shutdown",
     "health",
     "cron",
+    "plugins.updates",
     "device.pair.requested",
     "device.pair.resolved",
+    "proposal.created",
 ];

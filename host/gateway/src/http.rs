@@ -9,6 +9,7 @@ mod body;
 mod completions;
 mod home;
 mod intake;
+mod mcp;
 mod models;
 mod probes;
 mod stream;
@@ -17,11 +18,11 @@ mod tools;
 use crate::auth::peer;
 use crate::server::Server;
 use crate::ws::upgrade;
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/readyz", any(probes::ready))
         .route("/v1/chat/completions", post(completions::complete))
         .route("/tools/invoke", post(tools::invoke))
+        .route("/mcp", any(mcp::serve).layer(Extension(server.mcp.service(&server))))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*id}", get(models::one))
         .fallback(socket)

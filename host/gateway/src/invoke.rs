@@ -1,18 +1,17 @@
-//! One tool call that a client asks for by name, over either transport.
+//! One tool call that a client asks for by name, over any transport.
 //!
 //! The tool's own time limit bounds it. The result is given only when its audit row is
 //! on disk.
 
 use crate::server::Server;
-use crate::transcript;
 use serde_json::Value;
-use skynet_agent::InvokeError;
+use skynet_agent::{Invocation, InvokeError};
 use skynet_core::{SessionKey, UserId};
 
 /// How it ended.
 pub(crate) enum Invoked {
-    /// The content that a model would have read.
-    Done(Value),
+    /// What a model would have read, and the same as data.
+    Done(Invocation),
     /// The tool ran or was refused, and says why it failed.
     Failed(String),
     /// There is no such tool.
@@ -28,19 +27,25 @@ pub(crate) fn session(key: Option<&str>) -> Result<SessionKey, String> {
     key.map_or_else(|| Ok(SessionKey::main()), |key| SessionKey::canonical(key).map_err(|error| error.to_string()))
 }
 
-/// Runs it.
-pub(crate) async fn run(server: &Server, tool: &str, arguments: Value, session: SessionKey) -> Invoked {
+/// Runs it, to its end or until `stop`.
+pub(crate) async fn run(
+    server: &Server,
+    tool: &str,
+    arguments: Value,
+    session: SessionKey,
+    stop: impl Future<Output = ()> + Send,
+) -> Invoked {
     let user = UserId::owner();
     if let Err(after_ms) = server.rates.turn(&user, "tools") {
         return Invoked::TooOften(after_ms);
     }
-    let result = match server.agent.invoke(tool, &arguments, session, user).await {
-        Ok(result) => result,
+    let done = match server.agent.invoke_until(tool, &arguments, session, user, stop).await {
+        Ok(done) => done,
         Err(error @ InvokeError::Unknown(_)) => return Invoked::Unknown(error.to_string()),
         Err(error @ InvokeError::Unrecorded(_)) => return Invoked::Withheld(error.to_string()),
     };
     if let Err(error) = server.audit_on_disk().await {
         return Invoked::Withheld(InvokeError::from(error).to_string());
     }
-    if result.is_error { Invoked::Failed(result.to_text()) } else { Invoked::Done(transcript::result_content(&result.content)) }
+    if done.result.is_error { Invoked::Failed(done.result.to_text()) } else { Invoked::Done(done) }
 }

@@ -19,6 +19,7 @@ mod hub;
 mod invoke;
 mod limits;
 mod mailbox;
+mod mcp;
 mod message_in;
 mod methods;
 mod presence;
@@ -41,6 +42,7 @@ use skynet_core::articles::Articles;
 use skynet_core::config::{GatewayConfig, RatesConfig};
 use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, Clock, Memory};
+use skynet_core::proposals::Approvals;
 use skynet_core::schedule::Schedule;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,6 +64,8 @@ pub struct GatewayParts {
     pub access: Arc<dyn AccessStore>,
     /// Management of plugins.
     pub admin: Arc<dyn PluginAdmin>,
+    /// Plugins that somebody asks the owner for.
+    pub approvals: Arc<dyn Approvals>,
     /// Jobs for later.
     pub schedule: Arc<dyn Schedule>,
     /// The audit log.
@@ -118,6 +122,17 @@ pub struct Gateway {
     news: tokio::sync::mpsc::Receiver<News>,
 }
 
+/// Tells connected owners what the host found by itself.
+#[derive(Clone)]
+pub struct Herald(Arc<Server>);
+
+impl Herald {
+    /// The event `plugins.updates`, to operators who may manage plugins.
+    pub fn updates(&self, payload: &serde_json::Value) {
+        self.0.hub.broadcast(&frame::EventHead::new("plugins.updates", payload), hub::Audience::Scope(auth::scope::Scope::Admin), false);
+    }
+}
+
 impl Gateway {
     /// Takes the address; nobody is answered before `serve`.
     pub async fn bind(parts: GatewayParts) -> Result<Self, GatewayError> {
@@ -128,12 +143,18 @@ impl Gateway {
         let (feed, news) = Feed::new();
         let server = Arc::new(Server::new(parts, feed)?);
         health::refresh(&server).await?;
+        methods::proposals::announce(&server);
         Ok(Self { listener, address, server, news })
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// A way to tell those who manage plugins that newer releases are known.
+    pub fn herald(&self) -> Herald {
+        Herald(Arc::clone(&self.server))
     }
 
     /// Serves until `shutdown`, then says goodbye and lets turns end.

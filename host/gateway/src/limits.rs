@@ -98,6 +98,15 @@ pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) const BODY_BYTES: usize = skynet_core::limits::MESSAGE_BYTES;
 /// The body of a tool call over HTTP: its arguments, not a conversation.
 pub(crate) const INVOKE_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Sessions of the Model Context Protocol, of all tokens together: each keeps a task and
+/// some answers. A household has a dozen programs.
+pub(crate) const MCP_SESSIONS: usize = 256;
+/// The same of one token, so that four are needed to use up all of them.
+pub(crate) const MCP_SESSIONS_EACH: usize = 64;
+/// How long a session without any request is kept: a client that comes later begins anew.
+pub(crate) const MCP_IDLE: Duration = Duration::from_secs(60 * 60);
+/// Tools on one page of its list. Many clients read only the first one.
+pub(crate) const MCP_TOOLS_LISTED: usize = 1000;
 /// Comment lines in a quiet event stream, so that proxies keep it open.
 pub(crate) const SSE_KEEPALIVE: Duration = Duration::from_secs(15);
 /// For open requests to end after shutdown began.
@@ -141,3 +150,6 @@ pub(crate) const JOBS_LISTED_BYTES: usize = 1024 * 1024;
 pub(crate) const RUNS_LOOKED_AT: usize = 10_000;
 /// Newest fires that it looks at of each job, however many jobs there are.
 pub(crate) const RUNS_OF_EACH: usize = 10;
+
+/// Longest id or code of a proposal, bytes: several times what either has.
+pub(crate) const PROPOSAL_WORD: usize = 32;

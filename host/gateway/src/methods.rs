@@ -17,6 +17,7 @@ pub(crate) mod identity;
 mod knowledge;
 mod memory;
 mod plugins;
+pub(crate) mod proposals;
 mod session_changes;
 mod session_watch;
 mod sessions;
@@ -90,6 +91,7 @@ const FAMILIES: &[&[Method]] = &[
     identity::METHODS,
     empty::METHODS,
     plugins::METHODS,
+    proposals::METHODS,
     memory::METHODS,
     knowledge::METHODS,
     cron::METHODS,

@@ -63,6 +63,7 @@ pub(crate) async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: 
     }
     drop(listener);
     beat::shutdown(&server);
+    server.mcp.close();
     stop.send_replace(true);
     let turns = server.agent.drain(DRAIN_DEADLINE);
     let connections = tokio::time::timeout(DRAIN_DEADLINE, room.acquire_many(CONNECTIONS));

@@ -8,6 +8,7 @@ use crate::frame::{Payload, StateVersion};
 use crate::health::Health;
 use crate::hub::Hub;
 use crate::limits::STRANGERS_PER_ADDRESS;
+use crate::mcp;
 use crate::methods::Table;
 use crate::rates::Rates;
 use crate::refusal::Refusal;
@@ -23,6 +24,7 @@ use skynet_core::articles::Articles;
 use skynet_core::config::GatewayConfig;
 use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, AuditRow, Clock, Memory};
+use skynet_core::proposals::Approvals;
 use skynet_core::schedule::Schedule;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -38,6 +40,7 @@ pub(crate) struct Server {
     pub(crate) articles: Arc<dyn Articles>,
     pub(crate) access: Arc<dyn AccessStore>,
     pub(crate) admin: Arc<dyn PluginAdmin>,
+    pub(crate) approvals: Arc<dyn Approvals>,
     pub(crate) schedule: Arc<dyn Schedule>,
     audit: Arc<dyn Audit>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -55,6 +58,7 @@ pub(crate) struct Server {
     pub(crate) health: Health,
     pub(crate) feed: Feed,
     pub(crate) methods: Table,
+    pub(crate) mcp: mcp::Sessions,
     /// Sockets whose tasks run, hello or not.
     pub(crate) sockets: watch::Sender<usize>,
     /// `{deviceId, publicKey}` of this process.
@@ -73,6 +77,7 @@ impl Server {
             health: Health::default(),
             feed,
             methods: Table::new(),
+            mcp: mcp::Sessions::new(&parts.agent),
             sockets: watch::Sender::new(0),
             throttle: Throttle::default(),
             rates: Rates::new(&parts.rates, Arc::clone(&parts.clock)),
@@ -84,6 +89,7 @@ impl Server {
             articles: parts.articles,
             access: parts.access,
             admin: parts.admin,
+            approvals: parts.approvals,
             schedule: parts.schedule,
             audit: parts.audit,
             clock: parts.clock,

@@ -6,6 +6,7 @@ use crate::book::{Entry, Waiting};
 use crate::ceiling;
 use crate::change::DENIED;
 use crate::decide::{Act, unfinished};
+use crate::folder_plugin::{approval_of, is_approval};
 use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::limits;
@@ -96,7 +97,7 @@ impl PluginHost {
         let now = self.shared.clock.now_ms();
         match crate::admit::standing(&request, &publisher, stored.as_ref(), now)? {
             crate::admit::Standing::Granted(permissions, until_ms) => {
-                let terms = self.terms(id, &permissions, until_ms);
+                let terms = self.terms(id, &permissions, until_ms, serving.terms.folder.as_ref());
                 // One that was ended, by a revocation that then failed say, is no longer of use.
                 if terms.same_as(&serving.terms) && !serving.terms.validity.is_ended() {
                     return Ok(());
@@ -183,6 +184,40 @@ impl PluginHost {
         if publisher.is_empty() {
             return Err(AdminError::Refused(format!("nobody knows yet who signed {id}; look at `skynet plugin list`")));
         }
+        self.must_be_signed(id, &publisher).await?;
+        self.write_grant(act, id, (request, publisher), permissions, until_ms).await
+    }
+
+    /// A grant to files that nobody signed begins with an approval, which names them.
+    async fn must_be_signed(&self, id: &PluginId, publisher: &str) -> Result<(), AdminError> {
+        let approved =
+            || async { Ok::<_, AdminError>(self.shared.state.grant(id).await?.is_some_and(|grant| grant.publisher == publisher)) };
+        if is_approval(publisher) && !approved().await? {
+            return Err(AdminError::Refused(format!("nobody signed {id}; look at its files, then: skynet plugin approve {id}")));
+        }
+        Ok(())
+    }
+
+    async fn decide_approval(&self, act: Act<'_>, id: &PluginId, files: &str) -> Result<(), AdminError> {
+        self.meet(id).await?;
+        let (request, publisher) = self.request_of(id).await?;
+        if !is_approval(&publisher) {
+            return Err(AdminError::Refused(format!("{id} is signed, and needs no approval of its files; see: skynet plugin grant {id}")));
+        }
+        if publisher != approval_of(files) {
+            return Err(AdminError::Refused(format!("the files of {id} are others than those you looked at; look again")));
+        }
+        self.write_grant(act, id, (request, publisher), None, None).await
+    }
+
+    async fn write_grant(
+        &self,
+        act: Act<'_>,
+        id: &PluginId,
+        (request, publisher): (Permissions, String),
+        permissions: Option<Value>,
+        until_ms: Option<u64>,
+    ) -> Result<(), AdminError> {
         let granted = match permissions {
             None => request.clone(),
             Some(value) => wanted(id, value, &request)?,
@@ -193,7 +228,7 @@ impl PluginHost {
             request: request.digest(),
             permissions: serde_json::to_value(granted.normalized()).map_err(|error| AdminError::Bug(error.to_string()))?,
             by: act.by.to_owned(),
-            at_ms: now,
+            at_ms: self.shared.clock.now_ms(),
             expires_ms: until_ms,
         };
         let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher, "until_ms": until_ms });
@@ -229,6 +264,19 @@ impl PluginHost {
             return Err(AdminError::Refused(format!("{id} has no grant")));
         }
         Ok(self.change(act, Value::Null, vec![PluginChange::Revoke(id.clone())]).await?)
+    }
+
+    /// Brings what serves in line with a grant that was written.
+    async fn after_grant(&self, id: &PluginId) -> Result<(), AdminError> {
+        if self.unserved(id).await.is_some() {
+            // First what the grant is for, so that what it replaces leaves no gap.
+            self.read_again(id).await;
+            self.settled().await;
+        }
+        self.renew_terms(id).await.map_err(unfinished)?;
+        self.read_again(id).await;
+        self.settled().await;
+        Ok(())
     }
 
     async fn switch_on(&self, id: &PluginId) {
@@ -273,6 +321,7 @@ impl PluginAdmin for PluginHost {
             "publisher": entry.publisher,
             "asks": entry.request.sentences(),
             "request": entry.request,
+            "script": entry.folder.as_ref().map(|folder| folder.shown()),
             "waiting": entry.waiting.as_ref().map(|waiting| shown_waiting(entry, waiting)),
             "denied": entry.denied.as_ref().map(|denied| shown_waiting(entry, denied)),
             "grant": stored,
@@ -309,15 +358,13 @@ impl PluginAdmin for PluginHost {
     async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError> {
         let act = Act { kind: "grant", by, subject: id.as_str() };
         self.noted(act, self.decide_grant(act, id, permissions, until_ms)).await?;
-        if self.unserved(id).await.is_some() {
-            // First what the grant is for, so that what it replaces leaves no gap.
-            self.read_again(id).await;
-            self.settled().await;
-        }
-        self.renew_terms(id).await.map_err(unfinished)?;
-        self.read_again(id).await;
-        self.settled().await;
-        Ok(())
+        self.after_grant(id).await
+    }
+
+    async fn approve(&self, id: &PluginId, files: &str, by: &str) -> Result<(), AdminError> {
+        let act = Act { kind: "approve", by, subject: id.as_str() };
+        self.noted(act, self.decide_approval(act, id, files)).await?;
+        self.after_grant(id).await
     }
 
     async fn deny(&self, id: &PluginId, by: &str) -> Result<(), AdminError> {
@@ -382,6 +429,7 @@ impl PluginAdmin for PluginHost {
     }
 
     async fn rescan(&self) -> Result<(), AdminError> {
+        self.hear_again().await;
         let mut book = self.shared.book.lock().await;
         let refused: Vec<String> = book
             .files

@@ -4,13 +4,15 @@
 //! the component parsed; declared against actual imports, WIT range, permissions,
 //! compile, link, probe. Nothing here changes what serves: that is `host`'s step.
 
+use crate::ceiling;
 use crate::compile::CompileError;
+use crate::folder_plugin::{self, FolderPlugin, is_approval};
 use crate::generation::{Generation, Loaded, Terms};
 use crate::inspect::{self, Contents};
 use crate::probe;
 use crate::runtime::Runtime;
 use crate::validity::Validity;
-use skynet_core::plugin::Receipt;
+use skynet_core::plugin::{PluginKind, Receipt};
 use skynet_core::ports::StoredGrant;
 use skynet_core::{PluginRef, StoreError};
 use skynet_policy::open::{self, OpenError};
@@ -39,12 +41,25 @@ pub(crate) struct Signed {
     pub(crate) release_digest: String,
     pub(crate) signers: Vec<Verified>,
     pub(crate) component: Vec<u8>,
+    /// Of a script plugin, which has no component of its own.
+    pub(crate) folder: Option<Arc<FolderPlugin>>,
 }
 
 impl Signed {
-    /// The key that a grant is bound to.
-    pub(crate) fn publisher(&self) -> &str {
-        self.signers.first().map_or("", |signer| signer.keyid.as_str())
+    /// The key that a grant is bound to; of files that nobody signed, their digest.
+    pub(crate) fn publisher(&self) -> String {
+        let approval = || self.folder.as_ref().map(|folder| folder_plugin::approval_of(&folder.tree)).unwrap_or_default();
+        self.signers.first().map_or_else(approval, |signer| signer.keyid.to_string())
+    }
+
+    /// Whether nobody signed it.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.signers.is_empty()
+    }
+
+    /// What lists say of who stands behind it.
+    pub(crate) fn trust(&self) -> String {
+        if self.is_unsigned() { folder_plugin::BY_OWNER.into() } else { self.tier().to_string() }
     }
 
     /// The strongest word behind it.
@@ -53,7 +68,7 @@ impl Signed {
     }
 }
 
-fn refuse<'a>(file: &'a str, stage: &'static str) -> impl Fn(String) -> Refusal + 'a {
+pub(crate) fn refuse<'a>(file: &'a str, stage: &'static str) -> impl Fn(String) -> Refusal + 'a {
     move |reason| Refusal { file: naming::plain_line(file, 120), stage, reason: naming::plain_line(&reason, 1000) }
 }
 
@@ -71,6 +86,7 @@ pub(crate) fn verify(file: &str, bytes: &[u8], trust: &TrustStore) -> Result<Sig
         release_json,
         signers: opened.signers,
         component: opened.parts.component.to_vec(),
+        folder: None,
     })
 }
 
@@ -88,7 +104,11 @@ pub(crate) fn compare(signed: &Signed) -> Result<Contents, Refusal> {
             format!("the component imports {name}, which its signed release does not declare; pack it again with `skynet plugin pack`");
         return Err(refuse(file, "imports")(reason));
     }
-    let faults = imports::undeclared(&contents.imports, &signed.release.permissions);
+    if folder_plugin::is_script(&signed.release) {
+        let reason = "it says that it is a folder with a script, and is a component; correct `world` and pack it again".to_owned();
+        return Err(refuse(file, "exports")(reason));
+    }
+    let faults = imports::undeclared(&contents.imports, &linked(&signed.release, &signed.release.permissions));
     if let Some(fault) = faults.first() {
         return Err(refuse(file, "imports")(fault.to_string()));
     }
@@ -117,7 +137,12 @@ pub(crate) fn standing(request: &Permissions, publisher: &str, stored: Option<&S
         return Ok(Standing::Asks(request.sentences()));
     };
     if stored.publisher != publisher {
-        let mut asks = vec![format!("it is signed by another key ({publisher}) than the one you granted to ({})", stored.publisher)];
+        let mut asks = vec![match (is_approval(&stored.publisher), is_approval(publisher)) {
+            (true, true) => "its files changed since you approved them".to_owned(),
+            (false, true) => format!("nobody signed these files; you granted to what {} signed", stored.publisher),
+            (true, false) => format!("it is signed now, by {publisher}; you approved of files that nobody had signed"),
+            (false, false) => format!("it is signed by another key ({publisher}) than the one you granted to ({})", stored.publisher),
+        }];
         asks.extend(request.sentences());
         return Ok(Standing::Asks(asks));
     }
@@ -141,44 +166,64 @@ pub(crate) fn terms(
     until_ms: Option<u64>,
     settings: &Arc<serde_json::Map<String, serde_json::Value>>,
     ceiling: Option<&Permissions>,
+    folder: Option<&Arc<FolderPlugin>>,
 ) -> Terms {
+    let settings = &folder.map_or_else(|| Arc::clone(settings), |folder| Arc::new(folder.settings(settings)));
     let resolved = grant::resolve_settings(granted, settings);
     Terms {
         permissions: Arc::new(grant::effective(&resolved, &resolved, ceiling)),
         withheld: Arc::new(ceiling.map(|ceiling| grant::beyond(&resolved, ceiling)).unwrap_or_default()),
         settings: Arc::clone(settings),
+        folder: folder.cloned(),
         validity: Validity::until(until_ms),
     }
 }
 
-/// The last steps: keep the bytes, compile, link, probe.
+/// What a component is linked with. The bridge gets its one door without a grant of its own: it has no tool
+/// that could go through it, until a script plugin lends it its name.
+fn linked(release: &Release, granted: &Permissions) -> Permissions {
+    match folder_plugin::is_bridge(release) {
+        true => Permissions { script: vec![release.id.name().to_owned()], ..granted.clone() },
+        false => granted.clone(),
+    }
+}
+
+/// The last steps: keep the bytes, compile, link, probe. `bridge` is the digest of the component that
+/// stands in for a script plugin's own.
 pub(crate) async fn prepare(
     runtime: &Runtime,
     signed: &Signed,
-    contents: &Contents,
+    (kinds, bridge): (Vec<PluginKind>, Option<String>),
     plugin: PluginRef,
     terms: Terms,
     now_ms: u64,
 ) -> Result<Generation, Refusal> {
     let file = &signed.file;
-    let digest = runtime.blobs.put(&signed.component).map_err(|error| refuse(file, "store")(error.to_string()))?;
+    let kept = bridge.map_or_else(|| runtime.blobs.put(&signed.component), Ok);
+    let digest = kept.map_err(|error| refuse(file, "store")(error.to_string()))?;
     let component = runtime.component(&digest).await.map_err(|error| {
         let stage = if matches!(error, CompileError::Broken(_)) { "compiler" } else { "compile" };
         refuse(file, stage)(error.to_string())
     })?;
-    let kinds = contents.kinds();
-    let loaded = Loaded::link(&runtime.engine, &component, &kinds, &terms.permissions).map_err(|error| refuse(file, "link")(error))?;
+    let powers = linked(&signed.release, &terms.permissions);
+    let loaded = Loaded::link(&runtime.engine, &component, &kinds, &powers).map_err(|error| refuse(file, "link")(error))?;
     let loaded = Arc::new(loaded);
-    let said = probe::probe(runtime, &plugin, &loaded, &kinds, &terms.permissions)
-        .await
-        .map_err(|error| refuse(file, "probe")(error.to_string()))?;
+    let mut said =
+        probe::probe(runtime, &plugin, &loaded, &kinds, &terms).await.map_err(|error| refuse(file, "probe")(error.to_string()))?;
+    if let Some(folder) = &signed.folder {
+        if said.tools != [folder.manifest.tool_spec()] {
+            let reason = "the script bridge does not present the tool as tool.toml has it; install the bridge of this version of skynet";
+            return Err(refuse(file, "probe")(reason.into()));
+        }
+        (said.title, said.summary) = (folder.manifest.tool.clone(), signed.release.summary.clone());
+    }
     let receipt = Receipt {
         plugin,
         component: digest,
         release: signed.release_digest.clone(),
         release_json: signed.release_json.clone(),
         signers: signed.signers.iter().map(|signer| signer.keyid.to_string()).collect(),
-        trust: signed.tier().to_string(),
+        trust: signed.trust(),
         source: file.clone(),
         kinds,
         title: said.title,
@@ -189,4 +234,24 @@ pub(crate) async fn prepare(
         admitted_ms: now_ms,
     };
     Ok(Generation::new(receipt, terms, Some(loaded)))
+}
+
+/// What cannot run with what the ceiling leaves of its grant says so.
+pub(crate) fn blame_ceiling(mut refusal: Refusal, withheld: &Permissions) -> Refusal {
+    if let Some(cut) = ceiling::cut(withheld) {
+        refusal.reason += &format!("; {cut}");
+    }
+    refusal
+}
+
+/// The key of a receipt that is still trusted for this plugin.
+pub(crate) fn trusted_signer(receipt: &Receipt, trust: &TrustStore) -> Result<String, String> {
+    let id = &receipt.plugin.id;
+    for keyid in &receipt.signers {
+        let known = trust.keys.iter().find(|key| key.keyid.to_string() == *keyid);
+        if known.is_some_and(|key| key.revoked.is_none() && key.may_sign(id)) {
+            return Ok(keyid.clone());
+        }
+    }
+    Err(format!("none of its signing keys ({}) is trusted for it any more", receipt.signers.join(", ")))
 }

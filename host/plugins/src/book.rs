@@ -1,13 +1,18 @@
 //! What the host knows about each file and each plugin, between scans.
 
+use crate::admit::Signed;
 use crate::ceiling;
+use crate::folder_plugin::{FolderPlugin, publisher_of};
 use crate::generation::Generation;
 use crate::inbox::Inbox;
+use crate::trees::PREFIX;
 use crate::validity::Validity;
 use skynet_core::PluginId;
 use skynet_core::plugin::{PluginKind, PluginState, PluginStatus};
 use skynet_policy::naming;
 use skynet_policy::permission::Permissions;
+use skynet_policy::release::Release;
+use skynet_policy::trust::Tier;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
@@ -53,8 +58,12 @@ pub(crate) struct Entry {
     pub(crate) kinds: Vec<PluginKind>,
     pub(crate) summary: String,
     pub(crate) trust: String,
+    /// What was said of the release that serves, if its owner should know.
+    pub(crate) warning: Option<String>,
     /// Why a provider that serves has no model, or no new list of them.
     pub(crate) note: Option<String>,
+    /// Of a script plugin: of the release that waits, else of the one that serves.
+    pub(crate) folder: Option<Arc<FolderPlugin>>,
 }
 
 /// All of it.
@@ -72,6 +81,19 @@ impl Book {
     pub(crate) fn serving(&self) -> BTreeMap<PluginId, Arc<Generation>> {
         let serving = self.plugins.iter().filter_map(|(id, entry)| Some((id.clone(), Arc::clone(entry.serving.as_ref()?))));
         serving.collect()
+    }
+
+    /// What presents script plugins: the one that came with the host before others, none that a registry sent.
+    pub(crate) fn bridge(&self) -> Option<Arc<Generation>> {
+        let serving = self.plugins.values().filter_map(|entry| entry.serving.as_ref());
+        let bridges = serving.filter(|generation| generation.is_bridge());
+        bridges.min_by_key(|generation| generation.receipt.trust != Tier::Builtin.as_str()).cloned()
+    }
+
+    /// Has all folders of script plugins read again.
+    pub(crate) fn forget_folders(&mut self) {
+        let folders: Vec<String> = self.files.keys().filter(|file| file.starts_with(PREFIX)).cloned().collect();
+        folders.iter().for_each(|folder| self.inbox.forget(folder));
     }
 
     /// Files that hold this plugin.
@@ -144,9 +166,44 @@ impl Entry {
             tools: tools.map(|tool| naming::exposed_name(id, &tool.name)).collect(),
             trust: self.trust.clone(),
             note: self.serving.as_ref().and_then(|serving| {
-                let notes: Vec<String> = ceiling::cut(&serving.terms.withheld).into_iter().chain(self.note.clone()).collect();
+                let notes: Vec<String> =
+                    ceiling::cut(&serving.terms.withheld).into_iter().chain(self.warning.clone()).chain(self.note.clone()).collect();
                 (!notes.is_empty()).then(|| notes.join("; "))
             }),
+        }
+    }
+}
+
+impl Entry {
+    /// This generation serves from now on.
+    pub(crate) fn take(&mut self, generation: Generation, file: &str) {
+        let release = Release::parse(generation.receipt.release_json.as_bytes());
+        let publisher = release.as_ref().map(|release| publisher_of(&generation.receipt, release));
+        self.publisher = publisher.unwrap_or_default();
+        self.request = release.map(|release| release.permissions).unwrap_or_default();
+        self.folder = generation.terms.folder.clone();
+        self.kinds = generation.receipt.kinds.clone();
+        self.summary = generation.receipt.summary.clone();
+        self.trust = generation.receipt.trust.clone();
+        self.file = file.to_owned();
+        self.waiting = None;
+        self.denied = None;
+        self.stopped = None;
+        self.note = None;
+        self.warning = None;
+        self.replace(Some(Arc::new(generation)));
+    }
+
+    pub(crate) fn describe(&mut self, signed: &Signed, kinds: &[PluginKind]) {
+        self.summary = naming::plain_line(&signed.release.summary, 300);
+        self.trust = signed.trust();
+        if !kinds.is_empty() {
+            self.kinds = kinds.to_vec();
+        }
+        if self.serving.is_none() {
+            // What an owner would be granting to.
+            self.request = signed.release.permissions.clone();
+            self.publisher = signed.publisher();
         }
     }
 }

@@ -3,21 +3,22 @@
 //! the durable record is written first, then the shelf is swapped.
 
 use crate::admit::{self, Refusal, Signed, Standing};
+use crate::advice::Asked;
 use crate::book::{Entry, FileState, Waiting};
-use crate::ceiling;
 use crate::decide::Act;
+use crate::folder_plugin::publisher_of;
 use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::inbox::folder::ReadError;
 use crate::inbox::{Finding, Stamp};
 use crate::runtime::Tripped;
+use crate::trees::PREFIX;
 use serde_json::json;
 use skynet_core::plugin::{PluginEvent, PluginKind, PluginState, Receipt};
 use skynet_core::ports::{PluginChange, StoredGrant};
 use skynet_core::{PluginId, PluginRef, StoreError};
-use skynet_policy::permission::Permissions;
 use skynet_policy::release::Release;
-use skynet_policy::trust::{Tier, TrustStore};
+use skynet_policy::trust::Tier;
 use skynet_policy::{naming, version};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,15 +41,26 @@ impl PluginHost {
     pub(crate) async fn serve_last_good(&self) -> Result<(), StoreError> {
         let mut book = self.shared.book.lock().await;
         book.switched_off = self.shared.state.disabled().await?.into_iter().collect();
-        for receipt in self.shared.state.serving().await? {
+        let mut receipts = self.shared.state.serving().await?;
+        // Scripts are served by the bridge, so it comes before them.
+        receipts.sort_by_key(|receipt| receipt.source.starts_with(PREFIX));
+        for receipt in receipts {
             let id = receipt.plugin.id.clone();
             if book.switched_off.contains(&id) {
                 continue;
             }
+            let has_code =
+                !receipt.source.starts_with(PREFIX) || book.bridge().is_some_and(|bridge| bridge.receipt.component == receipt.component);
+            if !has_code {
+                tracing::info!(plugin = %receipt.plugin, "the script bridge is another one; it is admitted anew");
+                continue;
+            }
             match self.revive(&receipt).await {
                 Ok(generation) => {
+                    let warning = self.word_on(&receipt).warning;
                     let entry = book.plugins.entry(id).or_default();
                     entry.take(generation, &receipt.source);
+                    entry.warning = warning;
                 }
                 Err(Unfit::Reason(reason)) => tracing::warn!(plugin = %receipt.plugin, %reason, "a stored plugin does not serve for now"),
                 Err(Unfit::Store(error)) => return Err(error),
@@ -62,12 +74,19 @@ impl PluginHost {
     async fn revive(&self, receipt: &Receipt) -> Result<Generation, Unfit> {
         let trust = (self.shared.trust)().map_err(Unfit::Reason)?;
         let release = Release::parse(receipt.release_json.as_bytes()).map_err(|error| Unfit::Reason(error.to_string()))?;
-        let publisher = trusted_signer(receipt, &trust).map_err(Unfit::Reason)?;
+        let folder = self.kept_folder(&release).await.map_err(Unfit::Reason)?;
+        let publisher = match receipt.signers.is_empty() && folder.is_some() {
+            true => publisher_of(receipt, &release),
+            false => admit::trusted_signer(receipt, &trust).map_err(Unfit::Reason)?,
+        };
+        if let Some(reason) = self.word_on(receipt).blocked {
+            return Err(Unfit::Reason(reason));
+        }
         let grant = self.shared.state.grant(&receipt.plugin.id).await.map_err(Unfit::Store)?;
         let now = self.shared.clock.now_ms();
         match admit::standing(&release.permissions, &publisher, grant.as_ref(), now).map_err(Unfit::Store)? {
             Standing::Granted(permissions, until_ms) => {
-                let terms = self.terms(&receipt.plugin.id, &permissions, until_ms);
+                let terms = self.terms(&receipt.plugin.id, &permissions, until_ms, folder.as_ref());
                 Ok(Generation::new(receipt.clone(), terms, None))
             }
             Standing::Asks(asks) => Err(Unfit::Reason(format!("it waits for the owner: {}", asks.join("; ")))),
@@ -76,8 +95,13 @@ impl PluginHost {
 
     /// Looks at the folder and deals with what changed.
     pub(crate) async fn scan(&self) {
-        let folder = self.shared.folder.clone();
-        let listed = tokio::task::spawn_blocking(move || folder.list()).await;
+        let (folder, trees) = (self.shared.folder.clone(), self.shared.trees.clone());
+        let list = move || {
+            let mut listing = folder.list()?;
+            listing.extend(trees.list()?);
+            Ok::<_, std::io::Error>(listing)
+        };
+        let listed = tokio::task::spawn_blocking(list).await;
         let listing = match listed {
             Ok(Ok(listing)) => listing,
             Ok(Err(error)) => {
@@ -126,7 +150,7 @@ impl PluginHost {
         }
     }
 
-    async fn refused(&self, file: &str, reason: String) {
+    pub(crate) async fn refused(&self, file: &str, reason: String) {
         tracing::warn!(%reason, "plugin refused");
         let subject = naming::plain_line(file, 120);
         if let Err(error) = self.record("admission", "host", &subject, "refused", json!({ "reason": reason })).await {
@@ -139,6 +163,9 @@ impl PluginHost {
     }
 
     async fn arrived(&self, file: &str) {
+        if file.starts_with(PREFIX) {
+            return self.arrived_folder(file).await;
+        }
         let (folder, name, cap) = (self.shared.folder.clone(), file.to_owned(), self.shared.config.max_component_bytes);
         let read = tokio::task::spawn_blocking(move || folder.read(&name, cap)).await;
         let bytes = match read {
@@ -155,13 +182,23 @@ impl PluginHost {
     }
 
     async fn admit(&self, file: &str, bytes: Vec<u8>) -> Result<(), Refusal> {
-        let refuse = |stage: &'static str| move |reason: String| Refusal { file: naming::plain_line(file, 120), stage, reason };
-        let store = |error: StoreError| refuse("store")(error.to_string());
-        let trust = (self.shared.trust)().map_err(refuse("trusted keys"))?;
+        let trust = (self.shared.trust)().map_err(admit::refuse(file, "trusted keys"))?;
         let name = file.to_owned();
         let verified = tokio::task::spawn_blocking(move || admit::verify(&name, &bytes, &trust)).await;
-        let signed = Arc::new(verified.map_err(|error| refuse("verify")(error.to_string()))??);
+        let signed = verified.map_err(|error| admit::refuse(file, "verify")(error.to_string()))??;
+        self.take_in(file, Arc::new(signed)).await
+    }
+
+    /// All that follows once it is known who stands behind it.
+    pub(crate) async fn take_in(&self, file: &str, signed: Arc<Signed>) -> Result<(), Refusal> {
+        let refuse = |stage: &'static str| move |reason: String| Refusal { file: naming::plain_line(file, 120), stage, reason };
+        let store = |error: StoreError| refuse("store")(error.to_string());
         let id = signed.release.id.clone();
+        let signers: Vec<String> = signed.signers.iter().map(|signer| signer.keyid.to_string()).collect();
+        let asked = Asked { id: &id, release: &signed.release_digest, signers: &signers, trust: signed.tier().as_str() };
+        if let Some(reason) = self.shared.advisories.word(asked).blocked {
+            return Err(refuse("advisory")(reason));
+        }
         if self.is_known(file, &signed).await {
             return Ok(());
         }
@@ -170,34 +207,25 @@ impl PluginHost {
         if let Some((_, why)) = held.iter().find(|(release, _)| *release == signed.release_digest) {
             return self.hold_back(file, &signed, why).await;
         }
-        let look = Arc::clone(&signed);
-        let compared = tokio::task::spawn_blocking(move || admit::compare(&look)).await;
-        let contents = compared.map_err(|error| refuse("component")(error.to_string()))??;
+        let (kinds, bridge) = self.code_of(&signed).await?;
         let grant = self.shared.state.grant(&id).await.map_err(store)?;
         let now = self.shared.clock.now_ms();
         let (permissions, until_ms) =
-            match admit::standing(&signed.release.permissions, signed.publisher(), grant.as_ref(), now).map_err(store)? {
+            match admit::standing(&signed.release.permissions, &signed.publisher(), grant.as_ref(), now).map_err(store)? {
                 Standing::Granted(permissions, until_ms) => (permissions, until_ms),
                 Standing::Asks(asks) => {
-                    self.wait_for_owner(file, &signed, &contents.kinds(), asks).await;
+                    self.wait_for_owner(file, &signed, &kinds, asks).await;
                     return Ok(());
                 }
             };
         let generation = self.shared.state.next_generation().await.map_err(store)?;
         let plugin = PluginRef { id: id.clone(), version: signed.release.version.clone(), generation };
-        let terms = self.terms(&id, &permissions, until_ms);
-        let prepared = admit::prepare(&self.shared.runtime, &signed, &contents, plugin, terms, now).await;
-        let ready = prepared.map_err(|refusal| self.blame_ceiling(refusal, &id, &permissions))?;
+        let terms = self.terms(&id, &permissions, until_ms, signed.folder.as_ref());
+        let withheld = Arc::clone(&terms.withheld);
+        let prepared = admit::prepare(&self.shared.runtime, &signed, (kinds, bridge), plugin, terms, now).await;
+        let ready = prepared.map_err(|refusal| admit::blame_ceiling(refusal, &withheld))?;
         self.check_names(&ready).await.map_err(refuse("tool names"))?;
         self.publish(file, ready, grant.as_ref()).await.map_err(store)
-    }
-
-    /// A component that cannot run with what the ceiling leaves of its grant says so.
-    fn blame_ceiling(&self, mut refusal: Refusal, id: &PluginId, granted: &Permissions) -> Refusal {
-        if let Some(cut) = ceiling::cut(&self.terms(id, granted, None).withheld) {
-            refusal.reason += &format!("; {cut}");
-        }
-        refusal
     }
 
     /// The very release that serves, or one that the owner switched off: nothing to do.
@@ -212,8 +240,13 @@ impl PluginHost {
             entry.stopped = Some(PluginState::Disabled { reason: format!("switched off; `skynet plugin enable {id}` switches it on") });
             return true;
         }
+        let bridge = book.bridge().filter(|_| signed.folder.is_some()).map(|bridge| bridge.receipt.component.clone());
         let Some(entry) = book.plugins.get_mut(id) else { return false };
-        let same = entry.serving.as_ref().is_some_and(|serving| serving.receipt.release == signed.release_digest);
+        entry.folder = signed.folder.clone();
+        let same = entry.serving.as_ref().is_some_and(|serving| {
+            let same_code = bridge.is_none_or(|bridge| bridge == serving.receipt.component);
+            same_code && serving.receipt.release == signed.release_digest
+        });
         if same {
             entry.file = file.to_owned();
             entry.waiting = None;
@@ -225,6 +258,10 @@ impl PluginHost {
 
     /// Older than what ran here, or other bytes under the same released version.
     async fn check_order(&self, signed: &Signed) -> Result<(), String> {
+        if signed.is_unsigned() {
+            // What its owner approves of is these files; what they call themselves counts for nothing.
+            return Ok(());
+        }
         let highest = self.shared.state.highest_version(&signed.release.id).await.map_err(|error| error.to_string())?;
         version::check_rollback(highest.as_ref(), &signed.release.version).map_err(|error| error.to_string())?;
         let Some(serving) = self.serving(&signed.release.id) else { return Ok(()) };
@@ -276,10 +313,17 @@ impl PluginHost {
         let act = Act { kind: "admission", by: HOST, subject: &plugin.to_string() };
         self.change(act, detail, vec![PluginChange::Publish(ready.receipt.clone())]).await?;
         let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
+        let is_bridge = ready.is_bridge();
+        let warning = self.word_on(&ready.receipt).warning;
         let entry = book.plugins.entry(plugin.id.clone()).or_default();
         let replaced = entry.serving.as_ref().map(|old| old.plugin().generation);
         entry.take(ready, file);
+        entry.warning = warning;
         self.swap(&mut book);
+        if is_bridge {
+            // Folders that waited for it, or run by the one before.
+            book.forget_folders();
+        }
         drop(book);
         tracing::info!(%plugin, "plugin serves");
         self.tell(PluginEvent::Published { plugin: plugin.clone(), replaced });
@@ -291,13 +335,19 @@ impl PluginHost {
 
     async fn wait_for_owner(&self, file: &str, signed: &Signed, kinds: &[PluginKind], asks: Vec<String>) {
         let id = signed.release.id.clone();
-        tracing::info!(plugin = %id, version = %signed.release.version, "it waits for the owner: skynet plugin grant {id}");
+        let verb = if signed.is_unsigned() { "approve" } else { "grant" };
+        tracing::info!(plugin = %id, version = %signed.release.version, "it waits for the owner: skynet plugin {verb} {id}");
+        if signed.is_unsigned() && self.serving(&id).is_some() {
+            // Files that somebody changed do not leave those running that the owner knew.
+            self.withdraw(&id, "its files changed since they were approved").await;
+        }
         let mut book = self.shared.book.lock().await;
         let entry = book.plugins.entry(id.clone()).or_default();
         if entry.serving.is_none() {
             entry.describe(signed, kinds);
         }
         entry.file = file.to_owned();
+        entry.folder = signed.folder.clone();
         entry.stopped = None;
         entry.denied = None;
         entry.waiting = Some(waiting(signed, asks.clone()));
@@ -421,56 +471,13 @@ fn hold(generation: &Generation, why: &str) -> PluginChange {
     PluginChange::Hold { id: generation.plugin().id.clone(), release: generation.receipt.release.clone(), why: why.to_owned() }
 }
 
-impl Entry {
-    /// This generation serves from now on.
-    fn take(&mut self, generation: Generation, file: &str) {
-        let release = Release::parse(generation.receipt.release_json.as_bytes());
-        self.request = release.map(|release| release.permissions).unwrap_or_default();
-        self.publisher = generation.receipt.signers.first().cloned().unwrap_or_default();
-        self.kinds = generation.receipt.kinds.clone();
-        self.summary = generation.receipt.summary.clone();
-        self.trust = generation.receipt.trust.clone();
-        self.file = file.to_owned();
-        self.waiting = None;
-        self.denied = None;
-        self.stopped = None;
-        self.note = None;
-        self.replace(Some(Arc::new(generation)));
-    }
-
-    fn describe(&mut self, signed: &Signed, kinds: &[PluginKind]) {
-        self.summary = naming::plain_line(&signed.release.summary, 300);
-        self.trust = signed.tier().to_string();
-        if !kinds.is_empty() {
-            self.kinds = kinds.to_vec();
-        }
-        if self.serving.is_none() {
-            // What an owner would be granting to.
-            self.request = signed.release.permissions.clone();
-            self.publisher = signed.publisher().to_owned();
-        }
-    }
-}
-
 /// A release as its owner would be granting to it.
 fn waiting(signed: &Signed, asks: Vec<String>) -> Waiting {
     Waiting {
         version: signed.release.version.clone(),
-        publisher: signed.publisher().to_owned(),
+        publisher: signed.publisher(),
         request: signed.release.permissions.clone(),
         asks,
         release: signed.release_digest.clone(),
     }
-}
-
-/// The key of a receipt that is still trusted for this plugin.
-fn trusted_signer(receipt: &Receipt, trust: &TrustStore) -> Result<String, String> {
-    let id = &receipt.plugin.id;
-    for keyid in &receipt.signers {
-        let known = trust.keys.iter().find(|key| key.keyid.to_string() == *keyid);
-        if known.is_some_and(|key| key.revoked.is_none() && key.may_sign(id)) {
-            return Ok(keyid.clone());
-        }
-    }
-    Err(format!("none of its signing keys ({}) is trusted for it any more", receipt.signers.join(", ")))
 }

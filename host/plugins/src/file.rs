@@ -1,9 +1,11 @@
 //! A look at plugin files without a host: for packing, and for `plugin verify`.
 
 use crate::admit;
+use crate::folder_plugin;
 use crate::inspect;
 use skynet_core::plugin::PluginKind;
 use skynet_policy::release::Release;
+use skynet_policy::tree::Files;
 use skynet_policy::trust::TrustStore;
 
 /// What a component imports, exports and can be.
@@ -35,6 +37,13 @@ pub struct Checked {
     pub signers: Vec<(String, String)>,
     /// From its exports.
     pub kinds: Vec<PluginKind>,
+}
+
+/// Checks the folder of a script plugin as admission would. Nobody need have signed it.
+pub fn check_folder(name: &str, files: &Files, trust: &TrustStore) -> Result<Checked, String> {
+    let signed = folder_plugin::verify(name, files, trust).map_err(|refusal| refusal.to_string())?;
+    let signers = signed.signers.iter().map(|signer| (signer.keyid.to_string(), signer.tier.to_string())).collect();
+    Ok(Checked { kinds: vec![PluginKind::Tool], release: signed.release, release_digest: signed.release_digest, signers })
 }
 
 /// Checks a packed and signed file as admission would, up to the compiler. The error

@@ -4,6 +4,7 @@
 //! nothing until they are used.
 
 use crate::bindings::v0::exports::skynet::plugin as guest;
+use crate::folder_plugin::{self, FolderPlugin};
 use crate::imports;
 use crate::limits;
 use crate::store::CallState;
@@ -12,6 +13,8 @@ use crate::validity::Validity;
 use skynet_core::PluginRef;
 use skynet_core::plugin::{PluginKind, Receipt};
 use skynet_policy::permission::Permissions;
+use skynet_policy::release::Release;
+use skynet_policy::trust::Tier;
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -63,6 +66,8 @@ pub(crate) struct Terms {
     /// What was granted and the instance's ceiling keeps back.
     pub(crate) withheld: Arc<Permissions>,
     pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
+    /// Of a script plugin.
+    pub(crate) folder: Option<Arc<FolderPlugin>>,
     pub(crate) validity: Arc<Validity>,
 }
 
@@ -70,6 +75,7 @@ impl Terms {
     /// Whether a plugin can tell these from others.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         let same = self.permissions == other.permissions && self.withheld == other.withheld && self.settings == other.settings;
+        let same = same && self.folder == other.folder;
         same && self.validity.until_ms() == other.validity.until_ms()
     }
 
@@ -100,6 +106,13 @@ impl Generation {
     pub(crate) fn new(receipt: Receipt, terms: Terms, loaded: Option<Arc<Loaded>>) -> Self {
         let loaded = loaded.map_or_else(OnceCell::new, |code| OnceCell::new_with(Some(code)));
         Self { receipt, terms, loaded, turnstile: OnceLock::new(), faults: Mutex::default() }
+    }
+
+    /// Whether this is the component that presents script plugins, by itself.
+    pub(crate) fn is_bridge(&self) -> bool {
+        // It has no tool until a script plugin lends it one; asking that first spares reading most releases.
+        let could = self.terms.folder.is_none() && self.receipt.tools.is_empty() && self.receipt.trust != Tier::Registry.as_str();
+        could && Release::parse(self.receipt.release_json.as_bytes()).is_ok_and(|release| folder_plugin::is_bridge(&release))
     }
 
     /// Whose code this is.

@@ -4,10 +4,12 @@
 //! came to rest, a file that is gone, the owner's word, a tripped breaker — goes
 //! through the book, one at a time, and ends in one swap.
 
+use crate::advice::Advisories;
 use crate::artifact_cache::ArtifactCache;
 use crate::blobs::Blobs;
 use crate::book::Book;
 use crate::compile::Compiler;
+use crate::folder_plugin::FolderPlugin;
 use crate::generation::{Generation, Terms};
 use crate::http::dial::{self, Tcp};
 use crate::http::door::{Door, Outside};
@@ -20,8 +22,10 @@ use crate::shelf::Shelf;
 use crate::slow_lane::SlowLane;
 use crate::staged::Staged;
 use crate::store::Root;
+use crate::trees::Trees;
 use crate::turnstile::Turnstiles;
 use arc_swap::ArcSwap;
+use notify::RecursiveMode;
 use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginEvent;
@@ -44,6 +48,8 @@ pub type Settings = serde_json::Map<String, serde_json::Value>;
 pub struct Parts {
     /// The drop folder. Made if absent.
     pub inbox: PathBuf,
+    /// The drop folder of script plugins. Made if absent.
+    pub tools: PathBuf,
     /// A private folder of the host's own, for blobs and compiled code.
     pub private: PathBuf,
     /// `[plugins]`
@@ -58,6 +64,8 @@ pub struct Parts {
     pub ceiling: Option<Permissions>,
     /// Reads the trusted keys anew; an error refuses every admission.
     pub trust: Arc<dyn Fn() -> Result<TrustStore, String> + Send + Sync>,
+    /// What was said about releases since they were signed.
+    pub advisories: Arc<dyn Advisories>,
     /// Durable plugin state.
     pub state: Arc<dyn PluginStore>,
     /// The audit log.
@@ -104,10 +112,12 @@ pub struct PluginHost {
 pub(crate) struct Shared {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) folder: Folder,
+    pub(crate) trees: Trees,
     pub(crate) config: PluginsConfig,
     pub(crate) settings: BTreeMap<PluginId, Arc<Settings>>,
     pub(crate) ceiling: Option<Permissions>,
     pub(crate) trust: Arc<dyn Fn() -> Result<TrustStore, String> + Send + Sync>,
+    pub(crate) advisories: Arc<dyn Advisories>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -160,6 +170,7 @@ impl PluginHost {
             move |error: std::io::Error| StartError::Folder { path, reason: error.to_string() }
         };
         std::fs::create_dir_all(&parts.inbox).map_err(folder_error(&parts.inbox))?;
+        let trees = Trees::open(&parts.tools, &parts.private).map_err(folder_error(&parts.tools))?;
         let (engine, allocator) = runtime::start_engine()?;
         let blobs = Blobs::open(&parts.private.join("components")).map_err(folder_error(&parts.private))?;
         let artifacts = ArtifactCache::open(&parts.private.join("artifacts"), &engine).map_err(folder_error(&parts.private))?;
@@ -192,10 +203,12 @@ impl PluginHost {
             shelf: ArcSwap::from_pointee(Shelf::new(Arc::clone(&runtime), 0, BTreeMap::new())),
             runtime,
             folder: Folder::new(&parts.inbox),
+            trees,
             config: parts.config,
             settings: parts.settings.into_iter().map(|(id, settings)| (id, Arc::new(settings))).collect(),
             ceiling: parts.ceiling,
             trust: parts.trust,
+            advisories: parts.advisories,
             state: parts.state,
             audit: parts.audit,
             clock: parts.clock,
@@ -282,8 +295,8 @@ impl PluginHost {
     }
 
     /// What a plugin that was granted this runs under.
-    pub(crate) fn terms(&self, id: &PluginId, granted: &Permissions, until_ms: Option<u64>) -> Terms {
-        crate::admit::terms(granted, until_ms, &self.settings_of(id), self.shared.ceiling.as_ref())
+    pub(crate) fn terms(&self, id: &PluginId, granted: &Permissions, until_ms: Option<u64>, folder: Option<&Arc<FolderPlugin>>) -> Terms {
+        crate::admit::terms(granted, until_ms, &self.settings_of(id), self.shared.ceiling.as_ref(), folder)
     }
 
     /// Makes a new shelf of what the book says and swaps it in.
@@ -328,7 +341,10 @@ impl Runner {
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
         tokio::pin!(shutdown);
         let shared = Arc::clone(&self.host.shared);
-        let _watcher = shared.config.watch.then(|| crate::watch::watch(shared.folder.path(), &self.host)).flatten();
+        let _watchers = shared.config.watch.then(|| {
+            let tools = crate::watch::watch(shared.trees.inbox(), RecursiveMode::Recursive, &self.host);
+            (crate::watch::watch(shared.folder.path(), RecursiveMode::NonRecursive, &self.host), tools)
+        });
         let interval = std::time::Duration::from_millis(shared.config.scan_interval_ms);
         let models = crate::refresh::Refresher::start(self.host.clone());
         loop {

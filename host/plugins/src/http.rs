@@ -5,7 +5,8 @@
 //! the very address that was checked, `wire` cuts off who sends nothing of use,
 //! `credential` opens what the host adds, `sanitize` builds the request anew, `send`
 //! hands it over, `meter` bounds the bodies, `exchange` counts and audits. `budget` is
-//! one call's, `share` is one plugin's. Whether an address may be dialled
+//! one call's, `share` is one plugin's. `own` is the host's own way out, to servers that
+//! its owner named; `proxy` is how a script asks. Whether an address may be dialled
 //! is `policy::egress`'s word alone.
 
 pub(crate) mod budget;
@@ -15,7 +16,9 @@ pub(crate) mod door;
 pub(crate) mod exchange;
 pub(crate) mod hooks;
 pub(crate) mod meter;
+pub(crate) mod own;
 pub(crate) mod pool;
+mod proxy;
 pub(crate) mod resolve;
 pub(crate) mod sanitize;
 pub(crate) mod send;

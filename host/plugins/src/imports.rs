@@ -14,6 +14,7 @@ pub(crate) mod log;
 mod memory;
 mod messages;
 pub(crate) mod post;
+mod propose;
 mod schedule;
 mod script;
 pub(crate) mod secret_reveal;
@@ -61,6 +62,9 @@ pub(crate) fn link(engine: &Engine, permissions: &Permissions) -> wasmtime::Resu
     }
     if !permissions.script.is_empty() {
         host::script::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if permissions.propose {
+        host::propose::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     }
     Ok(linker)
 }

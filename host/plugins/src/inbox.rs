@@ -7,6 +7,7 @@
 pub(crate) mod folder;
 
 use crate::limits;
+use crate::trees::PREFIX;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -45,6 +46,14 @@ struct Seen {
 pub(crate) struct Inbox {
     files: BTreeMap<String, Seen>,
     clashes: BTreeMap<String, String>,
+    /// Folders that are not there, and since when. No rename puts one folder in the place of another that has
+    /// files, so a folder that is replaced is away for a moment.
+    leaving: BTreeMap<String, u64>,
+}
+
+/// How long something must look the same, in milliseconds.
+fn settle() -> u64 {
+    u64::try_from(limits::SETTLE.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether a name is that of a plugin file that somebody finished writing.
@@ -75,7 +84,15 @@ impl Inbox {
         }
         self.clashes = clashes;
         let gone: Vec<String> = self.files.keys().filter(|name| !listing.contains_key(*name)).cloned().collect();
+        self.leaving.retain(|name, _| !listing.contains_key(name));
         for name in gone {
+            if name.starts_with(PREFIX) {
+                let since = *self.leaving.entry(name.clone()).or_insert(now_ms);
+                if now_ms.saturating_sub(since) < settle() {
+                    continue;
+                }
+                self.leaving.remove(&name);
+            }
             if self.files.remove(&name).is_some_and(|seen| seen.known) {
                 findings.push(Finding::Gone(name));
             }
@@ -84,10 +101,9 @@ impl Inbox {
     }
 
     fn look(&mut self, now_ms: u64, name: &str, stamp: Stamp, findings: &mut Vec<Finding>) {
-        let settle = u64::try_from(limits::SETTLE.as_millis()).unwrap_or(u64::MAX);
         match self.files.get_mut(name) {
             Some(seen) if seen.stamp == stamp => {
-                if !seen.reported && now_ms.saturating_sub(seen.since_ms) >= settle {
+                if !seen.reported && now_ms.saturating_sub(seen.since_ms) >= settle() {
                     (seen.reported, seen.known) = (true, true);
                     findings.push(Finding::Settled(name.to_owned()));
                 }
@@ -116,7 +132,7 @@ impl Inbox {
 
     /// Whether a file is on its way to rest, so that the next scan should be soon.
     pub(crate) fn is_restless(&self) -> bool {
-        self.files.values().any(|seen| !seen.reported)
+        !self.leaving.is_empty() || self.files.values().any(|seen| !seen.reported)
     }
 
     /// Until the next scan.
@@ -169,6 +185,21 @@ mod tests {
         assert_eq!(inbox.observe(700, &listing(&[("a.wasm", 2)])), settled("a.wasm"));
         assert_eq!(inbox.observe(800, &listing(&[])), vec![Finding::Gone("a.wasm".into())]);
         assert_eq!(inbox.observe(900, &listing(&[])), []);
+    }
+
+    #[test]
+    fn a_folder_that_is_away_for_a_moment_was_replaced_and_one_that_stays_away_is_gone() {
+        let mut inbox = Inbox::default();
+        inbox.observe(0, &listing(&[("tools/a", 1)]));
+        assert_eq!(inbox.observe(300, &listing(&[("tools/a", 1)])), settled("tools/a"));
+        assert_eq!(inbox.observe(400, &listing(&[])), []);
+        assert!(inbox.is_restless(), "nothing is decided while it may come back");
+        assert_eq!(inbox.observe(410, &listing(&[("tools/a", 2)])), []);
+        assert_eq!(inbox.observe(710, &listing(&[("tools/a", 2)])), settled("tools/a"));
+        assert_eq!(inbox.observe(800, &listing(&[])), []);
+        assert_eq!(inbox.observe(1100, &listing(&[])), vec![Finding::Gone("tools/a".into())]);
+        assert_eq!(inbox.observe(1200, &listing(&[])), []);
+        assert!(!inbox.is_restless());
     }
 
     #[test]

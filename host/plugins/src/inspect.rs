@@ -2,12 +2,13 @@
 //! file it is, how much is in it, what it imports and exports.
 //!
 //! Counting comes before validating, because validating a bomb is what the bomb
-//! wants. Whole parse, whole validation; a file that passes cannot surprise the
-//! compiler's parser.
+//! wants; both are those of the review, so that what one refuses the other does too.
+//! Whole parse, whole validation; a file that passes cannot surprise the compiler's
+//! parser.
 
-use crate::limits;
 use skynet_core::plugin::PluginKind;
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator, WasmFeatures};
+use skynet_review::budget::{self, Excess};
+use wasmparser::{ComponentExternalKind, Parser, Payload};
 
 /// What is in a component.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,20 +17,6 @@ pub(crate) struct Contents {
     pub(crate) imports: Vec<String>,
     /// Names of what it exports at the top.
     pub(crate) exports: Vec<String>,
-}
-
-/// Why a file is not a component that could run here.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum Unfit {
-    /// A core module.
-    #[error("it is a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`")]
-    CoreModule,
-    /// Too much of something.
-    #[error("it has more than {limit} {what}; nothing that a person wrote has")]
-    TooMany { what: &'static str, limit: u64 },
-    /// It does not parse or validate.
-    #[error("it is no valid component: {0}")]
-    Invalid(String),
 }
 
 impl Contents {
@@ -51,69 +38,8 @@ impl Contents {
     }
 }
 
-fn features() -> WasmFeatures {
-    let mut features = WasmFeatures::empty();
-    features |= WasmFeatures::MUTABLE_GLOBAL | WasmFeatures::SATURATING_FLOAT_TO_INT | WasmFeatures::SIGN_EXTENSION;
-    features |= WasmFeatures::REFERENCE_TYPES | WasmFeatures::MULTI_VALUE | WasmFeatures::BULK_MEMORY | WasmFeatures::SIMD;
-    features |= WasmFeatures::FLOATS | WasmFeatures::EXTENDED_CONST | WasmFeatures::COMPONENT_MODEL;
-    features | WasmFeatures::GC_TYPES | WasmFeatures::CALL_INDIRECT_OVERLONG | WasmFeatures::BULK_MEMORY_OPT
-}
-
-fn spend(budget: &mut u64, count: u64, what: &'static str, limit: u64) -> Result<(), Unfit> {
-    *budget = budget.checked_sub(count).ok_or(Unfit::TooMany { what, limit })?;
-    Ok(())
-}
-
-/// Headers only: sums up how much there is, without building anything.
-fn count(component: &[u8]) -> Result<(), Unfit> {
-    let (mut functions, mut items) = (limits::FUNCTIONS, limits::ITEMS);
-    let mut depth: u32 = 0;
-    let mut first = true;
-    for payload in Parser::new(0).parse_all(component) {
-        let payload = payload.map_err(|error| Unfit::Invalid(error.to_string()))?;
-        let too_many_items = |budget: &mut u64, count: u32| spend(budget, u64::from(count), "types, imports and exports", limits::ITEMS);
-        match payload {
-            Payload::Version { encoding, .. } => {
-                if first && encoding == Encoding::Module {
-                    return Err(Unfit::CoreModule);
-                }
-                first = false;
-                depth += 1;
-                if depth > limits::NESTING {
-                    return Err(Unfit::TooMany { what: "components inside one another", limit: u64::from(limits::NESTING) });
-                }
-            }
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::FunctionSection(section) => spend(&mut functions, u64::from(section.count()), "functions", limits::FUNCTIONS)?,
-            Payload::CodeSectionStart { count, .. } => {
-                let mut bodies = limits::FUNCTIONS;
-                spend(&mut bodies, u64::from(count), "functions", limits::FUNCTIONS)?;
-            }
-            Payload::TypeSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ImportSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ExportSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::GlobalSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ElementSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::DataSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::TableSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::MemorySection(section) => too_many_items(&mut items, section.count())?,
-            Payload::CoreTypeSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::InstanceSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ComponentTypeSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ComponentImportSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ComponentExportSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ComponentInstanceSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ComponentAliasSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::ComponentCanonicalSection(section) => too_many_items(&mut items, section.count())?,
-            Payload::CustomSection(_) => spend(&mut items, 1, "types, imports and exports", limits::ITEMS)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn contents(component: &[u8]) -> Result<Contents, Unfit> {
-    let invalid = |error: wasmparser::BinaryReaderError| Unfit::Invalid(error.to_string());
+fn contents(component: &[u8]) -> Result<Contents, Excess> {
+    let invalid = |error: wasmparser::BinaryReaderError| Excess::Malformed(error.to_string());
     let mut contents = Contents::default();
     let mut depth = 0u32;
     for payload in Parser::new(0).parse_all(component) {
@@ -142,9 +68,9 @@ fn contents(component: &[u8]) -> Result<Contents, Unfit> {
 }
 
 /// Counts, validates and lists.
-pub(crate) fn inspect(component: &[u8]) -> Result<Contents, Unfit> {
-    count(component)?;
-    Validator::new_with_features(features()).validate_all(component).map_err(|error| Unfit::Invalid(error.to_string()))?;
+pub(crate) fn inspect(component: &[u8]) -> Result<Contents, Excess> {
+    budget::count(component)?;
+    budget::validate(component)?;
     contents(component)
 }
 

@@ -62,7 +62,7 @@ pub(crate) const LOG_LINE: usize = 4096;
 pub(crate) const LOG_LINES: u32 = 1000;
 
 /// Things that one call may ask of the host's own services, each of which has an audit
-/// row: memory, knowledge, schedule, agent, messages, scripts.
+/// row: memory, knowledge, schedule, agent, messages, scripts, proposals.
 pub(crate) const ACTS: u32 = 256;
 /// The most that a plugin can be sure of what it notes: below a person who says nothing of
 /// how sure they are (0.8), so that a person's word stays, and goes first.
@@ -76,6 +76,11 @@ pub(crate) const CALL_MESSAGES: u32 = 8;
 pub(crate) const PLUGIN_MESSAGES: u64 = 30;
 /// Bytes of the JSON text that a script is given.
 pub(crate) const SCRIPT_INPUT_BYTES: usize = 1024 * 1024;
+
+/// Plugins that one call may propose: each is built, compiled and tried out.
+pub(crate) const PROPOSALS_OF_CALL: u32 = 2;
+/// Characters of one line of a report on a proposed plugin.
+pub(crate) const REPORT_LINE: usize = 400;
 
 /// Wasm stack of a guest.
 pub(crate) const WASM_STACK: usize = 512 * 1024;
@@ -110,6 +115,9 @@ pub const COMPILE_NICE: i32 = 10;
 /// Address space of the compiling child: an interpreter of 20 MB needs 400 MB.
 pub const COMPILE_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
 
+/// Bytes of a script's request head, and of what is read ahead of its body.
+pub(crate) const SCRIPT_HTTP_BUFFER: usize = 64 * 1024;
+
 /// A file must look the same for so long before it is read.
 pub(crate) const SETTLE: Duration = Duration::from_millis(300);
 /// Files in the inbox. More is a folder that was not meant to be one.
@@ -128,13 +136,6 @@ pub(crate) const MODELS: usize = 1000;
 pub(crate) const DESCRIPTION_BYTES: usize = 4096;
 /// Bytes of one JSON Schema.
 pub(crate) const SCHEMA_BYTES: usize = 64 * 1024;
-
-/// Functions in a component, all modules summed. A JavaScript engine has 30,000.
-pub(crate) const FUNCTIONS: u64 = 200_000;
-/// Types, imports, exports and instances of a component, each kind summed.
-pub(crate) const ITEMS: u64 = 100_000;
-/// Components and modules inside one another.
-pub(crate) const NESTING: u32 = 8;
 
 /// Requests of one call that are open at once. A guest has one thread; four hide the
 /// waiting of a page and what it names.

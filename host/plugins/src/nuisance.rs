@@ -66,7 +66,13 @@ impl PluginHost {
 impl Bother {
     /// Runs it once, to the limit that ends it; gives that limit's words.
     pub async fn once(&self) -> PluginError {
-        let terms = Terms { permissions: Arc::default(), settings: Arc::default(), validity: Arc::default(), withheld: Arc::default() };
+        let terms = Terms {
+            permissions: Arc::default(),
+            settings: Arc::default(),
+            folder: None,
+            validity: Arc::default(),
+            withheld: Arc::default(),
+        };
         let limits = CallLimits::call(&terms.permissions);
         let ended = self.runtime.run_loaded(
             &self.plugin,

@@ -29,12 +29,13 @@ pub(crate) async fn probe(
     plugin: &PluginRef,
     loaded: &Arc<Loaded>,
     kinds: &[PluginKind],
-    permissions: &Permissions,
+    granted: &Terms,
 ) -> Result<Said, PluginError> {
-    let limits = CallLimits::probe(permissions);
-    // Linked with what was granted, run with nothing in it.
-    let nothing = Permissions { kv: permissions.kv, ..Permissions::default() };
-    let terms = Terms { permissions: Arc::new(nothing), withheld: Arc::default(), settings: Arc::default(), validity: Arc::default() };
+    let limits = CallLimits::probe(&granted.permissions);
+    // Linked with what was granted, run with nothing in it. The bridge must know what it presents.
+    let nothing = Permissions { kv: granted.permissions.kv, ..Permissions::default() };
+    let settings = granted.folder.as_ref().map(|_| Arc::clone(&granted.settings)).unwrap_or_default();
+    let terms = Terms { permissions: Arc::new(nothing), withheld: Arc::default(), settings, folder: None, validity: Arc::default() };
     let with_tools = kinds.contains(&PluginKind::Tool);
     let ended = runtime
         .run_loaded(

@@ -151,6 +151,7 @@ impl Runtime {
             permissions: Arc::clone(&terms.permissions),
             granted: Arc::clone(&granted),
             settings: Arc::clone(&terms.settings),
+            folder: terms.folder.clone(),
             secrets: Arc::clone(&self.secrets),
             known: self.known.clone(),
             audit: Arc::clone(&self.audit),
@@ -162,6 +163,7 @@ impl Runtime {
             acts: 0,
             turns: 0,
             sent: 0,
+            proposed: 0,
             revealed: 0,
             in_call: false,
         };

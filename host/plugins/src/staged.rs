@@ -181,7 +181,13 @@ impl HostMonotonicClock for Counting {
 impl PluginHost {
     /// Calls a tool of a plugin that serves by any name and with any arguments, as nothing
     /// in front of a guest would let through: for tests of the plugin alone.
-    pub async fn rehearse(&self, id: &PluginId, tool: &str, arguments: &Value, context: CallContext) -> Result<ToolOutcome, PluginError> {
+    pub async fn call_staged(
+        &self,
+        id: &PluginId,
+        tool: &str,
+        arguments: &Value,
+        context: CallContext,
+    ) -> Result<ToolOutcome, PluginError> {
         let generation = self.in_service(id)?;
         crate::invoke::call(&self.shared.runtime, &generation, tool, arguments, context).await
     }

@@ -5,6 +5,7 @@
 //! stdin, sockets, name look-ups; reuse.
 
 use crate::budget::{self, Strain};
+use crate::folder_plugin::FolderPlugin;
 use crate::http::hooks::Hooks;
 use crate::imports::post::Post;
 use crate::limiter::Limiter;
@@ -94,6 +95,8 @@ pub(crate) struct Reach {
     pub(crate) permissions: Arc<Permissions>,
     pub(crate) granted: Arc<Granted>,
     pub(crate) settings: Arc<serde_json::Map<String, serde_json::Value>>,
+    /// Of a script plugin.
+    pub(crate) folder: Option<Arc<FolderPlugin>>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) known: Known,
     pub(crate) audit: Arc<dyn Audit>,
@@ -109,6 +112,8 @@ pub(crate) struct Reach {
     pub(crate) turns: u32,
     /// Messages that it sent.
     pub(crate) sent: u32,
+    /// Plugins that it proposed.
+    pub(crate) proposed: u32,
     /// How often it asked to see a secret.
     pub(crate) revealed: u32,
     /// Whether a call is under way, and not only the start of the component.
@@ -213,6 +218,7 @@ pub(crate) fn bare(runtime: &Runtime, plugin: &PluginRef) -> Store<CallState> {
         permissions,
         granted: Arc::clone(&granted),
         settings: Arc::default(),
+        folder: None,
         secrets: Arc::clone(&runtime.secrets),
         known: runtime.known.clone(),
         audit: Arc::clone(&runtime.audit),
@@ -224,6 +230,7 @@ pub(crate) fn bare(runtime: &Runtime, plugin: &PluginRef) -> Store<CallState> {
         acts: 0,
         turns: 0,
         sent: 0,
+        proposed: 0,
         revealed: 0,
         in_call: true,
     };

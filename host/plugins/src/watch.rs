@@ -6,18 +6,18 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::Path;
 
 /// Watches while the result lives.
-pub(crate) fn watch(folder: &Path, host: &PluginHost) -> Option<RecommendedWatcher> {
+pub(crate) fn watch(folder: &Path, mode: RecursiveMode, host: &PluginHost) -> Option<RecommendedWatcher> {
     let host = host.clone();
     let started = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| !event.kind.is_access()) {
             host.look_now();
         }
     });
-    let watching = started.and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
+    let watching = started.and_then(|mut watcher| watcher.watch(folder, mode).map(|()| watcher));
     match watching {
         Ok(watcher) => Some(watcher),
         Err(error) => {
-            tracing::info!(%error, "no file events here; the plugins folder is scanned every few seconds");
+            tracing::info!(%error, folder = %folder.display(), "no file events here; it is scanned every few seconds");
             None
         }
     }

@@ -175,7 +175,7 @@ async fn a_signed_component_of_a_million_functions_is_refused_before_it_is_compi
     let types = b"\x01\x04\x01\x60\0\0\x03".to_vec();
     let module = [b"\0asm\x01\0\0\0".to_vec(), types, leb(functions.len()), functions].concat();
     let component = [b"\0asm\x0d\0\x01\0\x01".to_vec(), leb(module.len()), module].concat();
-    check(&Package::of(component, "tool", "1.0.1", next().release.wit).file(), &["more than 200000 functions"]).await;
+    check(&Package::of(component, "tool", "1.0.1", next().release.wit).file(), &["more than 50000 functions"]).await;
 }
 
 #[tokio::test]

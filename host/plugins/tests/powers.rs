@@ -140,6 +140,7 @@ fn powers(url: &str) -> Vec<Power> {
         ),
         power("schedule", zoo!("schedule"), json!({"schedule": true}), nothing(), "atea", Door::Admission("schedule"), "job-0"),
         power("memory", zoo!("memory"), json!({"memory": "write"}), json!({"memory": "read"}), "ltea", Door::Call("memory"), "said"),
+        power("propose", zoo!("propose"), json!({"propose": true}), nothing(), "iacme/weather", Door::Admission("propose"), "p1"),
         power("limits", HOARD, json!({"limits": {"memory_bytes": 128 << 20}}), nothing(), "", Door::Limit("may have 64 MiB"), "said"),
     ]
 }
@@ -289,12 +290,24 @@ fn the_table_holds_every_permission_there_is() {
     let all: Permissions = serde_json::from_value(json!({
         "net": [{"url": "https://example.com"}], "fs": [{"root": "a", "access": "read"}], "kv": {"bytes": 1, "keys": 1},
         "secrets": [rule], "reveal": ["a"], "script": ["a"], "agent": {"turns": 1}, "messages": ["a"], "schedule": true,
-        "memory": "read", "limits": {"cpu_ms": 1},
+        "memory": "read", "propose": true, "limits": {"cpu_ms": 1},
     }))
     .unwrap();
     // A field that is not named here does not compile.
-    let Permissions { net: _, fs: _, kv: _, secrets: _, reveal: _, script: _, agent: _, messages: _, schedule: _, memory: _, limits: _ } =
-        &all;
+    let Permissions {
+        net: _,
+        fs: _,
+        kv: _,
+        secrets: _,
+        reveal: _,
+        script: _,
+        agent: _,
+        messages: _,
+        schedule: _,
+        memory: _,
+        propose: _,
+        limits: _,
+    } = &all;
     let keys: BTreeSet<String> = serde_json::to_value(&all).unwrap().as_object().unwrap().keys().cloned().collect();
     let walked: BTreeSet<String> = powers("http://127.0.0.1:1").iter().map(|power| power.permission.to_owned()).collect();
     assert_eq!(walked, keys);

@@ -11,6 +11,7 @@ use skynet_core::admin::{AdminError, PluginAdmin as _};
 use skynet_core::plugin::{PluginEvent, PluginState};
 use skynet_core::ports::PluginStore as _;
 use skynet_core::{PluginError, ToolError};
+use skynet_policy::release::WitDeclaration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -362,4 +363,16 @@ async fn two_hundred_swaps_under_twenty_callers_fail_no_call_and_keep_no_memory(
     assert_eq!(world.host.memory_in_use(), 0);
     let grown = resident_kib().saturating_sub(halfway);
     assert!(grown < 32 * 1024, "the second hundred swaps took {grown} KiB");
+}
+
+#[tokio::test]
+async fn each_form_of_the_kit_serves_and_says_its_number() {
+    let world = World::start().await;
+    let component = skynet_plugins::kit(737);
+    let exports = skynet_plugins::file::look(&component).unwrap().exports;
+    let wit = WitDeclaration { world: "tool-plugin".into(), range: "^0.1.0".into(), imports: Vec::new(), exports };
+    world.drop_file("tool.wasm", &Package::of(component, "tool", "1.0.0", wit).file()).await;
+    let snapshot = world.snapshot();
+    let outcome = snapshot.call("tool__act", &json!({}), crate::support::world::context()).await.unwrap();
+    assert_eq!(outcome.content, [skynet_core::ResultPart::text("ok, of kit 0737")]);
 }

@@ -108,6 +108,9 @@ fn entries(permissions: &Permissions) -> BTreeMap<Key, String> {
     if let Some(memory) = permissions.memory {
         entries.insert((8, "memory", "users and articles".into()), access(memory));
     }
+    if permissions.propose {
+        entries.insert((8, "propose", "plugins".into()), String::new());
+    }
     if let Some(kv) = permissions.kv {
         entries.insert((9, "store", "own keys".into()), format!("{} keys, {}", kv.keys, bytes_text(kv.bytes)));
     }

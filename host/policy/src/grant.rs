@@ -37,6 +37,7 @@ pub fn beyond(request: &Permissions, granted: &Permissions) -> Permissions {
         messages: lacks(&request.messages, &granted.messages),
         schedule: request.schedule && !granted.schedule,
         memory: request.memory.filter(|asked| granted.memory < Some(*asked)),
+        propose: request.propose && !granted.propose,
         limits: limits(&request.limits, &granted.limits, |asked, given| asked.filter(|asked| given < Some(*asked))),
     }
 }
@@ -78,6 +79,7 @@ fn meet(asked: &Permissions, given: &Permissions, private: fn(bool, bool) -> boo
         messages: both(&asked.messages, &given.messages),
         schedule: asked.schedule && given.schedule,
         memory: least(asked.memory, given.memory, Access::min),
+        propose: asked.propose && given.propose,
         limits: limits(&asked.limits, &given.limits, |one, other| least(one, other, u64::min)),
     }
     .normalized()

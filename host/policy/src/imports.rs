@@ -9,7 +9,7 @@ use crate::permission::Permissions;
 use crate::version::WIT_PACKAGE;
 
 /// Imports that are a power of their own, with the permission that allows them.
-const POWERS: [(&str, &str); 8] = [
+const POWERS: [(&str, &str); 9] = [
     ("kv", "kv"),
     ("memory", "memory"),
     ("knowledge", "memory"),
@@ -18,6 +18,7 @@ const POWERS: [(&str, &str); 8] = [
     ("messages", "messages"),
     ("script", "script"),
     ("secret-reveal", "reveal"),
+    ("propose", "propose"),
 ];
 
 /// The other interfaces of the package: harmless imports, and exports.
@@ -48,6 +49,41 @@ pub fn undeclared(imports: &[String], request: &Permissions) -> Vec<String> {
     faults
 }
 
+/// WASI packages of which the host links what can be imported.
+const WASI: [&str; 7] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
+
+/// Whether a host of this version could link this import at all, granted or not.
+pub fn is_offered(import: &str) -> bool {
+    let path = import.split('@').next().unwrap_or(import);
+    match path.split_once('/') {
+        Some((WIT_PACKAGE, interface)) => is_known_interface(interface),
+        Some((package, _)) => WASI.contains(&package),
+        None => false,
+    }
+}
+
+/// Permissions that are asked for, although nothing is imported that could use them.
+pub fn unused(imports: &[String], request: &Permissions) -> Vec<&'static str> {
+    let has = |wanted: &str| imports.iter().any(|import| import.split('@').next().unwrap_or(import).starts_with(wanted));
+    let mut found = Vec::new();
+    for (_, permission) in POWERS {
+        let used = POWERS.iter().any(|(name, of)| *of == permission && imports.iter().any(|import| interface_of(import) == Some(name)));
+        if asks_for(request, permission) && !used && !found.contains(&permission) {
+            found.push(permission);
+        }
+    }
+    for (asked, permission, import) in [
+        (!request.net.is_empty(), "net", "wasi:http/outgoing-handler"),
+        (!request.secrets.is_empty(), "secrets", "wasi:http/outgoing-handler"),
+        (!request.fs.is_empty(), "fs", "wasi:filesystem/"),
+    ] {
+        if asked && !has(import) {
+            found.push(permission);
+        }
+    }
+    found
+}
+
 /// The interface's own name when it is one of this package, bare or in full.
 pub(crate) fn interface_of(name: &str) -> Option<&str> {
     let path = name.split('@').next().unwrap_or(name);
@@ -70,6 +106,7 @@ fn asks_for(request: &Permissions, permission: &str) -> bool {
         "messages" => !request.messages.is_empty(),
         "script" => !request.script.is_empty(),
         "reveal" => !request.reveal.is_empty(),
+        "propose" => request.propose,
         _ => false,
     }
 }
@@ -88,6 +125,7 @@ mod tests {
             messages: vec!["a".into()],
             schedule: true,
             memory: Some(Access::Read),
+            propose: true,
             ..Default::default()
         }
     }
@@ -112,6 +150,30 @@ mod tests {
         }
         assert_eq!(required_permission("kv"), Some("kv"));
         assert_eq!(required_permission("skynet:plugin/secret-reveal@0.1.0"), Some("reveal"));
+    }
+
+    #[test]
+    fn what_is_asked_for_and_cannot_be_used_is_named() {
+        let import = |name: &str| format!("skynet:plugin/{name}@0.1.0");
+        let none: Vec<String> = Vec::new();
+        assert_eq!(unused(&none, &Permissions::default()), Vec::<&str>::new());
+        assert_eq!(unused(&none, &everything()), ["kv", "memory", "schedule", "agent", "messages", "script", "reveal"]);
+        let all: Vec<String> = POWERS.iter().map(|(name, _)| import(name)).collect();
+        assert_eq!(unused(&all, &everything()), Vec::<&str>::new());
+        assert!(!unused(&[import("knowledge")], &everything()).contains(&"memory"), "one of its two interfaces is enough");
+        let net = Permissions { net: vec![crate::permission::NetRule::parse("https://x.com").unwrap()], ..Default::default() };
+        assert_eq!(unused(&none, &net), ["net"]);
+        assert_eq!(unused(&["wasi:http/outgoing-handler@0.2.6".into()], &net), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn only_what_a_host_could_link_is_offered() {
+        for name in ["skynet:plugin/kv@0.1.0", "skynet:plugin/log", "wasi:io/streams@0.2.6", "wasi:sockets/tcp@0.2.0"] {
+            assert!(is_offered(name), "{name}");
+        }
+        for name in ["skynet:plugin/root@0.1.0", "acme:other/kv@0.1.0", "kv", "wasi:keyvalue/store@0.2.0", "wasi:io", ""] {
+            assert!(!is_offered(name), "{name}");
+        }
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! Owns: the manifest, permissions and their sentences, grants, the permission
 //! diff, egress verdicts, the one-file release format, signatures and trust, the
-//! audit log's hashes, the documents of registries, versions and names. Everything here is a function of its arguments, so all of
-//! it can be fuzzed. Refuses: sockets, files, clocks, async, the engine.
+//! audit log's hashes, the documents of registries, whole agents, versions and names. Everything
+//! here is a function of its arguments, so all of it can be fuzzed. Refuses: sockets, files, clocks, async, the engine.
 
+pub mod agent;
 pub mod audit;
 pub mod diff;
 pub mod digest;
@@ -21,9 +22,11 @@ pub mod registry;
 pub mod release;
 #[cfg(test)]
 mod sampling;
+pub mod script;
 pub mod scrub;
 pub mod secret;
 pub mod signature;
+pub mod tree;
 pub mod trust;
 mod unique_keys;
 pub mod version;

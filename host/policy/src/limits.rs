@@ -15,6 +15,18 @@ pub const SIGNATURES: usize = 16;
 /// under 200; a file of two-byte sections must not hold the scan for long.
 pub const SECTIONS: usize = 100_000;
 
+/// Files of one script plugin: a script with its modules and data. Each is read and hashed at each change.
+pub const TREE_FILES: usize = 512;
+
+/// Bytes of one script plugin; it is read whole into memory and kept once more for each version.
+pub const TREE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Folders within folders of one script plugin.
+pub const TREE_DEPTH: usize = 8;
+
+/// Seconds that a script may take when its `tool.toml` does not say; as the first plugins had it.
+pub const SCRIPT_TIMEOUT_S: u64 = 30;
+
 /// Bytes of `plugin.toml`.
 pub const MANIFEST_BYTES: usize = 64 * 1024;
 
@@ -96,3 +108,18 @@ pub const KEY_STATEMENTS: usize = 100;
 
 /// Characters of a version that a registry lists: it becomes part of a file name.
 pub const VERSION_CHARS: usize = 48;
+
+/// Bytes of a whole agent's bundle, its plugins included: it is read into memory.
+pub const AGENT_BUNDLE_BYTES: usize = 256 * 1024 * 1024;
+
+/// Bytes of `agent.json`: a hundred plugins with the schemas of their settings.
+pub const AGENT_JSON_BYTES: usize = 1024 * 1024;
+
+/// Bytes of one prompt file: several times what a prompt takes in.
+pub const AGENT_FILE_BYTES: usize = 256 * 1024;
+
+/// Prompt files of an agent.
+pub const AGENT_FILES: usize = 16;
+
+/// Plugins of an agent: a person decides on each.
+pub const AGENT_PLUGINS: usize = 100;

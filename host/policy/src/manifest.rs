@@ -24,6 +24,10 @@ pub enum World {
     ChannelPlugin,
     /// Watches or changes what passes.
     HookPlugin,
+    /// A folder with a script; never a component.
+    ScriptPlugin,
+    /// Presents script plugins: each of them is this component under its own name.
+    ScriptBridge,
 }
 
 impl World {
@@ -34,12 +38,15 @@ impl World {
             Self::ProviderPlugin => "provider-plugin",
             Self::ChannelPlugin => "channel-plugin",
             Self::HookPlugin => "hook-plugin",
+            Self::ScriptPlugin => "script-plugin",
+            Self::ScriptBridge => "script-bridge",
         }
     }
 
     /// From its WIT name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::ToolPlugin, Self::ProviderPlugin, Self::ChannelPlugin, Self::HookPlugin].into_iter().find(|world| world.as_str() == text)
+        let all = [Self::ToolPlugin, Self::ProviderPlugin, Self::ChannelPlugin, Self::HookPlugin, Self::ScriptPlugin, Self::ScriptBridge];
+        all.into_iter().find(|world| world.as_str() == text)
     }
 }
 
@@ -102,7 +109,10 @@ impl Manifest {
             reader.required("version", |text| Version::parse(text).map_err(|e| format!("is not a semantic version such as 1.0.0: {e}")));
         let summary = reader.required("summary", |text| one_line(text, SUMMARY_CHARS));
         let world = reader.required("world", |text| {
-            World::parse(text).ok_or_else(|| "is not one of tool-plugin, provider-plugin, channel-plugin, hook-plugin".into())
+            // A folder with a script has its own manifest.
+            World::parse(text)
+                .filter(|world| *world != World::ScriptPlugin)
+                .ok_or_else(|| "is not one of tool-plugin, provider-plugin, channel-plugin, hook-plugin".into())
         });
         let wit = reader.required("wit", |text| VersionReq::parse(text).map_err(|e| format!("is not a version range such as ^0.1.0: {e}")));
         let license = reader.optional("license", |text| one_line(text, 100));
@@ -288,7 +298,7 @@ mod tests {
                 plugin.toml is refused:
                   permissions.kv: unknown field `values`, expected `bytes` or `keys`
                   permissions.net: `ftp://x` is not a server: write https://host, http://host or setting:key
-                  permissions.network: unknown field `network`, expected one of `net`, `fs`, `kv`, `secrets`, `reveal`, `script`, `agent`, `messages`, `schedule`, `memory`, `limits`
+                  permissions.network: unknown field `network`, expected one of `net`, `fs`, `kv`, `secrets`, `reveal`, `script`, `agent`, `messages`, `schedule`, `memory`, `propose`, `limits`
                   permissions.fs: root `../etc` is not a name: use a-z, 0-9, - and _, at most 32; a path is not allowed
                   permissions.secrets: `k`: header `Host` is not a header name in lower case
                   permissions.secrets: `k`: format `x` must hold {} exactly once, in printable ASCII of at most 256 characters, such as `Bearer {}`

@@ -33,6 +33,15 @@ pub enum OpenError {
     Signature(#[from] SignatureError),
 }
 
+/// A release that lies beside what it speaks of, and who signed it: for a folder. The caller holds it against
+/// the files.
+pub fn open_sidecar(release_json: &[u8], signatures_json: &[u8], trust: &TrustStore) -> Result<(Release, Vec<Verified>), OpenError> {
+    let keys = check_signatures(release_json, signatures_json, trust)?;
+    let release = Release::parse(release_json)?;
+    let signers = signers_for(&keys, &release.id)?;
+    Ok((release, signers))
+}
+
 /// Takes a file apart and checks all that can be checked without compiling it.
 pub fn open<'a>(file: &'a [u8], trust: &TrustStore) -> Result<Opened<'a>, OpenError> {
     let parts = split(file)?;

@@ -52,6 +52,9 @@ pub struct Permissions {
     /// Memory of users, and the shared articles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Access>,
+    /// Whether it may propose plugins to the owner.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub propose: bool,
     /// Limits above the defaults.
     #[serde(skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,

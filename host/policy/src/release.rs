@@ -216,7 +216,10 @@ impl Release {
         unless(self.schema == RELEASE_SCHEMA, "schema must be 1");
         unless(is_sha256_hex(&self.component.sha256), "component.sha256 must be 64 lower-case hex digits");
         unless(self.component.size > 0, "component.size must not be 0");
-        unless(World::parse(&self.wit.world).is_some(), "wit.world must be tool-plugin, provider-plugin, channel-plugin or hook-plugin");
+        unless(
+            World::parse(&self.wit.world).is_some(),
+            "wit.world must be tool-plugin, provider-plugin, channel-plugin, hook-plugin, script-plugin or script-bridge",
+        );
         unless(semver::VersionReq::parse(&self.wit.range).is_ok(), "wit.range must be a semantic version range such as ^0.1.0");
         let names = || self.wit.imports.iter().chain(&self.wit.exports);
         unless(names().all(|name| is_plain_line(name, 200) && !name.is_empty()), "wit.imports and wit.exports must be plain names");

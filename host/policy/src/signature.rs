@@ -359,8 +359,16 @@ pub(crate) fn check_signatures<'t>(
     signatures_json: &[u8],
     trust: &'t TrustStore,
 ) -> Result<Vec<&'t TrustedKey>, SignatureError> {
+    check_message(&message(release_json), signatures_json, trust)
+}
+
+/// The same for a message that carries its own domain.
+pub(crate) fn check_message<'t>(
+    message: &[u8],
+    signatures_json: &[u8],
+    trust: &'t TrustStore,
+) -> Result<Vec<&'t TrustedKey>, SignatureError> {
     let envelope = Signatures::parse(signatures_json)?;
-    let message = message(release_json);
     let mut signers = Vec::new();
     let (mut revoked, mut unknown) = (None, None);
     for signature in &envelope.signatures {
@@ -368,7 +376,7 @@ pub(crate) fn check_signatures<'t>(
             unknown.get_or_insert_with(|| SignatureError::UnknownKey { keyid: signature.keyid.clone() });
             continue;
         };
-        check_one(key, signature, &message)?;
+        check_one(key, signature, message)?;
         match &key.revoked {
             Some(reason) => {
                 let reason = plain_line(reason, 200);

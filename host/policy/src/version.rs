@@ -13,6 +13,9 @@ pub const WIT_PACKAGE: &str = "skynet:plugin";
 /// The version of it that this host speaks.
 pub const WIT_VERSION: &str = "0.1.0";
 
+/// The range in which releases that the host writes itself say they work.
+pub const WIT_RANGE: &str = "^0.1.0";
+
 /// What every import of WASI must start with after its `@`.
 const WASI_TRACK: &str = "0.2.";
 

@@ -64,6 +64,7 @@ mod linux {
                 contract: Contract::Lines,
                 variables: BTreeMap::new(),
                 roots: BTreeSet::new(),
+                unchanged: BTreeSet::new(),
                 limits,
             };
             pairs(&runtime, &launcher, what, &asked, &plugin.join("main"));

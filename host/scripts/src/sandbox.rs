@@ -73,6 +73,8 @@ pub struct Confinement {
     pub variables: BTreeMap<String, String>,
     /// Named roots that it may reach.
     pub roots: BTreeSet<String>,
+    /// Those of them that it may only read, also where the owner's configuration lets them be changed.
+    pub unchanged: BTreeSet<String>,
     /// What it may use; never above the ceiling's.
     pub limits: ScriptLimits,
 }

@@ -1,8 +1,13 @@
 //! The command line, as types. Help texts say what a command does, its unit and an
 //! example where one helps.
 
+mod agent;
 pub(crate) mod author;
+mod mcp;
+mod proposals;
 mod recall;
+pub(crate) mod registry;
+pub(crate) mod review;
 pub(crate) mod schedule;
 
 use crate::output::Color;
@@ -11,6 +16,9 @@ use clap_complete::Shell;
 use skynet_store::vault::SlotKind;
 use std::path::PathBuf;
 
+pub(crate) use agent::{Agent, AgentExport, AgentInstall, Mine};
+pub(crate) use mcp::{AddMcp, Mcp, ServeMcp};
+pub(crate) use proposals::Proposals;
 pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 
 /// A self-hosted AI agent whose every ability is a signed, sandboxed component.
@@ -52,6 +60,15 @@ pub(crate) enum Command {
     /// Manage plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Name registries that plugins come from, and keep one.
+    #[command(subcommand)]
+    Registry(registry::Registry),
+    /// Give this whole agent away in one file, or install another's.
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Look at plugins that somebody asks you for, and approve or refuse them.
+    #[command(subcommand)]
+    Proposals(Proposals),
     /// See and correct what is remembered about you.
     #[command(subcommand)]
     Memory(Memory),
@@ -67,6 +84,9 @@ pub(crate) enum Command {
     /// Manage signing keys and whom this machine trusts.
     #[command(subcommand)]
     Key(Key),
+    /// Offer the tools of this host to other programs (Model Context Protocol).
+    #[command(subcommand)]
+    Mcp(Mcp),
     /// Manage tokens that clients connect with.
     #[command(subcommand)]
     Token(Token),
@@ -127,11 +147,57 @@ pub(crate) enum Plugin {
     Author(author::Author),
     /// List plugins and refused files.
     List,
-    /// Show all that is known of one plugin.
+    /// Show all that is known of one plugin: here, or in its registry when it is not here.
     Info {
         /// namespace/name
         id: String,
+        /// Also ask its registry which versions there are.
+        #[arg(long)]
+        versions: bool,
     },
+    /// Search what the registries list.
+    Search {
+        /// Words in a plugin's name or its line; everything when absent.
+        words: Vec<String>,
+    },
+    /// Install plugins from their registry, after showing what they ask for.
+    #[command(after_help = "Examples: skynet plugin install acme/weather\n\
+skynet plugin install acme/weather@1.2.0 --plan\n\
+skynet plugin install --locked")]
+    Install(registry::Install),
+    /// Publish a packed and signed file: to a registry's folder that you keep, or to an OCI registry.
+    #[command(after_help = "Example: skynet plugin publish hello.wasm --to oci://registry.example.org/acme/hello")]
+    Publish(registry::keeper::PublishPlugin),
+    /// Update plugins from their registries, after showing what changes.
+    Update(registry::Update),
+    /// Say which plugins have newer releases, and what would change.
+    Outdated,
+    /// Hold a plugin at its version.
+    Pin {
+        /// namespace/name
+        id: String,
+    },
+    /// Let a pinned plugin be updated again.
+    Unpin {
+        /// namespace/name
+        id: String,
+    },
+    /// Take a plugin away that came from a registry, with its grant. What it stored stays.
+    Remove {
+        /// namespace/name
+        id: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Say what registries warn of among what is installed, and check the kept files.
+    Audit {
+        /// Ask nobody; go by what was last heard.
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Write plugins with all that proves them into one file, for a machine without a network.
+    Export(registry::Export),
     /// Switch a plugin on.
     Enable {
         /// namespace/name
@@ -149,6 +215,15 @@ pub(crate) enum Plugin {
     },
     /// Grant a plugin what it asks for, after showing it.
     Grant(Grant),
+    /// Approve of a script plugin's files that nobody signed, after showing what they are.
+    #[command(after_help = "Example: skynet plugin approve ~/.skynet/tools/greet")]
+    Approve {
+        /// Its folder in tools/, by path or name, or namespace/name.
+        plugin: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Say no to what a waiting version asks for; the version that serves goes on.
     Deny {
         /// namespace/name
@@ -167,24 +242,31 @@ pub(crate) enum Plugin {
         #[arg(short = 'n', long, default_value_t = 20)]
         rows: u64,
     },
-    /// Put the version before the present one back.
+    /// Put the version before the present one back. One from a registry is pinned by it.
     Rollback {
         /// namespace/name
         id: String,
+        /// For one from a registry: this former version.
+        #[arg(long = "to", value_name = "VERSION")]
+        version: Option<String>,
     },
+    /// Add the tools of an MCP server as a plugin, after showing them.
+    AddMcp(AddMcp),
     /// Put a component and its plugin.toml into one file, ready to be signed.
     Pack(Pack),
-    /// Sign a packed file.
+    /// Sign a packed file, or the folder of a script plugin.
     Sign {
-        /// The packed file; changed in place.
+        /// The packed file, changed in place, or the folder, which gets release.json and signatures.json.
         file: PathBuf,
         /// The key file; the dev key of this machine when absent.
         #[arg(long)]
         key: Option<PathBuf>,
     },
+    /// Look for what a person should know before a plugin is installed.
+    Review(review::PluginReview),
     /// Check a file as the host would, without installing it.
     Verify {
-        /// The packed and signed file.
+        /// The packed and signed file, or the folder of a script plugin.
         file: PathBuf,
     },
 }
@@ -217,6 +299,9 @@ pub(crate) struct Pack {
     /// Where to write; beside the component when absent.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
+    /// The packed file of the release before it; a registry wants each release to name the last one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) after: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -449,6 +534,10 @@ pub(crate) enum BenchPart {
     Host,
     /// New versions under running calls.
     Swaps,
+    /// A script plugin's call, beside a bare start of its interpreter.
+    Scripts,
+    /// A host with a thousand tools, beside one with none of them.
+    Scale,
     /// The model in the sandbox, beside the same code built for this machine.
     Model,
 }

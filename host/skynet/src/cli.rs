@@ -1,5 +1,6 @@
 //! Commands, one file each, named after the verb.
 
+mod agent;
 mod audit;
 mod bench;
 mod chat;
@@ -9,8 +10,11 @@ mod doctor;
 mod init;
 mod key;
 mod knowledge;
+mod mcp;
 mod memory;
 mod plugin;
+mod proposals;
+mod registry;
 mod schedule;
 mod secret;
 mod start;
@@ -54,11 +58,15 @@ async fn run_on_threads(command: Command, home: &Home, out: &Out) -> Result<()> 
         Command::Doctor => doctor::run(home, out).await,
         Command::Chat(chat) => chat::run(home, chat, out).await,
         Command::Plugin(verb) => plugin::run(home, verb, out).await,
+        Command::Registry(verb) => registry::run(home, verb, out).await,
+        Command::Agent(verb) => agent::run(home, verb, out).await,
+        Command::Proposals(verb) => proposals::run(home, verb, out).await,
         Command::Memory(verb) => memory::run(home, verb, out).await,
         Command::Knowledge(verb) => knowledge::run(home, verb, out).await,
         Command::Schedule(verb) => schedule::run(home, verb, out).await,
         Command::Secret(verb) => secret::run(home, verb, out).await,
         Command::Key(verb) => key::run(home, verb, out).await,
+        Command::Mcp(verb) => mcp::run(home, verb, out).await,
         Command::Token(verb) => token::run(home, verb, out).await,
         Command::Audit(verb) => audit::run(home, verb, out).await,
         Command::Config(verb) => config::run(home, verb, out),

@@ -26,7 +26,7 @@ pub(crate) struct Client {
 }
 
 /// Where the gateway of this folder listens: as its host says, else as configured.
-fn address(home: &Home) -> Result<String> {
+pub(crate) fn address(home: &Home) -> Result<String> {
     if let Some(address) = lock::address(home) {
         let loopback = std::net::SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), address.port());
         return Ok(if address.ip().is_unspecified() { loopback } else { address }.to_string());
@@ -34,6 +34,15 @@ fn address(home: &Home) -> Result<String> {
     let gateway = config_file::load(home)?.gateway;
     let bind = if gateway.bind.is_unspecified() { std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) } else { gateway.bind };
     Ok(std::net::SocketAddr::new(bind, gateway.port).to_string())
+}
+
+/// A bare connection to the gateway, for its HTTP side.
+pub(crate) async fn dial(home: &Home) -> Result<TcpStream> {
+    let address = address(home)?;
+    match timeout(CONNECT, TcpStream::connect(&address)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        _ => Err(fail(Kind::NotRunning, format!("no host answers on {address}; start it with: skynet daemon start"))),
+    }
 }
 
 impl Client {

@@ -114,6 +114,12 @@ seccomp = "on"
 # true: do not start where the kernel lacks one of them.
 required = false
 
+[scripts]
+# Script plugins lie in tools/. Each needs a signature or your approval, and runs in a cell of its own.
+enabled = true
+# true: also where this machine gives no namespaces, in a weaker cell; `skynet doctor` says which it gives.
+without_namespaces = false
+
 # Folders that plugins can be granted by name. A new one counts after a restart.
 [roots]
 workspace = { path = "workspace", writable = true }
@@ -147,7 +153,7 @@ mod tests {
         assert_eq!(config.agent, Config::default().agent);
         assert_eq!(config.plugins, Config::default().plugins);
         assert_eq!((config.rates, config.audit), (Config::default().rates, Config::default().audit));
-        assert_eq!(config.wall, Config::default().wall);
+        assert_eq!((config.wall, config.scripts), (Config::default().wall, Config::default().scripts));
     }
 
     #[test]

@@ -53,6 +53,10 @@ impl Home {
         keys = "keys";
         /// The drop folder.
         plugins = "plugins";
+        /// The drop folder of script plugins.
+        tools = "tools";
+        /// Registries, what was seen of them, the lockfile and fetched plugins.
+        registries = "registries";
         /// The engine that instant plugins are made of; `setup.sh` puts it there.
         js_runtime = "runtimes/js-runtime.wasm";
         /// The plugin host's own files.

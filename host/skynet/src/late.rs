@@ -1,12 +1,12 @@
 //! Services that plugins may ask for and that are there only after the plugin host is:
 //! the turn loop needs the plugins to begin with.
 //!
-//! Until it is there a plugin is told so. There are no scripts yet, and that is said too.
+//! Until it is there a plugin is told so.
 
 use async_trait::async_trait;
-use serde_json::Value;
 use skynet_agent::Agent;
-use skynet_core::neighbours::{AskError, Caller, Outbox, Outgoing, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns};
+use skynet_core::neighbours::{AskError, Caller, Outbox, Outgoing, SendError, SubTurns};
+use skynet_core::proposals::{Found, Proposal, Propose, ProposeError};
 use std::sync::OnceLock;
 
 const STARTING: &str = "the host is still starting; try again in a moment";
@@ -43,12 +43,26 @@ impl Outbox for LateAgent {
     }
 }
 
-/// A host on which no script is installed.
-pub(crate) struct NoScripts;
+/// A host on which nobody can propose anything: that of an author's test.
+pub(crate) struct NoProposals;
+
+const NOBODY: &str = "no owner is here to be asked";
 
 #[async_trait]
-impl Scripts for NoScripts {
-    async fn run(&self, _: &Caller, name: &str, _: &Value) -> Result<ScriptOutcome, ScriptError> {
-        Err(ScriptError::Unknown(name.to_owned()))
+impl Propose for NoProposals {
+    async fn search(&self, _: &Caller, _: &str, _: usize) -> Result<Vec<Found>, ProposeError> {
+        Err(ProposeError::Unfit(NOBODY.into()))
+    }
+
+    async fn propose_install(&self, _: &Caller, _: &str, _: Option<&str>) -> Result<Proposal, ProposeError> {
+        Err(ProposeError::Unfit(NOBODY.into()))
+    }
+
+    async fn propose_plugin(&self, _: &Caller, _: String, _: &str) -> Result<Proposal, ProposeError> {
+        Err(ProposeError::Unfit(NOBODY.into()))
+    }
+
+    async fn proposals_of(&self, _: &Caller) -> Result<Vec<Proposal>, ProposeError> {
+        Ok(Vec::new())
     }
 }

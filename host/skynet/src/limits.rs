@@ -14,8 +14,45 @@ pub(crate) const MAX_ARTIFACT: usize = 512 * 1024 * 1024;
 /// Characters of a new passphrase. Argon2id makes each guess dear, not a short word long.
 pub(crate) const PASSPHRASE_CHARS: usize = 10;
 
+/// Between two looks at the registries: an advisory is heard the same day, and a server
+/// of some ten thousand hosts answers one a second.
+pub(crate) const REGISTRY_CHECK: Duration = Duration::from_secs(6 * 3600);
+
+/// Before the first look after a start, which has other work to do.
+pub(crate) const REGISTRY_FIRST_CHECK: Duration = Duration::from_secs(5);
+
+/// Bytes of the file that says which updates are known: thousands of plugins.
+pub(crate) const UPDATES_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of one line that a program sends to `mcp serve`: a little more than the gateway takes.
+pub(crate) const MCP_LINE: usize = 2 * 1024 * 1024 + 4096;
+
+/// Bytes of one message from the gateway: tools' results are far smaller, a list of a
+/// thousand tools with their schemas is not.
+pub(crate) const MCP_MESSAGE: usize = 64 * 1024 * 1024;
+
+/// Requests of `mcp serve` that wait for their answers at once.
+pub(crate) const MCP_IN_FLIGHT: usize = 64;
+
+/// Silence of an open stream: the gateway sends a comment every 15 s.
+pub(crate) const MCP_SILENCE: Duration = Duration::from_secs(60);
+
+/// For open requests to be answered after stdin ended.
+pub(crate) const MCP_LAST_ANSWERS: Duration = Duration::from_secs(20);
+
+/// Before a broken stream of notifications is opened again.
+pub(crate) const MCP_AGAIN: Duration = Duration::from_secs(1);
+
+/// Between two looks at how far the host is with a new plugin.
+pub(crate) const PLUGIN_LOOK: Duration = Duration::from_millis(200);
+
+/// Bytes of one JSON Schema of a tool: what the host takes of any plugin.
+pub(crate) const TOOL_SCHEMA: usize = 64 * 1024;
+
 /// Free disk, bytes. Less, and a database write may fail in the middle of a day.
 pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
 
+/// Files of a script plugin that are reviewed: a program and what it brings.
+pub(crate) const REVIEW_FILES: usize = 500;
 /// For one program of a build. A first build fetches and compiles what it depends on.
 pub(crate) const BUILD: Duration = Duration::from_secs(1800);

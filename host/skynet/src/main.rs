@@ -17,8 +17,12 @@ mod keys;
 mod late;
 mod limits;
 mod lock;
+mod market;
 mod output;
+mod plain;
 mod prompt;
+mod registry;
+mod scripts;
 mod scrubbed;
 mod secret_uses;
 mod secrets_file;
@@ -26,6 +30,7 @@ mod vault;
 mod wall;
 mod who;
 mod wire;
+mod workshop;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -37,6 +42,10 @@ fn main() -> ExitCode {
     }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == anchor::KEEPER) {
         return anchor::keeper_main();
+    }
+    // It must have one thread, and stay outside of the wall.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == scripts::LAUNCHER) {
+        return scripts::launcher_main();
     }
     let args = args::Args::parse();
     let out = output::Out::new(args.json, args.color);

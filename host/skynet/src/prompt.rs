@@ -3,6 +3,7 @@
 //! Never from an argument: those stand in the list of processes and in the shell's
 //! history. What was read is wiped when dropped.
 
+use crate::output::Out;
 use anyhow::{Context, Result};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use skynet_policy::limits::SECRET_BYTES;
@@ -48,6 +49,19 @@ pub(crate) fn from_stdin() -> Result<Zeroizing<String>> {
     let kept = text.strip_suffix('\n').map_or(text.len(), |rest| rest.strip_suffix('\r').unwrap_or(rest).len());
     text.truncate(kept);
     Ok(text)
+}
+
+/// Whether a person at the terminal agrees; nobody there is a no.
+pub(crate) fn agreed(question: &str, out: &Out) -> Result<bool> {
+    if out.json || !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    let mut stdout = std::io::stdout();
+    write!(stdout, "{question}")?;
+    stdout.flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// A value: typed, where a person sits at stdin, else all of stdin.

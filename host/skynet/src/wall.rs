@@ -20,12 +20,15 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Told {
     pid: u32,
     layers: Layers,
+    /// What confines scripts, by name.
+    #[serde(default)]
+    scripts: Vec<(String, Layer)>,
     /// The named roots that were there when the wall went up.
     roots: BTreeMap<String, PathBuf>,
 }
 
 /// Raises the wall for this process. Before any other thread, after the configuration.
-pub(crate) fn raise(home: &Home, config: &Config) -> Result<Told> {
+pub(crate) fn raise(home: &Home, config: &Config, scripts: Vec<(String, Layer)>) -> Result<Told> {
     let on = |switch| switch == Switch::On;
     let (write, read) = paths(home, config);
     let spec = WallSpec { write, read, listen: config.gateway.port, landlock: on(config.wall.landlock), seccomp: on(config.wall.seccomp) };
@@ -40,7 +43,7 @@ pub(crate) fn raise(home: &Home, config: &Config) -> Result<Told> {
             State::On | State::Unknown => tracing::info!("wall: {name} is on: {}", layer.says),
         }
     }
-    Ok(Told { pid: std::process::id(), layers, roots: standing_roots(home, config) })
+    Ok(Told { pid: std::process::id(), layers, scripts, roots: standing_roots(home, config) })
 }
 
 /// What the host changes, and what it reads beside that and the system.
@@ -66,6 +69,7 @@ pub(crate) fn paths(home: &Home, config: &Config) -> (Vec<PathBuf>, Vec<PathBuf>
     if let Some(anchors) = crate::anchor::file(home, &config.audit).filter(|path| !inside(path)) {
         write.push(anchors);
     }
+    read.extend(crate::registry::folders(home).into_iter().filter(|path| !inside(path)));
     linked(home.root(), &mut write, &mut read);
     (write, read)
 }
@@ -114,6 +118,13 @@ pub(crate) fn of(home: &Home, pid: u32) -> Layers {
         seccomp: seen(pid, "Seccomp:", "2", heard.seccomp),
         ..heard
     }
+}
+
+/// What confines the scripts of the host that runs as this process, by its own word: the launcher of scripts
+/// tried it, and does what it says or refuses.
+pub(crate) fn scripts(home: &Home, pid: u32) -> Vec<(String, Layer)> {
+    let unknown = || vec![("scripts".to_owned(), Layer::new(State::Unknown, "the host did not say"))];
+    told(home, pid).map(|told| told.scripts).filter(|scripts| !scripts.is_empty()).unwrap_or_else(unknown)
 }
 
 /// Named roots that were added, moved or made since the wall went up, and stand outside it.

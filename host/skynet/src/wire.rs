@@ -6,13 +6,18 @@ use crate::config_file;
 use crate::home::Home;
 use crate::host_secrets::HostSecrets;
 use crate::keys;
-use crate::late::{LateAgent, NoScripts};
+use crate::late::LateAgent;
+use crate::market::NoMarket;
+use crate::registry::said::Said;
+use crate::registry::watch::Watch;
+use crate::scripts::HostScripts;
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
 use crate::vault::{self, Ask, Places};
+use crate::workshop::HomeWorkshop;
 use anyhow::{Context, Result};
 use skynet_agent::prompt::Workspace;
-use skynet_agent::{Agent, Planner, Ports, Scheduler, Settings};
+use skynet_agent::{Agent, DeskParts, Planner, Ports, ProposalDesk, Scheduler, Settings};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
 use skynet_core::neighbours::Neighbours;
@@ -32,9 +37,11 @@ pub(crate) struct Wired {
     pub(crate) runner: Runner,
     pub(crate) agent: Agent,
     pub(crate) scheduler: Scheduler,
+    pub(crate) desk: Arc<ProposalDesk>,
     pub(crate) gateway: Gateway,
     pub(crate) stopping: Arc<AtomicBool>,
     pub(crate) store: Arc<Store>,
+    pub(crate) watch: Watch,
 }
 
 /// The scopes of the owner's own token.
@@ -101,7 +108,7 @@ async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> R
 }
 
 /// Builds everything. Nothing is served yet.
-pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places) -> Result<Wired> {
+pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places, scripts: HostScripts) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     settle_owner_token(home, &store).await?;
@@ -111,10 +118,21 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let trust_home = home.clone();
     let planner = Arc::new(Planner::new(store.clone(), Arc::clone(&clock), config.agent.time_zone.clone()));
     let late = Arc::new(LateAgent::default());
+    crate::registry::mend_at_start(home).await;
+    let workshop = Arc::new(HomeWorkshop::new(home.clone()));
+    let desk = Arc::new(ProposalDesk::new(DeskParts {
+        proposals: store.clone(),
+        plugins: store.clone(),
+        audit: audit.clone(),
+        clock: Arc::clone(&clock),
+        workshop: workshop.clone(),
+        market: Arc::new(NoMarket),
+    }));
     // Read once now, so that bad trust data keeps the host from starting.
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {
         inbox: home.plugins(),
+        tools: home.tools(),
         private: home.private(),
         config: config.plugins.clone(),
         rates: config.rates.clone(),
@@ -122,6 +140,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         settings: config.settings.clone(),
         ceiling: config_file::ceiling(&config)?,
         trust: Arc::new(move || keys::load_trust(&trust_home).map_err(|error| format!("{error:#}"))),
+        advisories: Arc::new(Said::new(home)),
         state: store.clone(),
         audit: audit.clone(),
         secrets,
@@ -133,7 +152,8 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
             schedule: planner.clone(),
             sub_turns: late.clone(),
             outbox: late.clone(),
-            scripts: Arc::new(NoScripts),
+            scripts: Arc::new(scripts),
+            propose: desk.clone(),
         },
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
@@ -149,6 +169,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
     let agent = Agent::new(ports, Settings { agent: config.agent.clone(), prompt: Arc::new(workspace(home)?) });
     agent.recover().await?;
     late.arrived(agent.clone());
+    workshop.arrived(host.clone());
     let scheduler = Scheduler::new(agent.clone(), planner.clone(), Arc::new(host.clone()));
     let stopping = Arc::new(AtomicBool::new(false));
     let is_stopping = Arc::clone(&stopping);
@@ -159,6 +180,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         articles: store.clone(),
         access: store.clone(),
         admin: Arc::new(host.clone()),
+        approvals: desk.clone(),
         schedule: planner.clone(),
         audit: audit.clone(),
         clock,
@@ -172,5 +194,12 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         state_dir: Some(home.root().display().to_string()),
     })
     .await?;
-    Ok(Wired { host, runner, agent, scheduler, gateway, stopping, store })
+    let watch = Watch {
+        home: home.clone(),
+        config: config.registries.clone(),
+        store: Arc::clone(&store),
+        host: host.clone(),
+        herald: gateway.herald(),
+    };
+    Ok(Wired { watch, host, runner, agent, scheduler, desk, gateway, stopping, store })
 }

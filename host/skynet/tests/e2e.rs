@@ -5,6 +5,8 @@
 //! a failure that says so, never a skip.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "e2e/agent.rs"]
+mod agent;
 #[path = "e2e/audit.rs"]
 mod audit;
 // A limit on memory is what a system other than Linux does not hold a child to.
@@ -23,12 +25,21 @@ mod daemon;
 mod household;
 #[path = "e2e/instant.rs"]
 mod instant;
+#[path = "e2e/mcp.rs"]
+mod mcp;
 #[path = "e2e/memory.rs"]
 mod memory;
 #[path = "e2e/powers.rs"]
 mod powers;
+#[path = "e2e/proposals.rs"]
+mod proposals;
+#[path = "e2e/review.rs"]
+mod review;
 #[path = "e2e/schedule.rs"]
 mod schedule;
+#[cfg(target_os = "linux")]
+#[path = "e2e/scripts.rs"]
+mod scripts;
 #[path = "e2e/secrets.rs"]
 mod secrets;
 #[path = "e2e/swap.rs"]

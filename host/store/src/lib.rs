@@ -2,8 +2,8 @@
 //!
 //! One SQLite file in a private folder. One thread writes, and answers only when
 //! the disk has the data; two read. `Store` implements `Memory`, `PluginStore`,
-//! `Audit`, `AccessStore`, `Facts`, `Articles` and `Jobs`. Refuses: files and folders
-//! that others can reach, formats newer than it knows, damaged files, writers whose
+//! `Audit`, `AccessStore`, `Facts`, `Articles`, `Jobs` and `ProposalStore`. Refuses: files and
+//! folders that others can reach, formats newer than it knows, damaged files, writers whose
 //! lease is old.
 
 pub mod audit;
@@ -26,6 +26,7 @@ mod memory;
 mod migrate;
 mod open;
 mod plugins;
+mod proposals;
 mod reader;
 mod recall;
 mod receipts;

@@ -60,6 +60,9 @@ pub const FINISHED_JOBS: u64 = 100;
 /// Fires of one job that are kept, the newest: what a person looks at when it went wrong.
 pub const FIRES: u64 = 100;
 
+/// Proposals that were answered or are over and are still kept, to be looked at.
+pub const CLOSED_PROPOSALS: u64 = 100;
+
 /// Words that a search looks for: a sentence. Ranking costs the square of their number.
 pub(crate) const QUERY_WORDS: usize = 12;
 

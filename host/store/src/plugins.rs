@@ -89,13 +89,14 @@ impl PluginStore for Store {
     }
 }
 
-fn take(db: &Connection, step: &PluginChange, now: u64) -> crate::error::Result<()> {
+pub(crate) fn take(db: &Connection, step: &PluginChange, now: u64) -> crate::error::Result<()> {
     match step {
         PluginChange::Switch { id, enabled } => receipts::set_enabled(db, id, *enabled),
         PluginChange::Grant(grant) => grants::put(db, grant, now),
         PluginChange::Revoke(id) => grants::end(db, id, now),
         PluginChange::Hold { id, release, why } => held::hold(db, id, release, why),
         PluginChange::Unhold { id, release } => held::unhold(db, id, release.as_deref()),
+        PluginChange::Lower { id, version } => receipts::lower(db, id, version),
         PluginChange::Publish(receipt) => receipts::publish(db, receipt),
     }
 }

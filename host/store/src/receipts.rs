@@ -73,6 +73,16 @@ pub(crate) fn highest_version(db: &Connection, id: &PluginId) -> Result<Option<V
     text.map(parse).transpose()
 }
 
+/// Only down, and only where something was published.
+pub(crate) fn lower(db: &Connection, id: &PluginId, to: &Version) -> Result<()> {
+    match highest_version(db, id)? {
+        Some(highest) if highest > *to => {
+            run(db, "UPDATE plugins SET highest_version = ?2 WHERE id = ?1", params![id.as_str(), to.to_string()])
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The same generation may be published again after a rollback, but only as what it was.
 fn check_owner(db: &Connection, new: &Receipt) -> Result<()> {
     let known = list(db, "SELECT receipt FROM receipts WHERE generation = ?1", params![new.plugin.generation.0])?;

@@ -2692,6 +2692,664 @@ pub mod skynet {
                 }
             }
         }
+        /// Asking the owner for plugins. Permission: `propose`.
+        ///
+        /// Nothing here installs anything. What is proposed waits until the owner has
+        /// looked at it and approved it, somewhere else; no function approves.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod propose {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            /// A plugin that a registry of the owner's offers.
+            #[derive(Clone, PartialEq)]
+            pub struct Found {
+                /// namespace/name
+                pub id: _rt::String,
+                pub version: _rt::String,
+                pub summary: _rt::String,
+                /// The owner's name for the registry.
+                pub registry: _rt::String,
+            }
+            impl ::core::fmt::Debug for Found {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Found")
+                        .field("id", &self.id)
+                        .field("version", &self.version)
+                        .field("summary", &self.summary)
+                        .field("registry", &self.registry)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Proposal {
+                pub id: _rt::String,
+                /// namespace/name of the plugin.
+                pub subject: _rt::String,
+                pub version: _rt::String,
+                /// `open`, `approved`, `done`, `refused`, `expired` or `failed`; others may come.
+                pub state: _rt::String,
+                /// What it asks for, what was found in it, how its trials ended: lines for a reader.
+                pub report: _rt::String,
+            }
+            impl ::core::fmt::Debug for Proposal {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Proposal")
+                        .field("id", &self.id)
+                        .field("subject", &self.subject)
+                        .field("version", &self.version)
+                        .field("state", &self.state)
+                        .field("report", &self.report)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn search(
+                query: &str,
+                limit: u32,
+            ) -> ::core::result::Result<_rt::Vec<Found>, _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = query;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/propose@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "search"]
+                        fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&limit), ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result22 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base18 = l4;
+                                let len18 = l5;
+                                let mut result18 = _rt::Vec::with_capacity(len18);
+                                for i in 0..len18 {
+                                    let base = base18
+                                        .add(i * (8 * ::core::mem::size_of::<*const u8>()));
+                                    let e18 = {
+                                        let l6 = *base.add(0).cast::<*mut u8>();
+                                        let l7 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len8 = l7;
+                                        let bytes8 = _rt::Vec::from_raw_parts(
+                                            l6.cast(),
+                                            len8,
+                                            len8,
+                                        );
+                                        let l9 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l10 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len11 = l10;
+                                        let bytes11 = _rt::Vec::from_raw_parts(
+                                            l9.cast(),
+                                            len11,
+                                            len11,
+                                        );
+                                        let l12 = *base
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l13 = *base
+                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len14 = l13;
+                                        let bytes14 = _rt::Vec::from_raw_parts(
+                                            l12.cast(),
+                                            len14,
+                                            len14,
+                                        );
+                                        let l15 = *base
+                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l16 = *base
+                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len17 = l16;
+                                        let bytes17 = _rt::Vec::from_raw_parts(
+                                            l15.cast(),
+                                            len17,
+                                            len17,
+                                        );
+                                        Found {
+                                            id: _rt::string_lift(bytes8),
+                                            version: _rt::string_lift(bytes11),
+                                            summary: _rt::string_lift(bytes14),
+                                            registry: _rt::string_lift(bytes17),
+                                        }
+                                    };
+                                    result18.push(e18);
+                                }
+                                _rt::cabi_dealloc(
+                                    base18,
+                                    len18 * (8 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                result18
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l19 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l20 = *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len21 = l20;
+                                let bytes21 = _rt::Vec::from_raw_parts(
+                                    l19.cast(),
+                                    len21,
+                                    len21,
+                                );
+                                _rt::string_lift(bytes21)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result22
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Proposes one of them; the newest version when none is named.
+            #[allow(async_fn_in_trait)]
+            pub fn propose_install(
+                id: &str,
+                version: ::core::option::Option<&str>,
+            ) -> ::core::result::Result<Proposal, _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 11 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 11
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = id;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let (result2_0, result2_1, result2_2) = match version {
+                        Some(e) => {
+                            let vec1 = e;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            (1i32, ptr1.cast_mut(), len1)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/propose@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "propose-install"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        result2_0,
+                        result2_1,
+                        result2_2,
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result24 = match l5 {
+                        0 => {
+                            let e = {
+                                let l6 = *ptr3
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l7 = *ptr3
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len8 = l7;
+                                let bytes8 = _rt::Vec::from_raw_parts(
+                                    l6.cast(),
+                                    len8,
+                                    len8,
+                                );
+                                let l9 = *ptr3
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l10 = *ptr3
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len11 = l10;
+                                let bytes11 = _rt::Vec::from_raw_parts(
+                                    l9.cast(),
+                                    len11,
+                                    len11,
+                                );
+                                let l12 = *ptr3
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l13 = *ptr3
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len14 = l13;
+                                let bytes14 = _rt::Vec::from_raw_parts(
+                                    l12.cast(),
+                                    len14,
+                                    len14,
+                                );
+                                let l15 = *ptr3
+                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l16 = *ptr3
+                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len17 = l16;
+                                let bytes17 = _rt::Vec::from_raw_parts(
+                                    l15.cast(),
+                                    len17,
+                                    len17,
+                                );
+                                let l18 = *ptr3
+                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l19 = *ptr3
+                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len20 = l19;
+                                let bytes20 = _rt::Vec::from_raw_parts(
+                                    l18.cast(),
+                                    len20,
+                                    len20,
+                                );
+                                Proposal {
+                                    id: _rt::string_lift(bytes8),
+                                    subject: _rt::string_lift(bytes11),
+                                    version: _rt::string_lift(bytes14),
+                                    state: _rt::string_lift(bytes17),
+                                    report: _rt::string_lift(bytes20),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l21 = *ptr3
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l22 = *ptr3
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len23 = l22;
+                                let bytes23 = _rt::Vec::from_raw_parts(
+                                    l21.cast(),
+                                    len23,
+                                    len23,
+                                );
+                                _rt::string_lift(bytes23)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result24
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Proposes a plugin from its source. `manifest` is JSON: `name`, `version`, `summary`,
+            /// `permissions`, `trials` (tool, arguments, expect, fails). It is built, looked through and tried out with nothing granted first;
+            /// the error says what to change.
+            #[allow(async_fn_in_trait)]
+            pub fn propose_plugin(
+                source: &str,
+                manifest: &str,
+            ) -> ::core::result::Result<Proposal, _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 11 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 11
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = source;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = manifest;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/propose@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "propose-plugin"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result23 = match l4 {
+                        0 => {
+                            let e = {
+                                let l5 = *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l6 = *ptr2
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len7 = l6;
+                                let bytes7 = _rt::Vec::from_raw_parts(
+                                    l5.cast(),
+                                    len7,
+                                    len7,
+                                );
+                                let l8 = *ptr2
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l9 = *ptr2
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len10 = l9;
+                                let bytes10 = _rt::Vec::from_raw_parts(
+                                    l8.cast(),
+                                    len10,
+                                    len10,
+                                );
+                                let l11 = *ptr2
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l12 = *ptr2
+                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len13 = l12;
+                                let bytes13 = _rt::Vec::from_raw_parts(
+                                    l11.cast(),
+                                    len13,
+                                    len13,
+                                );
+                                let l14 = *ptr2
+                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l15 = *ptr2
+                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len16 = l15;
+                                let bytes16 = _rt::Vec::from_raw_parts(
+                                    l14.cast(),
+                                    len16,
+                                    len16,
+                                );
+                                let l17 = *ptr2
+                                    .add(9 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l18 = *ptr2
+                                    .add(10 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len19 = l18;
+                                let bytes19 = _rt::Vec::from_raw_parts(
+                                    l17.cast(),
+                                    len19,
+                                    len19,
+                                );
+                                Proposal {
+                                    id: _rt::string_lift(bytes7),
+                                    subject: _rt::string_lift(bytes10),
+                                    version: _rt::string_lift(bytes13),
+                                    state: _rt::string_lift(bytes16),
+                                    report: _rt::string_lift(bytes19),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l20 = *ptr2
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l21 = *ptr2
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len22 = l21;
+                                let bytes22 = _rt::Vec::from_raw_parts(
+                                    l20.cast(),
+                                    len22,
+                                    len22,
+                                );
+                                _rt::string_lift(bytes22)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result23
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// What this plugin proposed for this user, newest first.
+            #[allow(async_fn_in_trait)]
+            pub fn proposals() -> ::core::result::Result<
+                _rt::Vec<Proposal>,
+                _rt::String,
+            > {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/propose@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "proposals"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result24 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l4 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base20 = l3;
+                                let len20 = l4;
+                                let mut result20 = _rt::Vec::with_capacity(len20);
+                                for i in 0..len20 {
+                                    let base = base20
+                                        .add(i * (10 * ::core::mem::size_of::<*const u8>()));
+                                    let e20 = {
+                                        let l5 = *base.add(0).cast::<*mut u8>();
+                                        let l6 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len7 = l6;
+                                        let bytes7 = _rt::Vec::from_raw_parts(
+                                            l5.cast(),
+                                            len7,
+                                            len7,
+                                        );
+                                        let l8 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l9 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len10 = l9;
+                                        let bytes10 = _rt::Vec::from_raw_parts(
+                                            l8.cast(),
+                                            len10,
+                                            len10,
+                                        );
+                                        let l11 = *base
+                                            .add(4 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l12 = *base
+                                            .add(5 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len13 = l12;
+                                        let bytes13 = _rt::Vec::from_raw_parts(
+                                            l11.cast(),
+                                            len13,
+                                            len13,
+                                        );
+                                        let l14 = *base
+                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l15 = *base
+                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len16 = l15;
+                                        let bytes16 = _rt::Vec::from_raw_parts(
+                                            l14.cast(),
+                                            len16,
+                                            len16,
+                                        );
+                                        let l17 = *base
+                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l18 = *base
+                                            .add(9 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len19 = l18;
+                                        let bytes19 = _rt::Vec::from_raw_parts(
+                                            l17.cast(),
+                                            len19,
+                                            len19,
+                                        );
+                                        Proposal {
+                                            id: _rt::string_lift(bytes7),
+                                            subject: _rt::string_lift(bytes10),
+                                            version: _rt::string_lift(bytes13),
+                                            state: _rt::string_lift(bytes16),
+                                            report: _rt::string_lift(bytes19),
+                                        }
+                                    };
+                                    result20.push(e20);
+                                }
+                                _rt::cabi_dealloc(
+                                    base20,
+                                    len20 * (10 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                result20
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l21 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l22 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len23 = l22;
+                                let bytes23 = _rt::Vec::from_raw_parts(
+                                    l21.cast(),
+                                    len23,
+                                    len23,
+                                );
+                                _rt::string_lift(bytes23)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result24
+                }
+            }
+        }
         /// Where a provider puts its answer, piece by piece.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod delta_sink {
@@ -3426,9 +4084,9 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2844] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf5\x14\x01A\x02\x01\
-A\x1c\x01B\x1d\x01s\x04\0\x04json\x03\0\0\x01o\x02s\x01\x01p\x02\x04\0\x05extra\x03\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3135] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x98\x17\x01A\x02\x01\
+A\x1e\x01B\x1d\x01s\x04\0\x04json\x03\0\0\x01o\x02s\x01\x01p\x02\x04\0\x05extra\x03\
 \0\x03\x01m\x03\x04user\x09assistant\x04tool\x04\0\x04role\x03\0\x05\x01p}\x01r\x02\
 \x04mimes\x04data\x07\x04\0\x04blob\x03\0\x08\x01ks\x01r\x03\x04texts\x09signatu\
 re\x0a\x08redacted\x0a\x04\0\x08thinking\x03\0\x0b\x01r\x03\x02ids\x04names\x09a\
@@ -3476,22 +4134,29 @@ pients\x04texts\0\0\x04\0\x04send\x01\x01\x03\0\x1cskynet:plugin/messages@0.1.0\
 outputs\x09truncated\x7f\x04\0\x0dscript-result\x03\0\x02\x01q\x04\x0eunknown-sc\
 ript\x01s\0\x06denied\x01s\0\x09timed-out\x01s\0\x06failed\x01s\0\x04\0\x0cscrip\
 t-error\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x02\x04names\x05input\x01\0\x06\x04\0\
-\x03run\x01\x07\x03\0\x1askynet:plugin/script@0.1.0\x05\x0c\x02\x03\0\0\x05usage\
-\x01B\x14\x02\x03\x02\x01\x02\x04\0\x04json\x03\0\0\x02\x03\x02\x01\x0d\x04\0\x05\
-usage\x03\0\x02\x01q\x07\x08end-turn\0\0\x08tool-use\0\0\x0amax-tokens\0\0\x0dst\
-op-sequence\0\0\x07refusal\0\0\x05pause\0\0\x05other\x01s\0\x04\0\x0bstop-reason\
-\x03\0\x04\x01r\x02\x02ids\x04names\x04\0\x0ftool-call-start\x03\0\x06\x01r\x02\x02\
-ids\x08fragments\x04\0\x13tool-call-arguments\x03\0\x08\x01q\x0b\x04text\x01s\0\x08\
-thinking\x01s\0\x12thinking-signature\x01s\0\x11thinking-redacted\x01s\0\x0ftool\
--call-start\x01\x07\0\x13tool-call-arguments\x01\x09\0\x0dtool-call-end\x01s\0\x05\
-usage\x01\x03\0\x04stop\x01\x05\0\x06notice\x01s\0\x05other\x01\x01\0\x04\0\x05d\
-elta\x03\0\x0a\x01q\x02\x09cancelled\0\0\x09too-large\x01s\0\x04\0\x0aemit-error\
-\x03\0\x0c\x04\0\x0adelta-sink\x03\x01\x01h\x0e\x01p\x0b\x01j\0\x01\x0d\x01@\x02\
-\x04self\x0f\x06deltas\x10\0\x11\x04\0\x17[method]delta-sink.emit\x01\x12\x03\0\x1e\
-skynet:plugin/delta-sink@0.1.0\x05\x0e\x04\0;skynet:sdk/imports-bindings-with-al\
-l-of-its-exports-removed\x04\0\x0b6\x01\00imports-bindings-with-all-of-its-expor\
-ts-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070\
-.262.0\x10wit-bindgen-rust\x060.63.0";
+\x03run\x01\x07\x03\0\x1askynet:plugin/script@0.1.0\x05\x0c\x01B\x12\x01r\x04\x02\
+ids\x07versions\x07summarys\x08registrys\x04\0\x05found\x03\0\0\x01r\x05\x02ids\x07\
+subjects\x07versions\x05states\x06reports\x04\0\x08proposal\x03\0\x02\x01p\x01\x01\
+j\x01\x04\x01s\x01@\x02\x05querys\x05limity\0\x05\x04\0\x06search\x01\x06\x01ks\x01\
+j\x01\x03\x01s\x01@\x02\x02ids\x07version\x07\0\x08\x04\0\x0fpropose-install\x01\
+\x09\x01@\x02\x06sources\x08manifests\0\x08\x04\0\x0epropose-plugin\x01\x0a\x01p\
+\x03\x01j\x01\x0b\x01s\x01@\0\0\x0c\x04\0\x09proposals\x01\x0d\x03\0\x1bskynet:p\
+lugin/propose@0.1.0\x05\x0d\x02\x03\0\0\x05usage\x01B\x14\x02\x03\x02\x01\x02\x04\
+\0\x04json\x03\0\0\x02\x03\x02\x01\x0e\x04\0\x05usage\x03\0\x02\x01q\x07\x08end-\
+turn\0\0\x08tool-use\0\0\x0amax-tokens\0\0\x0dstop-sequence\0\0\x07refusal\0\0\x05\
+pause\0\0\x05other\x01s\0\x04\0\x0bstop-reason\x03\0\x04\x01r\x02\x02ids\x04name\
+s\x04\0\x0ftool-call-start\x03\0\x06\x01r\x02\x02ids\x08fragments\x04\0\x13tool-\
+call-arguments\x03\0\x08\x01q\x0b\x04text\x01s\0\x08thinking\x01s\0\x12thinking-\
+signature\x01s\0\x11thinking-redacted\x01s\0\x0ftool-call-start\x01\x07\0\x13too\
+l-call-arguments\x01\x09\0\x0dtool-call-end\x01s\0\x05usage\x01\x03\0\x04stop\x01\
+\x05\0\x06notice\x01s\0\x05other\x01\x01\0\x04\0\x05delta\x03\0\x0a\x01q\x02\x09\
+cancelled\0\0\x09too-large\x01s\0\x04\0\x0aemit-error\x03\0\x0c\x04\0\x0adelta-s\
+ink\x03\x01\x01h\x0e\x01p\x0b\x01j\0\x01\x0d\x01@\x02\x04self\x0f\x06deltas\x10\0\
+\x11\x04\0\x17[method]delta-sink.emit\x01\x12\x03\0\x1eskynet:plugin/delta-sink@\
+0.1.0\x05\x0f\x04\0;skynet:sdk/imports-bindings-with-all-of-its-exports-removed\x04\
+\0\x0b6\x01\00imports-bindings-with-all-of-its-exports-removed\x03\0\0\0G\x09pro\
+ducers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x06\
+0.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

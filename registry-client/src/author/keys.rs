@@ -11,6 +11,7 @@ use skynet_policy::signature::SecretKey;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use tough::key_source::KeySource;
+use tough::schema::RoleType;
 use tough::schema::decoded::{Decoded, Hex};
 use tough::schema::key::Key;
 use tough::sign::Sign;
@@ -60,6 +61,21 @@ impl Keys {
             for name in folder.names("")?.iter().filter(|name| name.ends_with(".key")) {
                 keys.push(Box::new(read(&folder, name)?));
             }
+        }
+        Ok(Self(keys))
+    }
+
+    /// Only the keys of one role, by the names that keys are made under here. Other files
+    /// are not read, so that a server holds what it needs and nothing more.
+    pub fn of_role(folder: &Path, role: RoleType) -> Result<Self, RegistryError> {
+        let place = Folder::open(folder)?;
+        let mut keys: Vec<Box<dyn KeySource>> = Vec::new();
+        for name in place.names("")?.iter().filter(|name| name.ends_with(".key") && name.starts_with(&format!("{role}-"))) {
+            keys.push(Box::new(read(&place, name)?));
+        }
+        if keys.is_empty() {
+            let what = format!("a key of the {role} in {}", folder.display());
+            return Err(RegistryError::missing(what, format!("Copy `{role}-1.key` there; `skynet registry init` made it")));
         }
         Ok(Self(keys))
     }

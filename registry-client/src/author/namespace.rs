@@ -20,20 +20,9 @@ impl Author {
     /// Lists a record. `anew`: take it although it does not continue the old one, or
     /// although its namespace looks like another.
     pub async fn put_publisher(&mut self, record: &PublisherRecord, anew: bool, keys: &Keys, now: Timestamp) -> Result<(), RegistryError> {
-        let what = format!("the record of namespace {}", record.namespace);
-        let record = PublisherRecord::parse(&record.to_bytes())?;
-        let publisher = record.verify()?;
-        match self.publisher(&record.namespace)? {
-            Some(old) if !record.statements.starts_with(&old.statements) && !anew => {
-                return Err(RegistryError::refused(
-                    what,
-                    "it does not continue the record that is listed",
-                    "Let the publisher sign the change with the old key. If that key is lost, say so with --anew; every client will ask its owner",
-                ));
-            }
-            Some(_) => {}
-            None if !anew => self.check_namespace(&what, &record.namespace)?,
-            None => {}
+        let publisher = self.check_record(record, anew)?;
+        if self.publisher(&record.namespace)?.is_some_and(|old| old == *record) {
+            return Ok(());
         }
         let mut change = Change::default();
         change.document(&Target::Publisher(record.namespace.clone()), record.to_bytes());
@@ -41,6 +30,22 @@ impl Author {
             change.document(&Target::Advisories, advisories.to_bytes());
         }
         self.commit(change, keys, now).await
+    }
+
+    /// Whether a record could be listed, and what it says; changes nothing.
+    pub fn check_record(&self, record: &PublisherRecord, anew: bool) -> Result<Publisher, RegistryError> {
+        let what = format!("the record of namespace {}", record.namespace);
+        let record = PublisherRecord::parse(&record.to_bytes())?;
+        let publisher = record.verify()?;
+        match self.publisher(&record.namespace)? {
+            Some(old) if !record.statements.starts_with(&old.statements) && !anew => Err(RegistryError::refused(
+                what,
+                "it does not continue the record that is listed",
+                "Let the publisher sign the change with the old key. If that key is lost, say so with --anew; every client will ask its owner",
+            )),
+            None if !anew => self.check_namespace(&what, &record.namespace).map(|()| publisher),
+            _ => Ok(publisher),
+        }
     }
 
     /// Machines without a network look at advisories alone, so a withdrawn key becomes one.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use skynet_core::PluginId;
 use skynet_policy::diff::{PermissionDiff, diff};
 use skynet_policy::registry::advisories::Standing;
+use skynet_policy::registry::publisher::PublisherRecord;
 use skynet_policy::registry::similar::similar;
 use skynet_policy::registry::target::{Target, is_listable};
 use skynet_policy::release::{Release, Split, split};
@@ -48,11 +49,16 @@ pub struct Review {
 impl Author {
     /// Looks at a file without changing anything.
     pub fn review(&self, file: &[u8]) -> Result<Review, RegistryError> {
+        self.review_with(file, None)
+    }
+
+    /// The same, by the keys of a record that is not listed yet.
+    pub(super) fn review_with(&self, file: &[u8], offered: Option<&PublisherRecord>) -> Result<Review, RegistryError> {
         let parts = split(file)?;
         // The publisher's keys hang on the namespace, so it is read ahead of the check, for nothing else.
         let release = Release::parse(parts.release_json)?;
         let digest = sha256_hex(parts.release_json);
-        let signers = self.check_signers(&release.id, &parts)?;
+        let signers = self.check_signers(&release.id, &parts, offered)?;
         release.check_component(parts.component)?;
         let before = self.newest_below(&release)?;
         let mut review = Review {
@@ -95,10 +101,11 @@ impl Author {
         Ok(review)
     }
 
-    fn check_signers(&self, id: &PluginId, parts: &Split<'_>) -> Result<Vec<KeyId>, RegistryError> {
-        let record = self.publisher(id.namespace())?.ok_or_else(|| {
+    fn check_signers(&self, id: &PluginId, parts: &Split<'_>, offered: Option<&PublisherRecord>) -> Result<Vec<KeyId>, RegistryError> {
+        let offered = offered.filter(|record| record.namespace == id.namespace()).cloned();
+        let record = offered.map_or_else(|| self.publisher(id.namespace()), |record| Ok(Some(record)))?.ok_or_else(|| {
             let what = format!("a publisher's record of namespace {}", id.namespace());
-            RegistryError::missing(what, "Add the publisher's public key first with `skynet registry publisher add`")
+            RegistryError::missing(what, "Add the publisher's record first with `skynet registry publisher add`")
         })?;
         Ok(record.verify()?.verify_new(parts.release_json, parts.signatures_json)?)
     }

@@ -101,6 +101,12 @@ impl Author {
         Ok((number, bytes.unwrap_or_default()))
     }
 
+    /// The root that everything began with.
+    pub fn first_root(&self) -> Result<Vec<u8>, RegistryError> {
+        let first = self.folder.read(&format!("{METADATA}/1.root.json"), ROOT_BYTES)?;
+        first.ok_or_else(|| unreadable("1.root.json", "it is not there"))
+    }
+
     /// When the first of its four dates is over.
     pub fn earliest_end(&self) -> jiff::Timestamp {
         let lists = &self.lists;

@@ -19,8 +19,13 @@ fn nobody(world: &World) -> Arc<Server> {
 /// Another machine, which knows the registry's root and nothing else.
 async fn elsewhere(world: &World) -> Home {
     let home = Home::open(&world.path("elsewhere")).unwrap();
-    let place =
-        Place { name: "main".into(), url: Some("https://unreachable.example/".into()), folder: None, namespaces: vec!["acme".into()] };
+    let place = Place {
+        name: "main".into(),
+        url: Some("https://unreachable.example/".into()),
+        folder: None,
+        namespaces: vec!["acme".into()],
+        private: false,
+    };
     let root = RootTrust::Bytes(std::fs::read(world.path("registry/metadata/1.root.json")).unwrap());
     home.add(&home.lock().unwrap(), place, root, nobody(world)).await.unwrap();
     home

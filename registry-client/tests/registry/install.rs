@@ -94,7 +94,13 @@ async fn a_plugin_of_another_namespace_is_not_taken_from_this_registry() {
     says(visit.select(&bobbys).await, &["namespace bobby", "registry add"]);
     // Nor when it is another registry's, which does not even have it.
     let home = world.home();
-    let place = Place { name: "other".into(), url: Some("https://other.example/".into()), folder: None, namespaces: vec!["*".into()] };
+    let place = Place {
+        name: "other".into(),
+        url: Some("https://other.example/".into()),
+        folder: None,
+        namespaces: vec!["*".into()],
+        private: false,
+    };
     let root = RootTrust::Bytes(world.author().root().unwrap().1);
     home.add(&home.lock().unwrap(), place, root, world.honest()).await.unwrap();
     let visit = world.visit(world.honest()).await.unwrap();

@@ -11,7 +11,10 @@ mod crash;
 mod download;
 mod install;
 mod loopback;
+#[cfg(feature = "oci")]
+mod oci;
 #[cfg(feature = "peers")]
 mod reference;
+mod submission;
 mod traps;
 mod world;

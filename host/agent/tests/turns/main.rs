@@ -17,6 +17,7 @@ mod jobs;
 mod life;
 mod memory;
 mod outbox;
+mod proposals;
 mod queue;
 mod remembered;
 mod schedule;

@@ -9,8 +9,16 @@ use http::{HeaderMap, StatusCode, header};
 use skynet_core::UserId;
 use std::net::SocketAddr;
 
-/// The scopes of the token that a request carries.
-pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &HeaderMap) -> Result<Scopes, Fault> {
+/// Whose token a request carries.
+#[derive(Debug, Clone)]
+pub(super) struct Holder {
+    /// The token's name, for what belongs to one client.
+    pub(super) name: String,
+    pub(super) scopes: Scopes,
+}
+
+/// The token that a request carries, checked, counted and recorded.
+pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &HeaderMap) -> Result<Holder, Fault> {
     let peer = Peer::of(address, headers, &server.config);
     let now = server.clock.now_ms();
     let key = peer.throttle_key();
@@ -30,7 +38,7 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
             taken.map_err(|after_ms| Fault::too_often("requests", after_ms))?;
             let recorded = record::came_in(server, &actor, "http", "http", peer.address).await;
             recorded.map_err(|error| Fault::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", error.to_string()))?;
-            Ok(Scopes::of_strings(&row.scopes))
+            Ok(Holder { scopes: Scopes::of_strings(&row.scopes), name: row.name })
         }
         Ok(None) => {
             if let Some(key) = key {
@@ -44,9 +52,10 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
 }
 
 /// Refuses who lacks a scope.
-pub(super) async fn need(server: &Server, address: SocketAddr, headers: &HeaderMap, scope: Scope) -> Result<(), Fault> {
-    if holder(server, address, headers).await?.cover(scope) {
-        return Ok(());
+pub(super) async fn need(server: &Server, address: SocketAddr, headers: &HeaderMap, scope: Scope) -> Result<Holder, Fault> {
+    let holder = holder(server, address, headers).await?;
+    if holder.scopes.cover(scope) {
+        return Ok(holder);
     }
     Err(Fault::new(StatusCode::FORBIDDEN, "forbidden", format!("missing scope: {}", scope.name())))
 }

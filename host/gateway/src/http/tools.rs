@@ -6,6 +6,7 @@ use crate::http::{PeerAddress, bearer, body};
 use crate::invoke::{self, Invoked};
 use crate::limits::INVOKE_BODY_BYTES;
 use crate::server::Server;
+use crate::transcript;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -45,7 +46,7 @@ pub(super) async fn invoke(
     }
     let session = crate::invoke::session(body.session_key.as_deref()).map_err(Fault::invalid)?;
     // To its end and into the log, also when the client leaves meanwhile.
-    let running = tokio::spawn(async move { invoke::run(&server, &body.tool, body.args.into(), session).await });
+    let running = tokio::spawn(async move { invoke::run(&server, &body.tool, body.args.into(), session, std::future::pending()).await });
     let lost = |_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "the call ended badly; see the host's log");
     let invoked = running.await.map_err(lost)?;
     let failed = |status: StatusCode, kind: &str, message: &str| {
@@ -53,7 +54,9 @@ pub(super) async fn invoke(
     };
     Ok(match &invoked {
         Invoked::TooOften(after_ms) => return Err(Fault::too_often("tool calls", *after_ms)),
-        Invoked::Done(content) => Json(json!({"ok": true, "result": {"content": content}})).into_response(),
+        Invoked::Done(done) => {
+            Json(json!({"ok": true, "result": {"content": transcript::result_content(&done.result.content)}})).into_response()
+        }
         Invoked::Failed(message) => failed(StatusCode::BAD_REQUEST, "tool_error", message),
         Invoked::Unknown(message) => failed(StatusCode::NOT_FOUND, "not_found", message),
         Invoked::Withheld(message) => failed(StatusCode::INTERNAL_SERVER_ERROR, "api_error", message),

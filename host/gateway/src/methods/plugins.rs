@@ -23,6 +23,7 @@ pub(super) const METHODS: &[Method] = &[
     method("plugins.enable", ADMIN, Some(ID), |call| Box::pin(switch(call, true))),
     method("plugins.disable", ADMIN, Some(ID), |call| Box::pin(switch(call, false))),
     method("plugins.grant", ADMIN, Some(GRANT), |call| Box::pin(grant(call))),
+    method("plugins.approve", ADMIN, Some(&[must("id", WORD), must("files", WORD)]), |call| Box::pin(approve(call))),
     method("plugins.grants", ADMIN, Some(&[]), |call| Box::pin(grants(call))),
     method("plugins.whyDenied", ADMIN, Some(&[must("id", WORD), may("limit", Kind::Int(1, 200))]), |call| Box::pin(why_denied(call))),
     method("plugins.revoke", ADMIN, Some(ID), |call| Box::pin(revoke(call))),
@@ -76,6 +77,12 @@ async fn grant(call: Call) -> Answer {
     let permissions = call.params.get("permissions").filter(|value| !value.is_null()).cloned();
     let until_ms = call.int("untilMs");
     let (id, ()) = change(&call, |admin, id, by| async move { admin.grant_until(&id, permissions, until_ms, &by).await }).await?;
+    Ok(json!({"ok": true, "id": id}).into())
+}
+
+async fn approve(call: Call) -> Answer {
+    let files = call.text("files").unwrap_or_default().to_owned();
+    let (id, ()) = change(&call, |admin, id, by| async move { admin.approve(&id, &files, &by).await }).await?;
     Ok(json!({"ok": true, "id": id}).into())
 }
 

@@ -5,6 +5,7 @@ use crate::auth::scope::Scope;
 use crate::invoke::{self, Invoked};
 use crate::refusal::Refusal;
 use crate::schema::{Kind, WORD, may, must};
+use crate::transcript;
 use serde_json::{Map, Value, json};
 
 pub(super) const METHODS: &[Method] = &[method(
@@ -26,8 +27,14 @@ async fn tools_invoke(mut call: Call) -> Answer {
     let arguments = call.params.remove("args").unwrap_or_else(|| Map::new().into());
     let name = call.text("name").unwrap_or("").to_owned();
     let failed = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
-    let answer: Value = match invoke::run(&call.server, &name, arguments, session).await {
-        Invoked::Done(content) => json!({"ok": true, "toolName": name, "output": {"content": content}}),
+    let answer: Value = match invoke::run(&call.server, &name, arguments, session, std::future::pending()).await {
+        Invoked::Done(done) => {
+            let mut output = json!({"content": transcript::result_content(&done.result.content)});
+            if let (Some(structured), Some(output)) = (done.structured, output.as_object_mut()) {
+                output.insert("structured".into(), structured);
+            }
+            json!({"ok": true, "toolName": name, "output": output})
+        }
         Invoked::Failed(message) => failed("tool_error", message),
         Invoked::Unknown(message) => failed("not_found", message),
         Invoked::TooOften(after_ms) => return Err(Refusal::too_often("tool calls", after_ms)),

@@ -107,3 +107,17 @@ async fn a_listed_client_that_leaves_changes_the_presence() {
     assert_eq!(event["payload"]["presence"].as_array().unwrap().len(), 1);
     assert!(event["stateVersion"]["presence"].as_u64().unwrap() > hello["snapshot"]["stateVersion"]["presence"].as_u64().unwrap());
 }
+
+#[tokio::test]
+async fn that_plugins_have_updates_is_told_to_those_who_manage_them_and_to_nobody_else() {
+    let world = World::start().await;
+    let (mut owner, hello) = world.connect(Hello::new()).await;
+    let mut reader = world.scoped(&["operator.read", "operator.write"]).await;
+    assert!(hello["features"]["events"].as_array().unwrap().contains(&json!("plugins.updates")));
+    world.herald.updates(&json!({"updates": [{"id": "acme/clock", "widens": ["it asks for more"]}]}));
+    let event = owner.event("plugins.updates").await;
+    assert_eq!(event["payload"]["updates"][0]["id"], "acme/clock");
+    // What the reader hears next was said later.
+    reader.call("chat.send", send("a")).await;
+    assert!(reader.run("a").await.iter().all(|event| event["event"] != "plugins.updates"));
+}

@@ -10,7 +10,7 @@ use skynet_core::session::{Session, SessionPatch, StoredMessage};
 use skynet_core::*;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -35,7 +35,7 @@ impl Gates {
         self.0.lock().unwrap().entry(name).or_insert_with(|| watch::Sender::new(false)).send_replace(true);
     }
 
-    async fn pass(&self, name: &'static str) {
+    pub(crate) async fn pass(&self, name: &'static str) {
         let mut gate = self.0.lock().unwrap().entry(name).or_insert_with(|| watch::Sender::new(false)).subscribe();
         let _ = gate.wait_for(|open| *open).await;
     }
@@ -53,6 +53,8 @@ impl Registry for FakeRegistry {
 pub(crate) struct FakeSnapshot {
     models: Vec<ModelEntry>,
     tools: Vec<ToolEntry>,
+    /// What it offers after a swap.
+    swapped: OnceLock<Vec<ToolEntry>>,
     /// Answers, taken by whoever asks next; then `Hello there.`
     pub(crate) script: Mutex<VecDeque<Vec<Say>>>,
     pub(crate) requests: Mutex<Vec<CompletionRequest>>,
@@ -87,12 +89,27 @@ impl FakeSnapshot {
         };
         Arc::new(Self {
             models: vec![model("one"), model("two")],
+            swapped: OnceLock::new(),
             tools: vec![ToolEntry { exposed: "look".into(), plugin: plugin("acme/tool-look"), spec }],
             script: Mutex::default(),
             requests: Mutex::default(),
             gates: Arc::default(),
             dropped: watch::Sender::new(0),
         })
+    }
+}
+
+impl FakeSnapshot {
+    /// Another plugin serves from now on: tools `measure`, `fail` and `wait` in place of `look`.
+    pub(crate) fn swap(&self) {
+        let tool = |name: &str, output: Option<Value>| {
+            let annotations = Annotations { destructive: true, ..Annotations::default() };
+            let spec = ToolSpec { name: name.into(), description: format!("Does {name}"), parameters: json!({}), output, annotations };
+            ToolEntry { exposed: name.into(), plugin: plugin("acme/tool-other"), spec }
+        };
+        let metres = json!({"type": "object", "properties": {"metres": {"type": "integer"}}, "required": ["metres"]});
+        let tools = vec![tool("measure", Some(metres)), tool("fail", None), tool("wait", None)];
+        self.swapped.set(tools).unwrap_or_else(|_| panic!("it swaps once"));
     }
 }
 
@@ -151,17 +168,30 @@ impl Models for FakeSnapshot {
 #[async_trait]
 impl Tools for FakeSnapshot {
     fn tools(&self) -> &[ToolEntry] {
-        &self.tools
+        self.swapped.get().unwrap_or(&self.tools)
     }
 
-    async fn call(&self, _: &str, arguments: &Value, _: CallContext) -> Result<ToolOutcome, PluginError> {
+    async fn call(&self, name: &str, arguments: &Value, _: CallContext) -> Result<ToolOutcome, PluginError> {
+        match name {
+            "measure" => {
+                let structured = Some(json!({"metres": 3}));
+                return Ok(ToolOutcome { content: vec![ResultPart::text("3 metres")], structured });
+            }
+            "fail" => return Err(PluginError::Tool(ToolError::Failed("it is broken".into()))),
+            "wait" => {
+                let _guard = Unfinished { dropped: self.dropped.clone(), done: false };
+                self.gates.open("waiting");
+                self.gates.pass("never").await;
+            }
+            _ => {}
+        }
         Ok(ToolOutcome { content: vec![ResultPart::text(format!("seen {arguments}"))], structured: None })
     }
 }
 
 impl Snapshot for FakeSnapshot {
     fn revision(&self) -> u64 {
-        1
+        1 + u64::from(self.swapped.get().is_some())
     }
 }
 

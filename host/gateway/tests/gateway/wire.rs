@@ -303,7 +303,7 @@ pub(crate) fn request_text(address: SocketAddr, method: &str, path: &str, header
     format!("{text}\r\n{body}")
 }
 
-fn reply(text: &str) -> Reply {
+pub(crate) fn reply(text: &str) -> Reply {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     let body = if head.to_ascii_lowercase().contains("transfer-encoding: chunked") { unchunk(body) } else { body.to_owned() };

@@ -2,13 +2,14 @@
 
 use crate::fakes::*;
 use crate::jobs::FakeJobs;
+use crate::proposals::FakeDesk;
 use crate::recall::{FakeArticles, FakeFacts};
 use crate::wire::{Hello, Socket};
 use sha2::{Digest as _, Sha256};
 use skynet_agent::{Agent, Planner, Ports, Settings, prompt::Workspace};
 use skynet_core::access::TokenRow;
 use skynet_core::config::{AgentConfig, GatewayConfig, RatesConfig};
-use skynet_gateway::{Gateway, GatewayParts, Readiness};
+use skynet_gateway::{Gateway, GatewayParts, Herald, Readiness};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,6 +34,8 @@ pub(crate) struct World {
     pub(crate) audit: Arc<FakeAudit>,
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) jobs: Arc<FakeJobs>,
+    pub(crate) herald: Herald,
+    pub(crate) desk: Arc<FakeDesk>,
     pub(crate) readiness: Arc<Mutex<Readiness>>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<JoinHandle<()>>,
@@ -58,6 +61,7 @@ impl World {
         let admin = Arc::new(FakeAdmin::default());
         let clock = Arc::new(FakeClock(AtomicU64::new(START_MS)));
         let jobs = Arc::new(FakeJobs::default());
+        let desk = Arc::new(FakeDesk::default());
         let planner = Planner::new(jobs.clone(), clock.clone(), Some("Europe/Berlin".into()));
         for (name, token, scopes) in [("owner", OWNER, "operator.admin"), ("reader", READER, "operator.read")] {
             let row = TokenRow { name: name.into(), scopes: vec![scopes.into()], created_ms: 0 };
@@ -80,6 +84,7 @@ impl World {
             articles: articles.clone(),
             access: access.clone(),
             admin: admin.clone(),
+            approvals: desk.clone(),
             schedule: Arc::new(planner),
             audit: audit.clone(),
             clock: clock.clone(),
@@ -90,7 +95,7 @@ impl World {
             state_dir: Some("state".into()),
         };
         let gateway = Gateway::bind(parts).await.unwrap();
-        let address = gateway.local_addr();
+        let (address, herald) = (gateway.local_addr(), gateway.herald());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let shutdown = async move {
@@ -109,6 +114,8 @@ impl World {
             audit,
             clock,
             jobs,
+            herald,
+            desk,
             readiness,
             stop: Some(stop),
             served: Some(served),

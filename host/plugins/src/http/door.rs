@@ -34,6 +34,7 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 /// Who asks, and within what.
+#[derive(Clone)]
 pub(crate) struct Errand {
     pub(crate) plugin: PluginRef,
     pub(crate) permissions: Arc<Permissions>,
@@ -290,7 +291,7 @@ fn tls_name(destination: &Destination) -> Result<ServerName<'static>, Error> {
 }
 
 /// `METHOD scheme://host:port`, without path or query: those may hold secrets.
-fn target(request: &Parts) -> String {
+pub(super) fn target(request: &Parts) -> String {
     let uri = &request.uri;
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

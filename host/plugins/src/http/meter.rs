@@ -6,6 +6,7 @@ use super::wire::Idling;
 use crate::limits;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,7 +18,8 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// makes the framing of, so a body of another length is an error and not another request.
 pub(crate) struct Outgoing {
     inner: WasiBody,
-    exchange: Arc<Exchange>,
+    /// None for a request of the host's own.
+    exchange: Option<Arc<Exchange>>,
     empty: u32,
     /// Of the declared length, what has yet to come.
     left: Option<u64>,
@@ -27,14 +29,27 @@ impl Outgoing {
     /// `length` is what the guest declared.
     pub(crate) fn new(inner: WasiBody, exchange: Arc<Exchange>, length: Option<u64>) -> Self {
         let left = length.or(inner.size_hint().exact());
-        Self { inner, exchange, empty: 0, left }
+        Self { inner, exchange: Some(exchange), empty: 0, left }
+    }
+
+    /// No body.
+    pub(crate) fn none() -> Self {
+        let inner = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
+        Self { inner, exchange: None, empty: 0, left: None }
+    }
+
+    /// A body of the host's own.
+    pub(crate) fn own(bytes: Bytes) -> Self {
+        let left = u64::try_from(bytes.len()).ok();
+        let inner = http_body_util::Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
+        Self { inner, exchange: None, empty: 0, left }
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Error> {
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(bytes as u64).ok_or(Error::HttpRequestBodySize(None))?;
         }
-        self.exchange.sent(bytes)
+        self.exchange.as_ref().map_or(Ok(()), |exchange| exchange.sent(bytes))
     }
 }
 
@@ -71,7 +86,7 @@ impl Body for Outgoing {
                 Ok(None) => {}
                 Ok(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
                 Err(error) => {
-                    this.exchange.failed(&error);
+                    this.exchange.iter().for_each(|exchange| exchange.failed(&error));
                     return Poll::Ready(Some(Err(error)));
                 }
             }

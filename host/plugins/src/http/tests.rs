@@ -5,6 +5,8 @@ mod bodies;
 mod frames;
 mod h2;
 mod ledger;
+mod own;
+mod own_send;
 mod redirects;
 mod requests;
 mod responses;

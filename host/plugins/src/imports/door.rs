@@ -1,5 +1,5 @@
 //! What the doors to the host's own services have in common: memory, knowledge, schedule,
-//! agent, messages, scripts.
+//! agent, messages, scripts, proposals.
 //!
 //! A door asks, in this order: on whose behalf, whether it is granted, whether it is not
 //! too often. A refusal is a `Denial` for the owner, one sentence for the guest and a row

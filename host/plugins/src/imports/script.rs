@@ -7,10 +7,28 @@
 use super::door::{Act, granted};
 use crate::bindings::v0::skynet::plugin::script::{Host, ScriptError, ScriptResult};
 use crate::limits;
-use crate::store::CallState;
-use skynet_core::neighbours;
+use crate::store::{CallLimits, CallState};
+use serde_json::Value;
+use skynet_core::neighbours::{self, Caller, ScriptOutcome};
 
 impl CallState {
+    /// The script of the plugin that this call is of, within what it may; its requests meanwhile go through
+    /// the door as the plugin's own.
+    async fn run_in_sandbox(&mut self, caller: &Caller, name: &str, input: &Value) -> Result<ScriptOutcome, neighbours::ScriptError> {
+        let may = &self.reach.permissions;
+        let script = self.reach.folder.as_ref().map(|folder| folder.script(may, CallLimits::call(may).wall));
+        let scripts = &self.reach.neighbours.scripts;
+        if may.net.is_empty() || script.is_none() {
+            return scripts.run(caller, name, script.as_ref(), input, None).await;
+        }
+        let (theirs, serving) = self.hooks.way_out().map_err(|error| neighbours::ScriptError::Failed(format!("no way out: {error}")))?;
+        tokio::select! {
+            outcome = scripts.run(caller, name, script.as_ref(), input, Some(theirs)) => outcome,
+            // It ends when the script closes its end, which may have more to do.
+            never = async { serving.await; std::future::pending().await } => never,
+        }
+    }
+
     async fn run_script(&mut self, name: String, input: String) -> Result<ScriptResult, ScriptError> {
         let act = Act::new("script", "run", &name);
         let allowed = granted(self.reach.permissions.script.contains(&name), "this script");
@@ -19,11 +37,11 @@ impl CallState {
             0..=limits::SCRIPT_INPUT_BYTES => serde_json::from_str(&input).map_err(|error| format!("the input is not JSON: {error}")),
             _ => Err(format!("the input has more than {} bytes", limits::SCRIPT_INPUT_BYTES)),
         };
-        let input: serde_json::Value = match parsed {
+        let input: Value = match parsed {
             Ok(input) => input,
             Err(why) => return Err(ScriptError::Failed(self.failed(&act, why).await)),
         };
-        match self.reach.neighbours.scripts.run(&caller, &name, &input).await {
+        match self.run_in_sandbox(&caller, &name, &input).await {
             Ok(outcome) => {
                 let output = self.clean(&outcome.output);
                 Ok(ScriptResult { exit_code: outcome.exit_code, output, truncated: outcome.truncated })

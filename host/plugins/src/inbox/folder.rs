@@ -23,6 +23,12 @@ pub(crate) enum ReadError {
     /// It is over the cap.
     #[error("it has {size} bytes and plugins.max_component_bytes allows {cap}")]
     TooLarge { size: u64, cap: u64 },
+    /// A folder with more files than anyone reads.
+    #[error("it holds too many files; a script plugin may have {most}")]
+    TooMany { most: usize },
+    /// A folder whose files are too large together.
+    #[error("its files have more than {cap} bytes together, the limit of a script plugin")]
+    TooHeavy { cap: u64 },
     /// The system said no.
     #[error("it could not be read: {0}")]
     Io(#[from] std::io::Error),
@@ -35,7 +41,7 @@ pub(crate) struct Folder {
     path: PathBuf,
 }
 
-fn stamp(meta: &Metadata) -> Stamp {
+pub(crate) fn stamp(meta: &Metadata) -> Stamp {
     Stamp {
         size: meta.len(),
         modified_ns: i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()),

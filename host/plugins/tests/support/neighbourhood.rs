@@ -3,10 +3,14 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
-use skynet_core::StoreError;
-use skynet_core::neighbours::{AskError, Caller, Neighbours, Outbox, Outgoing, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns};
+use skynet_core::neighbours::{
+    AskError, Caller, Neighbours, Outbox, Outgoing, Script, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns,
+};
+use skynet_core::proposals::{Candidate, Found, Proposal, ProposalKind, ProposalState, Propose, ProposeError, Proposer};
 use skynet_core::schedule::{Fire, Job, JobFilter, NewJob, Schedule, ScheduleError};
+use skynet_core::{PluginId, StoreError};
 use skynet_store::Store;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
 /// All of them at once.
@@ -26,6 +30,7 @@ impl Neighbourhood {
             sub_turns: self.clone(),
             outbox: self.clone(),
             scripts: self.clone(),
+            propose: self.clone(),
         }
     }
 
@@ -104,11 +109,68 @@ impl Outbox for Neighbourhood {
 
 #[async_trait]
 impl Scripts for Neighbourhood {
-    async fn run(&self, caller: &Caller, name: &str, input: &Value) -> Result<ScriptOutcome, ScriptError> {
+    async fn run(
+        &self,
+        caller: &Caller,
+        name: &str,
+        _: Option<&Script>,
+        input: &Value,
+        _: Option<OwnedFd>,
+    ) -> Result<ScriptOutcome, ScriptError> {
         self.hear(caller, &format!("{name} {input}"));
         match name {
             "backup" => Ok(ScriptOutcome { exit_code: 0, output: "backed up".into(), truncated: false }),
             _ => Err(ScriptError::Unknown(name.into())),
         }
+    }
+}
+
+fn proposal(caller: &Caller, id: &PluginId) -> Proposal {
+    let candidate = Candidate {
+        kind: ProposalKind::Registry,
+        subject: id.clone(),
+        version: semver::Version::new(1, 2, 3),
+        digest: "0".repeat(64),
+        publisher: "publisher".into(),
+        summary: "Does it.".into(),
+        permissions: Value::Null,
+        request: String::new(),
+        asks: vec!["Send requests.".into()],
+        tools: Vec::new(),
+        findings: vec!["none of note".into()],
+        trials: Vec::new(),
+        replaces: None,
+        source: Some("the whole source".into()),
+        registry: None,
+    };
+    let by = Proposer { user: caller.context.user.clone(), session: caller.context.session.clone(), plugin: caller.plugin.id.clone() };
+    Proposal { id: "p1".into(), candidate, by, created_ms: 0, expires_ms: 1, state: ProposalState::Open, why: String::new() }
+}
+
+#[async_trait]
+impl Propose for Neighbourhood {
+    async fn search(&self, _: &Caller, query: &str, _: usize) -> Result<Vec<Found>, ProposeError> {
+        let found = Found {
+            id: PluginId::new("acme/weather").unwrap(),
+            version: semver::Version::new(1, 0, 0),
+            summary: format!("knows {query}"),
+            registry: "main".into(),
+        };
+        Ok(if query == "nothing" { Vec::new() } else { vec![found] })
+    }
+
+    async fn propose_install(&self, caller: &Caller, id: &str, _: Option<&str>) -> Result<Proposal, ProposeError> {
+        let id = PluginId::new(id).map_err(|error| ProposeError::Unfit(error.to_string()))?;
+        self.hear(caller, &format!("propose {id}"));
+        Ok(proposal(caller, &id))
+    }
+
+    async fn propose_plugin(&self, caller: &Caller, source: String, manifest: &str) -> Result<Proposal, ProposeError> {
+        self.hear(caller, &format!("propose {} bytes of source and {manifest}", source.len()));
+        Ok(proposal(caller, &PluginId::new("made/it").unwrap()))
+    }
+
+    async fn proposals_of(&self, _: &Caller) -> Result<Vec<Proposal>, ProposeError> {
+        Ok(Vec::new())
     }
 }

@@ -96,12 +96,14 @@ impl World {
         let fused = Fused { store: store.clone(), fuse: Arc::clone(&worldly.fuse) };
         Parts {
             inbox: folder.join("plugins"),
+            tools: folder.join("tools"),
             private: folder.join("private"),
             config: worldly.config.clone(),
             rates: worldly.rates.clone(),
             roots: worldly.roots.clone(),
             settings: worldly.settings.clone(),
             ceiling: worldly.ceiling.clone(),
+            advisories: Arc::new(skynet_plugins::Unadvised),
             trust: Arc::new(move || trust.lock().unwrap().clone()),
             state: Arc::new(fused.clone()),
             audit: Arc::new(fused),

@@ -32,6 +32,9 @@ pub(super) fn of(permissions: &Permissions) -> Vec<String> {
         Some(Access::Write) => sentences.push("Read and change what the host remembers about you, and the shared articles.".into()),
         None => {}
     }
+    if permissions.propose {
+        sentences.push("Search your registries and propose plugins to you; only you can install one.".into());
+    }
     limits(permissions, &mut sentences);
     sentences
 }

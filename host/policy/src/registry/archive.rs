@@ -28,6 +28,12 @@ pub fn is_known(name: &str) -> bool {
 
 /// Name and size of the file that follows, or what is wrong.
 pub fn read_header(block: &[u8; BLOCK]) -> Result<(String, u64), String> {
+    let (name, size) = read_plain_header(block)?;
+    if is_known(&name) { Ok((name, size)) } else { Err(format!("`{name}` is no file of a registry")) }
+}
+
+/// The same for an archive with other names; its reader says which it knows.
+pub fn read_plain_header(block: &[u8; BLOCK]) -> Result<(String, u64), String> {
     let field = |from: usize, to: usize| block.get(from..to).unwrap_or_default();
     let sum: u32 = block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
     if octal(field(148, 156)) != Some(u64::from(sum)) {
@@ -38,8 +44,8 @@ pub fn read_header(block: &[u8; BLOCK]) -> Result<(String, u64), String> {
     if field(156, 157) != b"0" || field(157, 257).iter().any(|byte| *byte != 0) {
         return Err(format!("`{shown}` is not a plain file; links, folders and devices are not taken"));
     }
-    if field(345, 500).iter().any(|byte| *byte != 0) || !is_known(&shown) || shown.as_bytes() != name {
-        return Err(format!("`{shown}` is no file of a registry"));
+    if field(345, 500).iter().any(|byte| *byte != 0) || shown.as_bytes() != name {
+        return Err(format!("the name `{shown}` is written in a way that is not taken"));
     }
     let size = octal(field(124, 136)).ok_or_else(|| format!("the size of `{shown}` is malformed"))?;
     Ok((shown, size))

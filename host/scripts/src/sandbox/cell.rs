@@ -60,7 +60,10 @@ fn tell(control: &mut UnixStream, report: &Report) {
 
 fn keep(ready: &Ready, control: &mut UnixStream, streams: Streams) -> Result<(), Refusal> {
     let begun = Instant::now();
-    die_with(&ready.launcher)?;
+    if ready.strength == Strength::Full {
+        // Its end is then that of the namespace. Without one it must live to kill, and watches the launcher.
+        die_with(&ready.launcher)?;
+    }
     control.set_read_timeout(Some(REQUEST_TIMEOUT)).map_err(failed(Part::Start, "no deadline can be set"))?;
     let request: Confinement = frame::read(control).map_err(failed(Part::Request, "it cannot be read"))?;
     if ready.strength == Strength::Full {
@@ -76,7 +79,7 @@ fn keep(ready: &Ready, control: &mut UnixStream, streams: Streams) -> Result<(),
         Strength::Full => {
             let first = split(control, |control| first(ready, &job, streams, control, &keeper))?;
             // The first process has told how the script ended.
-            watch(control, first, deadline).map(drop)
+            watch(control, first, &ready.launcher, deadline).map(drop)
         }
         Strength::Plain => {
             let scratch = Scratch::make(&ready.ceiling.scratch, &ready.scratch)?;
@@ -86,7 +89,7 @@ fn keep(ready: &Ready, control: &mut UnixStream, streams: Streams) -> Result<(),
                 expendable()?;
                 script(ready, &job, streams, place)
             });
-            let ended = script.and_then(|script| watch(control, script, deadline));
+            let ended = script.and_then(|script| watch(control, script, &ready.launcher, deadline));
             if let Err(error) = scratch.remove() {
                 tracing::warn!(%error, "the scratch folder of a script was not removed");
             }
@@ -160,9 +163,10 @@ fn die_with(parent: &OwnedFd) -> Result<(), Refusal> {
     }
 }
 
-/// Waits until the leader ends, the host lets go, or time is up; then kills and reaps all there is.
-fn watch(control: &UnixStream, leader: Pid, deadline: Instant) -> Result<Report, Refusal> {
-    let waited = pidfd_open(leader, PidfdFlags::empty()).and_then(|ends| wait_for_any(control, &ends, deadline));
+/// Waits until the leader ends, the host lets go, the launcher is gone or time is up; then kills and
+/// reaps all there is.
+fn watch(control: &UnixStream, leader: Pid, launcher: &OwnedFd, deadline: Instant) -> Result<Report, Refusal> {
+    let waited = pidfd_open(leader, PidfdFlags::empty()).and_then(|ends| wait_for_any(control, &ends, launcher, deadline));
     // The leader is not reaped before, so its number is nobody else's.
     let _ = kill_process(leader, Signal::KILL);
     let _ = kill_process_group(leader, Signal::KILL);
@@ -180,13 +184,17 @@ fn watch(control: &UnixStream, leader: Pid, deadline: Instant) -> Result<Report,
 }
 
 /// The host says nothing more on `control`, so whatever can be read there is its end.
-fn wait_for_any(control: impl AsFd, ends: impl AsFd, deadline: Instant) -> Result<(), Errno> {
+fn wait_for_any(control: impl AsFd, ends: impl AsFd, launcher: impl AsFd, deadline: Instant) -> Result<(), Errno> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut both = [PollFd::new(&control, PollFlags::IN | PollFlags::RDHUP), PollFd::new(&ends, PollFlags::IN)];
+        let mut any = [
+            PollFd::new(&control, PollFlags::IN | PollFlags::RDHUP),
+            PollFd::new(&ends, PollFlags::IN),
+            PollFd::new(&launcher, PollFlags::IN),
+        ];
         // A deadline too far away for the kernel's clock is none.
         let left = Timespec::try_from(left).ok();
-        match poll(&mut both, left.as_ref()) {
+        match poll(&mut any, left.as_ref()) {
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error),

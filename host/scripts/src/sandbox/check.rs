@@ -45,7 +45,7 @@ pub(super) fn job(request: Confinement, ceiling: &Ceiling, system: &System, stre
     }
     let plugin = plugin(&request.plugin, ceiling)?;
     let script = script(&request.script, &plugin)?;
-    let roots: Vec<Granted> = request.roots.iter().map(|name| root(name, ceiling)).collect::<Result<_, _>>()?;
+    let roots: Vec<Granted> = request.roots.iter().map(|name| root(name, &request, ceiling)).collect::<Result<_, _>>()?;
     if strength == Strength::Plain {
         separable(&roots, &plugin)?;
     }
@@ -113,12 +113,12 @@ fn kind(opened: impl AsFd) -> Result<FileType, Refusal> {
     Ok(FileType::from_raw_mode(stat.st_mode))
 }
 
-fn root(name: &str, ceiling: &Ceiling) -> Result<Granted, Refusal> {
+fn root(name: &str, request: &Confinement, ceiling: &Ceiling) -> Result<Granted, Refusal> {
     let Some(ScriptRoot { path, writable }) = ceiling.roots.get(name) else {
         return refuse(format!("no root `{}` is open to scripts", name.escape_debug()));
     };
     let opened = open(path, ResolveFlags::NO_SYMLINKS).map_err(failed(Part::Request, &format!("the root `{name}` cannot be opened")))?;
-    Ok(Granted { path: path.clone(), opened, writable: *writable })
+    Ok(Granted { path: path.clone(), opened, writable: *writable && !request.unchanged.contains(name) })
 }
 
 /// Landlock cannot take from a folder what the one around it gives; mounts can.

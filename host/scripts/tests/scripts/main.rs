@@ -4,7 +4,7 @@
 mod confine;
 mod detach;
 mod lifeline;
-#[cfg(all(target_os = "linux", feature = "sandbox-tests"))]
+#[cfg(target_os = "linux")]
 mod sandbox;
 mod system;
 #[cfg(target_os = "linux")]

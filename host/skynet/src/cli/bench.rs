@@ -11,6 +11,8 @@ mod host;
 mod model;
 mod neighbours;
 mod report;
+mod scale;
+mod scripts;
 mod swaps;
 
 use crate::args::{Bench, BenchPart};
@@ -100,7 +102,10 @@ fn parts(bench: &Bench, folder: &Path) -> Vec<BenchPart> {
     if !bench.parts.is_empty() {
         return bench.parts.clone();
     }
-    let mut all = vec![BenchPart::Calls, BenchPart::Neighbours, BenchPart::Door, BenchPart::Host, BenchPart::Swaps];
+    let mut all = vec![BenchPart::Calls, BenchPart::Neighbours, BenchPart::Door, BenchPart::Host, BenchPart::Swaps, BenchPart::Scale];
+    if find(folder, scripts::BRIDGE).is_ok() {
+        all.push(BenchPart::Scripts);
+    }
     if find(folder, model::PLUGIN).is_ok() {
         all.push(BenchPart::Model);
     }
@@ -125,6 +130,8 @@ pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
                 host::run(&Bed::make(real, &files)?, files.len(), bench.quick, &mut report).await?;
             }
             BenchPart::Swaps => swaps::run(&bed(&[TOOL])?, &find(&folder, TOOL)?, bench.quick, &mut report).await?,
+            BenchPart::Scripts => scripts::run(&bed(&[scripts::BRIDGE])?, bench.quick, &mut report).await?,
+            BenchPart::Scale => scale::run(&bed(&[PROVIDER])?, &folder, bench.quick, &mut report).await?,
             BenchPart::Model => {
                 let models = models_folder(real)?;
                 let bed = bed(&[model::PLUGIN])?;

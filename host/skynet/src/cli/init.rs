@@ -12,7 +12,7 @@ use anyhow::Result;
 use serde_json::json;
 use skynet_policy::trust::Tier;
 
-const SOUL: &str = "# Soul\n\n\
+pub(super) const SOUL: &str = "# Soul\n\n\
 You are the agent of this machine's owner: calm, exact and brief.\n\n\
 - Do what was asked; say what you did and what you could not do.\n\
 - Use a tool when it gives a better answer than memory; say where a fact came from.\n\

@@ -1,10 +1,28 @@
 //! `skynet plugin`: what serves, what may do what, and making files that may.
 //!
-//! A running host is asked over the gateway; `pack`, `sign`, `verify` and what authors do need none.
+//! A running host is asked over the gateway. `pack`, `sign`, `verify` and what authors do need none; what
+//! comes from a registry is changed with one and without.
 
+mod add_mcp;
+mod advisories;
+mod approve;
 mod author;
+mod export;
 mod file;
+mod folder;
+mod from_oci;
 mod grant;
+mod install;
+mod outdated;
+mod pin;
+mod publish;
+mod registry_info;
+mod remove;
+pub(in crate::cli) mod review;
+mod rollback;
+mod room;
+mod search;
+mod update;
 mod why;
 
 use crate::args::Plugin;
@@ -25,17 +43,32 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
     match verb {
         Plugin::Author(verb) => author::run(home, verb, out).await,
         Plugin::List => list(home, out).await,
-        Plugin::Info { id } => info(home, &checked(&id)?, out).await,
+        Plugin::Info { id, versions } => registry_info::run(home, &checked(&id)?, versions, out).await,
+        Plugin::Search { words } => search::run(home, &words.join(" "), out).await,
+        Plugin::Publish(wish) => publish::run(&wish, out).await,
+        Plugin::Install(install) => install::run(home, install, out).await,
+        Plugin::Update(update) => update::run(home, update, out).await,
+        Plugin::Outdated => outdated::run(home, out).await,
+        Plugin::Pin { id } => pin::run(home, &checked(&id)?, true, out).await,
+        Plugin::Unpin { id } => pin::run(home, &checked(&id)?, false, out).await,
+        Plugin::Remove { id, yes } => remove::run(home, &checked(&id)?, yes, out).await,
+        Plugin::Audit { offline } => advisories::run(home, offline, out).await,
+        Plugin::Export(export) => export::run(home, export, out).await,
         Plugin::Enable { id } => simple(home, "plugins.enable", &checked(&id)?, "is switched on", out).await,
         Plugin::Disable { id } => simple(home, "plugins.disable", &checked(&id)?, "is switched off", out).await,
+        Plugin::Approve { plugin, yes } => approve::run(home, &plugin, yes, out).await,
         Plugin::Grants { id } => grant::list(home, id.as_deref(), out).await,
         Plugin::Deny { id } => simple(home, "plugins.deny", &checked(&id)?, "was denied what it asks for", out).await,
         Plugin::WhyDenied { id, rows } => why::run(home, &checked(&id)?, rows, out).await,
         Plugin::Revoke { id } => simple(home, "plugins.revoke", &checked(&id)?, "has no grant any more", out).await,
-        Plugin::Rollback { id } => rollback(home, &checked(&id)?, out).await,
+        Plugin::Rollback { id, version } => rollback::run(home, &checked(&id)?, version.as_deref(), out).await,
         Plugin::Grant(grant) => grant::run(home, grant, out).await,
+        Plugin::AddMcp(add) => add_mcp::run(home, add, out).await,
         Plugin::Pack(pack) => file::pack(&pack, out),
+        Plugin::Sign { file, key } if file.is_dir() => folder::sign(home, &file, key.as_deref(), out),
+        Plugin::Verify { file } if file.is_dir() => folder::verify(home, &file, out),
         Plugin::Sign { file, key } => file::sign(home, &file, key.as_deref(), out),
+        Plugin::Review(look) => review::run(home, &look, out),
         Plugin::Verify { file } => file::verify(home, &file, out),
     }
 }
@@ -43,13 +76,6 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
 async fn simple(home: &Home, method: &str, id: &PluginId, done: &str, out: &Out) -> Result<()> {
     let answer = client::call(home, method, json!({ "id": id }), PLUGIN_CHANGE).await?;
     out.both(&format!("{id} {done}"), &answer);
-    Ok(())
-}
-
-async fn rollback(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
-    let answer = client::call(home, "plugins.rollback", json!({ "id": id }), PLUGIN_CHANGE).await?;
-    let serving = &answer["serving"];
-    out.both(&format!("{id} serves version {} again", text(&serving["version"])), &answer);
     Ok(())
 }
 
@@ -63,7 +89,8 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
     out.value(&answer["plugins"]);
     let plugins = answer["plugins"].as_array().cloned().unwrap_or_default();
     if plugins.is_empty() {
-        out.line(&format!("no plugins; drop signed .wasm files into {}", home.plugins().display()));
+        let (plugins, tools) = (home.plugins(), home.tools());
+        out.line(&format!("no plugins; drop signed .wasm files into {}, or script plugins into {}", plugins.display(), tools.display()));
     }
     for plugin in plugins {
         let version = text(&plugin["serving"]["version"]);
@@ -85,7 +112,8 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
             out.line(&format!("           asks: {}", text(ask)));
         }
         if state == "pending" {
-            out.line(&format!("           allow it with: skynet plugin grant {}", text(&plugin["name"])));
+            let verb = if text(&plugin["trust"]) == skynet_plugins::BY_OWNER { "approve" } else { "grant" };
+            out.line(&format!("           allow it with: skynet plugin {verb} {}", text(&plugin["name"])));
         }
         for why in [&plugin["reason"], &plugin["note"]].into_iter().filter_map(Value::as_str) {
             out.line(&format!("           {why}"));
@@ -94,9 +122,8 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
     Ok(())
 }
 
-async fn info(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
-    let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
-    out.value(&info);
+/// What the running host says of a plugin, for people.
+pub(super) fn show_info(id: &PluginId, info: &Value, out: &Out) {
     let status = &info["status"];
     out.line(&format!("{id} {}", text(&status["serving"]["version"])));
     out.line(&format!("  {}", text(&status["summary"])));
@@ -107,7 +134,11 @@ async fn info(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
         ("signed by", or(&info["publisher"])),
         ("file", or(&info["file"])),
         ("component", or(&info["receipt"]["component"])),
+        ("runs", approve::runs(&info["script"])),
     ] {
+        if name == "runs" && info["script"].is_null() {
+            continue;
+        }
         out.line(&format!("  {name:<10} {value}"));
     }
     let section = |title: &str, values: &Value| {
@@ -127,5 +158,4 @@ async fn info(home: &Home, id: &PluginId, out: &Out) -> Result<()> {
     if let Some(reason) = status["reason"].as_str() {
         out.line(&format!("  {reason}"));
     }
-    Ok(())
 }

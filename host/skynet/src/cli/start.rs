@@ -8,6 +8,7 @@ use crate::anchor::Anchor;
 use crate::home::Home;
 use crate::lock::{self, HostLock};
 use crate::output::Out;
+use crate::scripts::HostScripts;
 use crate::scrubbed::ScrubbedLog;
 use crate::vault::Places;
 use crate::wall::{self, Told};
@@ -51,6 +52,7 @@ pub(crate) struct Begun {
     known: Known,
     anchor: Anchor,
     places: Places,
+    scripts: HostScripts,
     wall: Told,
 }
 
@@ -65,17 +67,18 @@ pub(crate) fn begin(home: &Home) -> Result<Begun> {
     start_log(&config.log, &known)?;
     let anchor = Anchor::start(home, &config.audit)?;
     let places = Places::of(home)?.ahead_of_the_wall();
-    let wall = wall::raise(home, &config)?;
-    Ok(Begun { lock, known, anchor, places, wall })
+    let scripts = HostScripts::start(home, &config);
+    let wall = wall::raise(home, &config, scripts.layers())?;
+    Ok(Begun { lock, known, anchor, places, scripts, wall })
 }
 
 pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
-    let Begun { mut lock, known, anchor, places, wall } = begun;
+    let Begun { mut lock, known, anchor, places, scripts, wall } = begun;
     // Before anybody can know that there is a host to end.
     let mut asked = Signals::take()?;
     let store = wire::open_store(home).await?;
     begin_run(&store).await?;
-    let wired = wire::wire(home, store, known, places).await?;
+    let wired = wire::wire(home, store, known, places, scripts).await?;
     wall::close(wall, home)?;
     let store = wired.store;
     let address = wired.gateway.local_addr();
@@ -94,6 +97,12 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let plugins = tokio::spawn(wired.runner.run(wait(stopped.clone())));
+    let desk = wired.desk;
+    let approved = tokio::spawn(async move {
+        if let Err(error) = desk.recover().await {
+            tracing::error!(%error, "plugins that were approved before the last stop could not be looked up");
+        }
+    });
     let jobs = tokio::spawn(wired.scheduler.run(wait(stopped.clone())));
     let agent = wired.agent.clone();
     let stopping = wired.stopping;
@@ -107,11 +116,14 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
         }
         let _ = stop.send(true);
     });
+    let registries = tokio::spawn(wired.watch.run());
     let anchor = Arc::new(anchor);
     let checkpoints = tokio::spawn(Arc::clone(&anchor).tend(home.clone(), Store::clone(&store)));
     wired.gateway.serve(wait(stopped)).await?;
     signals.abort();
     checkpoints.abort();
+    registries.abort();
+    approved.abort();
     // Both end with the same word; what serves and what is planned is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(plugins, jobs) }).await;
     end_run(home, &anchor, &store).await?;

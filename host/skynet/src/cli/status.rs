@@ -6,6 +6,7 @@ use crate::home::Home;
 use crate::limits::ANSWER;
 use crate::lock;
 use crate::output::Out;
+use crate::registry;
 use crate::wall;
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -24,11 +25,15 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     let (models, plugins, sessions, model) = asked.await.map_err(|_| fail(Kind::TryLater, "the host did not answer in time"))??;
     let count = |state: &str| plugins["plugins"].as_array().into_iter().flatten().filter(|plugin| plugin["state"] == state).count();
     let wall = lock::holder(home).map(|pid| wall::of(home, pid));
+    let scripts = lock::holder(home).map(|pid| wall::scripts(home, pid));
     let uptime = client.hello["snapshot"]["uptimeMs"].as_u64().unwrap_or_default() / 1000;
+    let updates = registry::updates::kept(home).map(|known| known.updates).unwrap_or_default();
     let value = json!({
         "version": client.hello["server"]["version"], "pid": lock::holder(home), "home": home.root(), "uptime_s": uptime,
         "model": model["model"], "models": models["models"], "plugins": plugins["plugins"], "sessions": sessions["count"],
         "wall": wall,
+        "scripts": scripts.as_ref().map(|layers| layers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()),
+        "updates": updates,
     });
     out.value(&value);
     let version = value["version"].as_str().unwrap_or_default();
@@ -55,9 +60,23 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
         count("refused") + count("sick"),
         count("disabled")
     ));
+    for update in &updates {
+        let more = if update.widens.is_empty() {
+            "asks for no more than now".to_owned()
+        } else {
+            format!("asks for more: {}", update.widens.join("; "))
+        };
+        out.line(&format!("update   {} {} → {}, {more}", update.id, update.from, update.to));
+    }
+    if !updates.is_empty() {
+        out.line("         see: skynet plugin outdated; get them: skynet plugin update");
+    }
     if let Some(wall) = wall {
         let said: Vec<String> = wall.named().iter().map(|(name, layer)| format!("{name} {}", word(layer.state))).collect();
         out.line(&format!("wall     {}", said.join(", ")));
+    }
+    if let Some((_, scripts)) = scripts.iter().flatten().next() {
+        out.line(&format!("scripts  {}: {}", word(scripts.state), scripts.says));
     }
     out.line(&format!("sessions {}", sessions["totalCount"].as_u64().or(sessions["count"].as_u64()).unwrap_or_default()));
     Ok(())

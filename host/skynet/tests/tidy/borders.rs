@@ -4,11 +4,12 @@ use crate::source::Source;
 use crate::tree::{manifests, none, sources};
 
 /// `(crate, what its manifest must not name)`.
-const MUST_NOT_SEE: [(&str, &[&str]); 7] = [
+const MUST_NOT_SEE: [(&str, &[&str]); 8] = [
     ("host/core", &["tokio", "hyper", "axum", "rusqlite", "wasmtime"]),
     ("host/policy", &["tokio", "hyper", "axum", "rusqlite", "wasmtime", "cap-std"]),
     ("host/store", &["wasmtime", "axum", "hyper"]),
     ("host/plugins", &["axum", "rusqlite"]),
+    ("host/review", &["tokio", "hyper", "axum", "rusqlite", "wasmtime", "cap-std"]),
     ("host/scripts", &["wasmtime", "rusqlite", "axum"]),
     ("host/agent", &["wasmtime", "axum", "rusqlite", "hyper"]),
     ("host/gateway", &["wasmtime", "rusqlite"]),
@@ -73,6 +74,14 @@ fn only_the_component_host_names_the_engine() {
         }
     }
     none(&offences, "host/plugins owns the engine; give it a method that says what you need");
+}
+
+#[test]
+fn only_the_review_names_the_rule_engine() {
+    let mut offences = named_outside(&["host/review/"], &["boreal"]);
+    let others = manifests().into_iter().filter(|(path, _)| !path.starts_with("host/review/"));
+    offences.extend(others.filter(|(_, text)| dependencies(text).contains(&"boreal")).map(|(path, _)| format!("{path} depends on boreal")));
+    none(&offences, "host/review owns the text rules; give it a function that says what you need");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod history;
 mod jobs;
 mod kv;
 mod opening;
+mod proposals;
 mod receipts;
 mod rivals;
 mod scratch;

@@ -16,16 +16,17 @@ async fn check(machine: &str, without_namespaces: bool, reason: &str) {
 
 #[tokio::test]
 async fn a_machine_without_landlock_or_seccomp_runs_no_script() {
-    check("no landlock", true, "need landlock, and it is not to be had here: this kernel is built without it").await;
+    check("no landlock", true, "need landlock, and it is not to be had here").await;
     check("no seccomp", true, "need seccomp").await;
 }
 
 #[tokio::test]
 async fn a_machine_without_namespaces_runs_scripts_by_leave_only() {
+    let Some(_) = Ground::confined("no namespaces") else { return };
     check("no namespaces", false, "Operation not permitted").await;
     check("no mounts", false, "allow scripts to run without them").await;
     for machine in ["no namespaces", "no mounts"] {
-        let ground = Ground::on(machine, true);
+        let Some(ground) = Ground::confined(machine) else { continue };
         assert_eq!(ground.launcher.abilities().strength, Ok(Strength::Plain), "{machine}");
         assert_eq!(ground.prints(&ground.script("sh", "echo ran")).await, "ran\n");
         let [(_, scripts), ..] = ground.launcher.abilities().named();
@@ -35,7 +36,7 @@ async fn a_machine_without_namespaces_runs_scripts_by_leave_only() {
 
 #[tokio::test]
 async fn root_without_namespaces_runs_no_script() {
-    if rustix::process::geteuid().is_root() {
+    if rustix::process::geteuid().is_root() && Ground::confined("no namespaces").is_some() {
         check("no namespaces for root", true, "Run skynet as an ordinary user").await;
     }
 }
@@ -67,7 +68,7 @@ fn a_launcher_with_a_second_thread_does_not_serve() {
 
 #[tokio::test]
 async fn without_namespaces_a_folder_to_read_inside_one_to_change_is_refused() {
-    let ground = Ground::on("no namespaces", true);
+    let Some(ground) = Ground::confined("no namespaces") else { return };
     let script = ground.script("sh", "echo ran");
     // The plugin's own folder lies in neither root, so both together are fine.
     let mut both = script.clone();
@@ -82,7 +83,7 @@ async fn without_namespaces_a_folder_to_read_inside_one_to_change_is_refused() {
 #[tokio::test]
 async fn a_folder_that_was_exchanged_for_a_link_is_not_followed() {
     for machine in ["user", "no namespaces"] {
-        let ground = Ground::on(machine, true);
+        let Some(ground) = Ground::confined(machine) else { continue };
         let mut script = ground.script("sh", "echo ran");
         script.roots = ["shown".to_owned()].into();
         for folder in ["shown", "plugins"] {

@@ -1,6 +1,6 @@
 //! Whatever a script starts is dead when its call is over, however it ends and wherever it hides.
 
-use super::ground::{Ground, MACHINES};
+use super::ground::{Ground, grounds};
 use crate::lifeline::{Lifeline, TAKE};
 use skynet_scripts::sandbox::{Confinement, ScriptError};
 use std::sync::Arc;
@@ -37,8 +37,8 @@ if os.fork() == 0:
 #[tokio::test]
 async fn nothing_outlives_the_deadline() {
     let mut calls = tokio::task::JoinSet::new();
-    for machine in MACHINES {
-        let ground = Arc::new(Ground::on(machine, true));
+    for (machine, ground) in grounds() {
+        let ground = Arc::new(ground);
         for text in SURVIVORS {
             let (mut script, mut line) = holding(&ground, text);
             let ground = Arc::clone(&ground);
@@ -59,8 +59,7 @@ async fn nothing_outlives_the_deadline() {
 
 #[tokio::test]
 async fn nothing_outlives_the_script_and_holds_its_answer_up() {
-    for machine in MACHINES {
-        let ground = Ground::on(machine, true);
+    for (machine, ground) in grounds() {
         for text in ["sleep 1000 & echo done", "(setsid sleep 1000 || sleep 1000) & echo done", "nohup sh -c 'sleep 1000' & echo done"] {
             let (script, mut line) = holding(&ground, text);
             assert_eq!(ground.prints(&script).await, "done\n", "{machine}");
@@ -73,8 +72,7 @@ async fn nothing_outlives_the_script_and_holds_its_answer_up() {
 
 #[tokio::test]
 async fn nothing_outlives_a_caller_that_goes_away() {
-    for machine in MACHINES {
-        let ground = Ground::on(machine, true);
+    for (_, ground) in grounds() {
         let (script, mut line) = holding(&ground, "(setsid sleep 1000 || sleep 1000) & sleep 1000");
         {
             let call = ground.run(&script);
@@ -89,8 +87,7 @@ async fn nothing_outlives_a_caller_that_goes_away() {
 
 #[tokio::test]
 async fn nothing_outlives_the_host() {
-    for machine in MACHINES {
-        let ground = Ground::on(machine, true);
+    for (_, ground) in grounds() {
         let (script, mut line) = holding(&ground, "sleep 1000 & wait");
         {
             let call = ground.launcher.run(&script, b"{}", None, mpsc::channel(1).0);
@@ -106,7 +103,7 @@ async fn nothing_outlives_the_host() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_scripts_at_once_each_get_their_own_answer() {
-    let ground = Arc::new(Ground::new());
+    let Some(ground) = Ground::full().map(Arc::new) else { return };
     let script = ground.script("sh", "echo \"$SKYNET_INPUT\"; echo own > /scratch/file; cat /scratch/file");
     let runs: Vec<_> = (0..16)
         .map(|number| {

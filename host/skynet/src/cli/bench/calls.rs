@@ -5,6 +5,7 @@ use super::cores;
 use super::report::{Bound, Report, best, median, micros};
 use super::{Bed, TOOL};
 use crate::clock::SystemClock;
+use crate::scripts::HostScripts;
 use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
@@ -114,7 +115,14 @@ async fn bare_rate(baseline: &Arc<Bare>, tasks: usize, calls: usize) -> Result<f
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
-    let wired = wire::wire(&bed.home, wire::open_store(&bed.home).await?, Known::default(), Places::of(&bed.home)?).await?;
+    let wired = wire::wire(
+        &bed.home,
+        wire::open_store(&bed.home).await?,
+        Known::default(),
+        Places::of(&bed.home)?,
+        HostScripts::off("not measured here"),
+    )
+    .await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
     let silent = unaudited(bed, &host, Arc::clone(&wired.store))?;
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));

@@ -3,6 +3,7 @@
 
 use super::Bed;
 use super::report::{Bound, Report, median, micros};
+use crate::scripts::HostScripts;
 use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
@@ -47,7 +48,14 @@ async fn server() -> Result<(SocketAddr, JoinHandle<()>)> {
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
-    let wired = wire::wire(&bed.home, wire::open_store(&bed.home).await?, Known::default(), Places::of(&bed.home)?).await?;
+    let wired = wire::wire(
+        &bed.home,
+        wire::open_store(&bed.home).await?,
+        Known::default(),
+        Places::of(&bed.home)?,
+        HostScripts::off("not measured here"),
+    )
+    .await?;
     let (address, accepting) = server().await?;
     // A round is a plugin of its own, within what one plugin may send in a minute.
     let (rounds, requests) = if quick { (2, 100) } else { (15, 400) };

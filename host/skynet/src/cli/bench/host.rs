@@ -15,10 +15,10 @@ const READY: Duration = Duration::from_secs(60);
 const TURN: Duration = Duration::from_secs(30);
 
 /// A host process of ours; ended when dropped.
-struct Process(u32);
+pub(super) struct Process(u32);
 
 impl Process {
-    async fn start(bed: &Bed) -> Result<Self> {
+    pub(super) async fn start(bed: &Bed) -> Result<Self> {
         let program = std::env::current_exe()?;
         let home = bed.home.root().to_str().context("the folder's path is no text")?.to_owned();
         start_detached(&DetachSpec { program, args: vec!["--home".into(), home, "start".into()], log: bed.home.log() })?;
@@ -33,18 +33,18 @@ impl Process {
     }
 
     /// Milliseconds of CPU so far.
-    fn cpu_ms(&self) -> Result<f64> {
+    pub(super) fn cpu_ms(&self) -> Result<f64> {
         Ok(cores::cpu_seconds(&self.0.to_string())? * 1e3)
     }
 
-    fn rss_mib(&self) -> Result<f64> {
+    pub(super) fn rss_mib(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib / 1024.0)
     }
 
-    async fn end(self, bed: &Bed) {
+    pub(super) async fn end(self, bed: &Bed) {
         let pid = i32::try_from(self.0).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
@@ -56,14 +56,15 @@ impl Process {
     }
 }
 
-async fn turn(client: &mut Client, number: usize) -> Result<()> {
-    let params = json!({ "sessionKey": "bench", "message": "hello", "idempotencyKey": format!("bench-{number}") });
+/// One turn; gives the final frame as text.
+pub(super) async fn turn(client: &mut Client, message: &str, number: usize) -> Result<String> {
+    let params = json!({ "sessionKey": "bench", "message": message, "idempotencyKey": format!("bench-{number}") });
     client.send("chat.send", params).await?;
     loop {
         let frame = timeout(TURN, client.frame()).await.context("a turn took too long")??;
         if frame["event"] == "chat" && frame["payload"]["state"] != "delta" {
             anyhow::ensure!(frame["payload"]["state"] == "final", "a turn failed: {frame}");
-            return Ok(());
+            return Ok(frame.to_string());
         }
     }
 }
@@ -132,7 +133,7 @@ pub(crate) async fn run(bed: &Bed, plugins: usize, quick: bool, report: &mut Rep
     let turns = if quick { 20 } else { 200 };
     let before = process.cpu_ms()?;
     for number in 0..turns {
-        turn(&mut client, number).await?;
+        turn(&mut client, "hello", number).await?;
     }
     report.held("CPU of the host for a turn, offline provider", (process.cpu_ms()? - before) / turns as f64, "ms", Bound::AtMost(10.0));
     process.end(bed).await;

@@ -5,6 +5,7 @@
 use super::Bed;
 use super::cores::cpu_seconds;
 use super::report::{Report, median};
+use crate::scripts::HostScripts;
 use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
@@ -90,7 +91,14 @@ fn weights(folder: &Path) -> Result<std::path::PathBuf> {
 
 pub(crate) async fn run(bed: &Bed, models: &Path, program: Option<&Path>, quick: bool, report: &mut Report<'_>) -> Result<()> {
     let weights = weights(models)?;
-    let wired = wire::wire(&bed.home, wire::open_store(&bed.home).await?, Known::default(), Places::of(&bed.home)?).await?;
+    let wired = wire::wire(
+        &bed.home,
+        wire::open_store(&bed.home).await?,
+        Known::default(),
+        Places::of(&bed.home)?,
+        HostScripts::off("not measured here"),
+    )
+    .await?;
     let host = wired.host.clone();
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     let (snapshot, model) = served(&host).await?;

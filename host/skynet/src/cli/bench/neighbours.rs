@@ -6,6 +6,7 @@
 
 use super::report::{Bound, Report, median, micros_of};
 use super::{Bed, calls};
+use crate::scripts::HostScripts;
 use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
@@ -80,7 +81,14 @@ impl Running {
 }
 
 pub(crate) async fn run(bed: &Bed, quick: bool, report: &mut Report<'_>) -> Result<()> {
-    let wired = wire::wire(&bed.home, wire::open_store(&bed.home).await?, Known::default(), Places::of(&bed.home)?).await?;
+    let wired = wire::wire(
+        &bed.home,
+        wire::open_store(&bed.home).await?,
+        Known::default(),
+        Places::of(&bed.home)?,
+        HostScripts::off("not measured here"),
+    )
+    .await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     host.settled().await;

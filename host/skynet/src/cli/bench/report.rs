@@ -57,6 +57,11 @@ impl<'a> Report<'a> {
         Self { out, command, rows: Vec::new() }
     }
 
+    /// Why something was not measured.
+    pub(crate) fn remark(&self, why: &str) {
+        self.out.line(&format!("  {why}"));
+    }
+
     /// A figure for its own sake, such as a baseline.
     pub(crate) fn figure(&mut self, name: &str, value: f64, unit: &str) {
         self.out.line(&format!("  {name:<58} {value:>11.2} {unit}"));

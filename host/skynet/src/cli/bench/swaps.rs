@@ -3,6 +3,7 @@
 use super::report::{Bound, Report, median};
 use super::{Bed, TOOL};
 use crate::compiler::ChildCompiler;
+use crate::scripts::HostScripts;
 use crate::vault::Places;
 use crate::wire;
 use anyhow::{Context, Result};
@@ -73,7 +74,14 @@ pub(crate) async fn run(bed: &Bed, tool: &Path, quick: bool, report: &mut Report
     ChildCompiler::new()?.compile(component).await?;
     let compile_ms = begun.elapsed().as_secs_f64() * 1e3;
 
-    let wired = wire::wire(&bed.home, wire::open_store(&bed.home).await?, Known::default(), Places::of(&bed.home)?).await?;
+    let wired = wire::wire(
+        &bed.home,
+        wire::open_store(&bed.home).await?,
+        Known::default(),
+        Places::of(&bed.home)?,
+        HostScripts::off("not measured here"),
+    )
+    .await?;
     let (host, agent) = (wired.host.clone(), wired.agent.clone());
     let plugins = tokio::spawn(wired.runner.run(std::future::pending()));
     host.settled().await;

@@ -14,6 +14,7 @@ pub(super) fn findings(home: &Home, config: &Config, pid: u32) -> Vec<Finding> {
     }
     let layers = wall::of(home, pid);
     let mut findings: Vec<Finding> = layers.named().into_iter().map(|(name, layer)| finding(name, layer, config)).collect();
+    findings.extend(wall::scripts(home, pid).iter().map(|(name, layer)| of_scripts(name, layer)));
     for root in wall::outside(home, config, pid) {
         let text = format!("the folder of root `{root}` is new since the host started, and outside its wall");
         findings.push(Finding::note("wall", text, "skynet daemon restart"));
@@ -40,6 +41,23 @@ fn finding(name: &str, layer: &Layer, config: &Config) -> Finding {
         State::Partly => Finding::note("wall", format!("{name}: on in part ({})", layer.says), remedy),
         State::Unknown => Finding::note("wall", format!("{name}: unknown ({})", layer.says), "skynet daemon restart"),
         State::Off => Finding::note("wall", format!("{name}: OFF ({})", layer.says), remedy),
+    }
+}
+
+fn of_scripts(name: &str, layer: &Layer) -> Finding {
+    let remedy = match name {
+        "namespaces for scripts" => {
+            "let this user make user namespaces (sysctl kernel.unprivileged_userns_clone or apparmor_restrict_unprivileged_userns), \
+            or accept the weaker cell: skynet config set scripts.without_namespaces true && skynet daemon restart"
+        }
+        "scripts" => "script plugins are refused until then; components are not concerned",
+        _ => "use a kernel that has it; in a container, let it make these calls",
+    };
+    match layer.state {
+        State::On => Finding::good("scripts", format!("{name}: on ({})", layer.says)),
+        State::Partly => Finding::note("scripts", format!("{name}: on in part ({})", layer.says), remedy),
+        State::Unknown => Finding::note("scripts", format!("{name}: unknown ({})", layer.says), "skynet daemon restart"),
+        State::Off => Finding::note("scripts", format!("{name}: OFF ({})", layer.says), remedy),
     }
 }
 

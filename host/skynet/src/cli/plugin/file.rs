@@ -13,7 +13,7 @@ use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
 use skynet_policy::signature::{self, SecretKey, Signatures};
 use std::path::{Path, PathBuf};
 
-fn refused(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
+pub(super) fn refused(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
     fail(Kind::Refused, format!("{}: {why}", path.display()))
 }
 
@@ -22,8 +22,9 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     crate::home::write_file(path, bytes, 0o644)
 }
 
-/// A component with its release section, not signed yet. `path` stands in errors.
-pub(super) fn packed(path: &Path, bytes: &[u8], manifest: Manifest) -> Result<(Release, Vec<u8>)> {
+/// A component with its release section, not signed yet. `path` stands in errors, `prev` is the
+/// digest of the release before it.
+pub(super) fn packed(path: &Path, bytes: &[u8], manifest: Manifest, prev: Option<String>) -> Result<(Release, Vec<u8>)> {
     let component = release::strip(bytes);
     let look = skynet_plugins::file::look(component).map_err(|why| refused(path, why))?;
     let release = Release {
@@ -39,7 +40,7 @@ pub(super) fn packed(path: &Path, bytes: &[u8], manifest: Manifest) -> Result<(R
         },
         permissions: manifest.permissions,
         summary: manifest.summary,
-        prev: None,
+        prev,
         created: keys::now(),
         files: Vec::new(),
         config_schema: None,
@@ -59,13 +60,21 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
     let text = std::fs::read_to_string(&pack.manifest)
         .with_context(|| format!("{} cannot be read; name it with --manifest", pack.manifest.display()))?;
     let manifest = Manifest::parse(&text).map_err(|error| refused(&pack.manifest, error))?;
-    let (release, packed) = packed(path, &bytes, manifest)?;
+    let prev = pack.after.as_deref().map(before).transpose()?;
+    let (release, packed) = packed(path, &bytes, manifest, prev)?;
     let target = pack.out.clone().unwrap_or_else(|| beside(path, &release));
     write(&target, &packed)?;
     let text =
         format!("packed {} {} as {}; sign it with: skynet plugin sign {}", release.id, release.version, target.display(), target.display());
     out.both(&text, &json!({ "file": target, "id": release.id, "version": release.version, "component": release.component }));
     Ok(())
+}
+
+/// The digest of an earlier file's release, which the next one names.
+fn before(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let parts = release::split(&bytes).map_err(|error| refused(path, error))?;
+    Ok(sha256_hex(parts.release_json))
 }
 
 fn beside(component: &Path, release: &Release) -> PathBuf {

@@ -43,7 +43,7 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     for above in info["above_ceiling"].as_array().into_iter().flatten() {
         out.line(&format!("  kept from it by [ceiling] in skynet.toml: {}", text(above)));
     }
-    if !grant.yes && !confirmed(out)? {
+    if !grant.yes && !confirmed("Allow this?", out)? {
         return Err(fail(Kind::Refused, format!("nothing was granted; `skynet plugin grant --yes {id}` does not ask")));
     }
     let granted: Value = serde_json::to_value(&permissions)?;
@@ -107,12 +107,13 @@ pub(super) async fn list(home: &Home, id: Option<&str>, out: &Out) -> Result<()>
     Ok(())
 }
 
-fn confirmed(out: &Out) -> Result<bool> {
+/// Whether the person at the terminal says yes; nobody there is a no.
+pub(super) fn confirmed(question: &str, out: &Out) -> Result<bool> {
     if out.json || !std::io::stdin().is_terminal() {
         return Ok(false);
     }
     let mut stdout = std::io::stdout();
-    write!(stdout, "Allow this? [y/N] ")?;
+    write!(stdout, "{question} [y/N] ")?;
     stdout.flush()?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;

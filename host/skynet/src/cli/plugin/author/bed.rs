@@ -9,7 +9,8 @@ use crate::cli::plugin::file;
 use crate::clock::SystemClock;
 use crate::compiler::ChildCompiler;
 use crate::exit::{Kind, fail};
-use crate::late::{LateAgent, NoScripts};
+use crate::late::{LateAgent, NoProposals};
+use crate::scripts::HostScripts;
 use anyhow::{Context as _, Result};
 use skynet_agent::Planner;
 use skynet_core::admin::PluginAdmin as _;
@@ -19,7 +20,7 @@ use skynet_core::plugin::PluginState;
 use skynet_core::ports::CallContext;
 use skynet_core::secret::NoSecrets;
 use skynet_core::{PluginId, SessionKey, TurnId, UserId};
-use skynet_plugins::{Parts, PluginHost, Settings, Staged, SystemResolver};
+use skynet_plugins::{Parts, PluginHost, Settings, Staged, SystemResolver, Unadvised};
 use skynet_policy::permission::Permissions;
 use skynet_policy::scrub::Known;
 use skynet_policy::signature::SecretKey;
@@ -55,7 +56,7 @@ impl Bed {
         let mut trust = TrustStore::default();
         trust.trust(TrustedKey::new(&key.public(), "test", vec!["*".into()], Tier::Local, &crate::keys::now()))?;
         let bytes = std::fs::read(component).with_context(|| format!("{} cannot be read", component.display()))?;
-        let packed = file::packed(component, &bytes, project.manifest.clone())?.1;
+        let packed = file::packed(component, &bytes, project.manifest.clone(), None)?.1;
         let signed = file::signed(component, &packed, &key)?.1;
         let inbox = folder.path().join("plugins");
         std::fs::create_dir_all(&inbox)?;
@@ -108,9 +109,11 @@ fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings
     let none = RatesConfig { plugin_calls_per_minute: 0, channel_events_per_minute: 0, ..RatesConfig::default() };
     Ok(Parts {
         inbox: folder.join("plugins"),
+        tools: folder.join("tools"),
         private: folder.join("private"),
         config: PluginsConfig { watch: false, scan_interval_ms: 100, ..PluginsConfig::default() },
         rates: none,
+        advisories: Arc::new(Unadvised),
         roots: BTreeMap::new(),
         settings,
         ceiling: None,
@@ -126,7 +129,8 @@ fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings
             schedule: Arc::new(Planner::new(store.clone(), Arc::new(SystemClock), None)),
             sub_turns: late.clone(),
             outbox: late,
-            scripts: Arc::new(NoScripts),
+            propose: Arc::new(NoProposals),
+            scripts: Arc::new(HostScripts::off("no script plugin runs in this trial")),
         },
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),

@@ -68,7 +68,7 @@ pub(super) async fn make(home: &Home, project: &Project, console: &Console, sign
     };
     let component = project.language.build(project, console).await?;
     let bytes = std::fs::read(&component).with_context(|| format!("{} cannot be read", component.display()))?;
-    let (_, mut packed) = file::packed(&component, &bytes, project.manifest.clone())?;
+    let (_, mut packed) = file::packed(&component, &bytes, project.manifest.clone(), None)?;
     let mut keyid = None;
     if let Some(key) = &key {
         packed = file::signed(&component, &packed, key)?.1;

@@ -37,7 +37,7 @@ impl Report {
 
 /// Calls a tool.
 pub(super) async fn call(bed: &Bed, tool: &str, arguments: &Value) -> Ended {
-    Ended::of(bed.host.rehearse(&bed.id, tool, arguments, Bed::context()).await)
+    Ended::of(bed.host.call_staged(&bed.id, tool, arguments, Bed::context()).await)
 }
 
 /// The tools on offer.

@@ -29,7 +29,7 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
     let manifest = manifest(args, script)?;
     let runtime = runtime(home, args)?;
     let component = instant::instant(&runtime, &text, &manifest).map_err(|error| fail(Kind::Refused, error.to_string()))?;
-    let (release, packed) = file::packed(script, &component, manifest)?;
+    let (release, packed) = file::packed(script, &component, manifest, None)?;
     let (_, signed) = file::signed(script, &packed, &key)?;
     let target = args.path.clone().unwrap_or_default().join(format!("{}.wasm", release.id.name()));
     std::fs::create_dir_all(target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;

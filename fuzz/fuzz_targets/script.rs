@@ -1,0 +1,30 @@
+//! `tool.toml` from a stranger: what is accepted can be held to, and leads nowhere.
+//!
+//! An accepted file gives a tool with a legal name and a schema that is an object, a script inside of its
+//! folder, a request without faults, and a release that is read again as it was written.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use skynet_core::PluginId;
+use skynet_policy::naming::is_tool_name;
+use skynet_policy::script::{MANIFEST_FILE, ScriptManifest};
+use skynet_policy::tree::{self, Files};
+use skynet_policy::Release;
+
+fuzz_target!(|text: &str| {
+    let Ok(manifest) = ScriptManifest::parse(text.as_bytes()) else { return };
+    assert!(is_tool_name(&manifest.tool), "{:?}", manifest.tool);
+    assert!(manifest.parameters.is_object());
+    assert!(!manifest.program.is_empty() && !manifest.program.contains('/'), "{:?}", manifest.program);
+    assert_eq!(tree::path_fault(&manifest.script), None);
+    assert!(manifest.script.split('/').all(|part| !part.is_empty() && part != ".."), "{:?}", manifest.script);
+    assert_eq!(manifest.permissions.request_faults(), Vec::<String>::new(), "accepted with faults");
+    assert_eq!(manifest.permissions.script, [manifest.tool.clone()]);
+    for line in manifest.permissions.sentences() {
+        assert!(!line.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{2029}'), "a sentence of several lines: {line:?}");
+    }
+    let files = Files::from([(MANIFEST_FILE.to_owned(), text.as_bytes().to_vec())]);
+    let id = PluginId::new("local/x").expect("an id");
+    let release = manifest.release(id, &files, "1970-01-01T00:00:00Z");
+    assert_eq!(Release::parse(&release.to_bytes()).as_ref(), Ok(&release));
+});

@@ -1,0 +1,73 @@
+//! `/mcp`: the Model Context Protocol over HTTP, for whoever has a token.
+//!
+//! Owns who comes in: the page that asks, the token, the bound of the body, whose session
+//! it is. What is said then is the protocol's own machine's, over `crate::mcp`.
+
+use crate::auth::peer::Peer;
+use crate::auth::scope::Scope;
+use crate::http::answer::Fault;
+use crate::http::bearer::Holder;
+use crate::http::{PeerAddress, bearer, body};
+use crate::limits::INVOKE_BODY_BYTES;
+use crate::mcp::handler::Caller;
+use crate::mcp::{Full, Service};
+use crate::server::Server;
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::Full as Whole;
+use std::sync::Arc;
+
+const SESSION: &str = "mcp-session-id";
+
+pub(super) async fn serve(
+    State(server): State<Arc<Server>>,
+    Extension(address): Extension<PeerAddress>,
+    Extension(service): Extension<Service>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let (mut head, body) = request.into_parts();
+    if !Peer::of(address.0, &head.headers, &server.config).origin_allowed(&server.config) {
+        let message = "this page may not connect: add its address to gateway.allowed_origins";
+        return Err(Fault::new(StatusCode::FORBIDDEN, "forbidden", message));
+    }
+    let holder = bearer::need(&server, address.0, &head.headers, Scope::Read).await?;
+    let opens = admit(&server, &head.method, &head.headers, &holder).await?;
+    let body = if head.method == Method::POST { body::read(body, INVOKE_BODY_BYTES).await? } else { Bytes::new() };
+    head.extensions.insert(Caller(holder.scopes));
+    // The machine keeps the head with the message; the token has no business there.
+    head.headers.remove(http::header::AUTHORIZATION);
+    let ends = head.method == Method::DELETE;
+    let mut response = service.handle(http::Request::from_parts(head, Whole::new(body))).await;
+    if ends && response.status() == StatusCode::ACCEPTED {
+        // It is done, not only taken note of; some clients complain of the other word.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    if opens && let Some(session) = session_of(response.headers()) {
+        server.mcp.opened(session, &holder.name);
+    }
+    Ok(response.map(Body::new))
+}
+
+/// Refuses a session that is another's, and one too many. Says whether this may open one.
+async fn admit(server: &Server, method: &Method, headers: &HeaderMap, holder: &Holder) -> Result<bool, Fault> {
+    match session_of(headers) {
+        // As the protocol says it of a session that ended: the client begins anew.
+        Some(session) if !server.mcp.is_of(session, &holder.name) => {
+            Err(Fault::new(StatusCode::NOT_FOUND, "not_found", "there is no such session; begin a new one with `initialize`"))
+        }
+        Some(_) => Ok(false),
+        None if *method != Method::POST => Ok(false),
+        None => server.mcp.room_for(&holder.name).await.map(|()| true).map_err(|full| {
+            let whose = if full == Full::Own { "this token has" } else { "there are" };
+            let message = format!("{whose} too many open sessions; end some with DELETE, or wait until idle ones are closed");
+            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message)
+        }),
+    }
+}
+
+fn session_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(SESSION)?.to_str().ok()
+}

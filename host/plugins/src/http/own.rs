@@ -1,0 +1,267 @@
+//! What the host itself fetches: one GET to a server that its owner named, and nothing else.
+//!
+//! The same rule, look-up, verdict and dialler as for a plugin's request. Follows no
+//! redirect, sends no credential and no cookie, asks for no compression. Public addresses
+//! only, but for a server that the owner named so. How much is read is the caller's to bound.
+
+mod send;
+
+pub use send::{Answered, OwnRequest};
+
+use super::dial::{self, Connection, Roots, Sender, Tcp, Tls};
+use super::meter::Outgoing;
+use super::pool::{Pool, Route};
+use super::resolve::Resolver;
+use super::share::{Share, Shares};
+use super::wire::{Idling, Wire};
+use crate::limits;
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HOST, HeaderMap, HeaderName, LOCATION, RANGE, USER_AGENT,
+};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use rustls::pki_types::ServerName;
+use skynet_core::PluginId;
+use skynet_policy::egress::{self, Destination};
+use skynet_policy::host_name::Host;
+use skynet_policy::permission::{NetRule, Permissions, Scheme};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::time::timeout;
+use wasmtime_wasi_http::Error;
+
+/// What the host says of itself to servers.
+const AGENT: &str = concat!("skynet/", env!("CARGO_PKG_VERSION"));
+
+/// The name under which the host's own connections are kept; no plugin can have it.
+const OWN: &str = "host/own";
+
+/// Why nothing, or no more, came. A sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OwnError(pub String);
+
+/// The way out of the host itself. Clones share its connections.
+#[derive(Clone)]
+pub struct OwnDoor {
+    may: Arc<Permissions>,
+    outside: Arc<Outside>,
+    pool: Pool,
+    plugin: PluginId,
+    share: Arc<Share>,
+}
+
+struct Outside {
+    resolver: Arc<dyn Resolver>,
+    wire: Arc<dyn Wire>,
+    tls: Tls,
+    shares: Shares,
+}
+
+impl fmt::Debug for OwnDoor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnDoor({} servers)", self.may.net.len())
+    }
+}
+
+/// What came back: the head, and the body in pieces.
+#[derive(Debug)]
+pub struct Got {
+    /// As in HTTP.
+    pub status: u16,
+    /// `Location`.
+    pub location: Option<String>,
+    /// The first byte of a partial answer (`Content-Range`).
+    pub start: Option<u64>,
+    /// Bytes of the body, where the server says.
+    pub length: Option<u64>,
+    /// The body.
+    pub body: Pieces,
+}
+
+/// A body as it comes.
+pub struct Pieces {
+    body: Incoming,
+    idling: Arc<Idling>,
+    /// Given back once the body is whole.
+    back: Option<(Pool, Route, Connection)>,
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pieces")
+    }
+}
+
+impl OwnDoor {
+    /// A door to these servers, such as `https://example.org`, and to no other. `true`
+    /// lets that very server be on this machine or the private network. Without any, each
+    /// request is refused.
+    pub fn to(servers: &[(String, bool)], resolver: Arc<dyn Resolver>) -> Result<Self, OwnError> {
+        Self::over(servers, resolver, Arc::new(Tcp), Arc::new(dial::system_roots))
+    }
+
+    pub(crate) fn over(
+        servers: &[(String, bool)],
+        resolver: Arc<dyn Resolver>,
+        wire: Arc<dyn Wire>,
+        roots: Roots,
+    ) -> Result<Self, OwnError> {
+        let rule = |(server, private): &(String, bool)| {
+            let rule = NetRule::parse(server).map_err(|fault| OwnError(format!("`{server}` is no server to fetch from: {fault}")))?;
+            if rule.target.exact_host().is_none() {
+                return Err(OwnError(format!("`{server}` is not one server")));
+            }
+            Ok(NetRule { methods: vec!["GET".into()], private: *private, ..rule })
+        };
+        let net = servers.iter().map(rule).collect::<Result<Vec<_>, OwnError>>()?;
+        let plugin = PluginId::new(OWN).map_err(|error| OwnError(error.to_string()))?;
+        let shares = Shares::default();
+        Ok(Self {
+            may: Arc::new(Permissions { net, ..Permissions::default() }),
+            share: shares.of(&plugin),
+            outside: Arc::new(Outside { resolver, wire, tls: Tls::trusting(roots), shares }),
+            pool: Pool::default(),
+            plugin,
+        })
+    }
+
+    /// One GET; `from` above 0 asks for the bytes from there on. Each wait for the server
+    /// has its end but those between pieces of the body, which are the caller's.
+    pub async fn get(&self, url: &str, from: u64) -> Result<Got, OwnError> {
+        let uri: http::Uri = url.parse().map_err(|error| OwnError(format!("no address: {error}")))?;
+        let scheme = uri.scheme_str().ok_or_else(|| OwnError("an address without a scheme".into()))?;
+        let authority = uri.authority().ok_or_else(|| OwnError("an address without a host".into()))?;
+        let refused = |refusal: egress::EgressRefusal| OwnError(format!("not dialled: {refusal}"));
+        let server = Destination::from_authority(scheme, authority.as_str()).map_err(refused)?;
+        let rule = egress::match_rule(&self.may, &server, "GET").map_err(refused)?;
+        let connecting = timeout(limits::HTTP_CONNECT, self.connect(&server, rule)).await;
+        let (route, mut connection) = connecting.map_err(|_| OwnError(format!("{server} could not be reached in time")))??;
+        let is_h2 = matches!(connection.sender, Sender::Many(_));
+        let request = request(&uri, &server, is_h2, from)?;
+        let sending = timeout(limits::HTTP_FIRST_BYTE, connection.sender.send(request)).await;
+        let answer = sending.map_err(|_| OwnError(format!("{server} did not answer in time")))?;
+        let answer = answer.map_err(|error| OwnError(format!("{server}: {error}")))?;
+        connection.idling.was_of_use();
+        let (head, body) = answer.into_parts();
+        let encoding = text(&head.headers, &CONTENT_ENCODING).filter(|encoding| encoding != "identity");
+        if let Some(encoding) = encoding {
+            return Err(OwnError(format!("{server} sent the file packed as {encoding}, which nobody asked for")));
+        }
+        let idling = Arc::clone(&connection.idling);
+        // One that others may share is in the pool already.
+        let back = (!is_h2).then(|| (self.pool.clone(), route, connection));
+        Ok(Got {
+            status: head.status.as_u16(),
+            location: text(&head.headers, &LOCATION),
+            start: text(&head.headers, &CONTENT_RANGE).and_then(|range| start(&range)),
+            length: text(&head.headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+            body: Pieces { body, idling, back },
+        })
+    }
+
+    /// An open connection to an address that was checked. The caller bounds the wait.
+    async fn connect(&self, server: &Destination, rule: &NetRule) -> Result<(Route, Connection), OwnError> {
+        let addresses = match server.host() {
+            Host::Ip(literal) => vec![*literal],
+            Host::Name(name) => {
+                let found = self.outside.resolver.resolve(name).await;
+                found.map_err(|error| OwnError(format!("the name {name} could not be looked up: {error}")))?
+            }
+        };
+        let address = egress::check_addresses(rule, server, &addresses).map_err(|refusal| OwnError(format!("not dialled: {refusal}")))?;
+        let tls_name = match (server.scheme(), server.host()) {
+            (Scheme::Http, _) => None,
+            (Scheme::Https, Host::Ip(address)) => Some(ServerName::from(*address)),
+            (Scheme::Https, Host::Name(name)) => {
+                Some(ServerName::try_from(name.clone()).map_err(|_| OwnError(format!("`{name}` cannot be in a certificate")))?)
+            }
+        };
+        let route = Route { plugin: self.plugin.clone(), address: SocketAddr::new(address, server.port()), tls_name };
+        if let Some(connection) = self.pool.ready(&route).await {
+            return Ok((route, connection));
+        }
+        let make_room = |own: bool| self.pool.make_room(own.then_some(&self.plugin));
+        let lease = self.outside.shares.lease(&self.share, make_room).await.ok_or_else(|| OwnError("the host is ending".into()))?;
+        let dialled = Box::pin(dial::dial(&*self.outside.wire, &route, &self.outside.tls, lease)).await;
+        let connection = dialled.map_err(|error| OwnError(format!("{server}: {}", told(&error))))?;
+        if let Some(shared) = connection.share() {
+            self.pool.put(route.clone(), shared);
+        }
+        Ok((route, connection))
+    }
+}
+
+/// A failed connection, for a person.
+fn told(error: &Error) -> String {
+    match error {
+        Error::ConnectionRefused => "nobody listens there".into(),
+        Error::TlsCertificateError => "its certificate is not one for this name, or nobody that this system trusts vouches for it".into(),
+        Error::TlsProtocolError => "it speaks no TLS that is safe".into(),
+        other => other.to_string(),
+    }
+}
+
+fn request(uri: &http::Uri, server: &Destination, is_h2: bool, from: u64) -> Result<http::Request<Outgoing>, OwnError> {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let target = if is_h2 { format!("{server}{path}") } else { path.to_owned() };
+    let mut request = http::Request::get(target).header(USER_AGENT, AGENT).header(ACCEPT_ENCODING, "identity");
+    if !is_h2 {
+        request = request.header(HOST, server.authority());
+    }
+    if from > 0 {
+        request = request.header(RANGE, format!("bytes={from}-"));
+    }
+    request.body(Outgoing::none()).map_err(|error| OwnError(error.to_string()))
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
+}
+
+/// The 5 of `bytes 5-9/10`.
+fn start(range: &str) -> Option<u64> {
+    range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+}
+
+impl Pieces {
+    /// The next piece; `None` at the end. The caller bounds the wait.
+    pub async fn next(&mut self) -> Option<Result<Bytes, OwnError>> {
+        let mut empty = 0;
+        loop {
+            let Some(frame) = self.body.frame().await else {
+                self.give_back();
+                return None;
+            };
+            match frame {
+                Err(error) => {
+                    self.back = None;
+                    return Some(Err(OwnError(format!("it broke off: {error}"))));
+                }
+                Ok(frame) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => {
+                        self.idling.was_of_use();
+                        return Some(Ok(data));
+                    }
+                    // Trailers and empty frames say nothing, and not without end.
+                    _ => {
+                        empty += 1;
+                        if empty > limits::HTTP_EMPTY_FRAMES {
+                            self.back = None;
+                            return Some(Err(OwnError("it sends frames with nothing in them".into())));
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    fn give_back(&mut self) {
+        if let Some((pool, route, connection)) = self.back.take().filter(|_| self.body.is_end_stream()) {
+            pool.put(route, connection);
+        }
+    }
+}

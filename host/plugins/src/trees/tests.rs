@@ -1,0 +1,98 @@
+//! Folders as they come: whole, hostile, changed while they are read.
+
+use super::*;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+struct Ground {
+    folder: tempfile::TempDir,
+    trees: Trees,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let trees = Trees::open(&folder.path().join("tools"), &folder.path().join("private")).unwrap();
+        let ground = Self { folder, trees };
+        std::fs::create_dir_all(ground.at("greet/lib")).unwrap();
+        for (path, text) in [("greet/tool.toml", "x"), ("greet/main.py", "y"), ("greet/lib/words.py", "z")] {
+            std::fs::write(ground.at(path), text).unwrap();
+        }
+        ground
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join("tools").join(path)
+    }
+
+    fn refusal(&self) -> String {
+        self.trees.read("tools/greet").unwrap_err().to_string()
+    }
+}
+
+#[test]
+fn a_folder_is_read_whole_but_for_what_nobody_wrote_for_it() {
+    let ground = Ground::new();
+    std::fs::create_dir(ground.at("greet/__pycache__")).unwrap();
+    for left in ["greet/.main.py.swp", "greet/main.py~", "greet/__pycache__/main.pyc"] {
+        std::fs::write(ground.at(left), "").unwrap();
+    }
+    let files = ground.trees.read("tools/greet").unwrap();
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["lib/words.py", "main.py", "tool.toml"]);
+}
+
+#[test]
+fn folders_without_a_manifest_and_hidden_ones_are_not_listed() {
+    let ground = Ground::new();
+    std::fs::create_dir_all(ground.at("no-tool")).unwrap();
+    std::fs::create_dir_all(ground.at(".hidden")).unwrap();
+    std::fs::write(ground.at(".hidden/tool.toml"), "").unwrap();
+    symlink("greet", ground.at("link")).unwrap();
+    assert_eq!(ground.trees.list().unwrap().into_keys().collect::<Vec<_>>(), ["tools/greet", "tools/link"]);
+    assert!(ground.trees.read("tools/link").unwrap_err().to_string().contains("a link"));
+}
+
+#[test]
+fn each_change_anywhere_in_a_folder_changes_its_stamp() {
+    let ground = Ground::new();
+    let stamp = || ground.trees.list().unwrap().remove("tools/greet").unwrap();
+    let first = stamp();
+    assert_eq!(first, stamp());
+    std::fs::write(ground.at("greet/lib/words.py"), "other").unwrap();
+    let second = stamp();
+    assert_ne!(first, second);
+    std::fs::rename(ground.at("greet/main.py"), ground.at("greet/again.py")).unwrap();
+    assert_ne!(second, stamp());
+}
+
+#[test]
+fn links_pipes_and_floods_are_refused() {
+    let ground = Ground::new();
+    symlink("/etc/passwd", ground.at("greet/data")).unwrap();
+    assert!(ground.refusal().contains("link"), "{}", ground.refusal());
+    std::fs::remove_file(ground.at("greet/data")).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, ground.at("greet/pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert!(ground.refusal().contains("pipe"), "{}", ground.refusal());
+    std::fs::remove_file(ground.at("greet/pipe")).unwrap();
+    std::fs::File::create(ground.at("greet/large")).unwrap().set_len(TREE_BYTES).unwrap();
+    assert!(ground.refusal().contains("bytes"), "{}", ground.refusal());
+    std::fs::remove_file(ground.at("greet/large")).unwrap();
+    for number in 0..TREE_FILES {
+        std::fs::write(ground.at("greet").join(number.to_string()), "").unwrap();
+    }
+    assert!(ground.refusal().contains("files"), "{}", ground.refusal());
+}
+
+#[test]
+fn a_copy_is_kept_once_healed_when_changed_and_nobody_elses() {
+    let ground = Ground::new();
+    let files = ground.trees.read("tools/greet").unwrap();
+    let digest = ground.trees.keep(&files).unwrap();
+    assert_eq!(ground.trees.kept(&digest).unwrap(), files);
+    let copy = kept_in(&ground.folder.path().join("private")).join(&digest).join("main.py");
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::write(&copy, "evil").unwrap();
+    assert!(ground.trees.kept(&digest).unwrap_err().to_string().contains("was changed"));
+    assert_eq!(ground.trees.keep(&files).unwrap(), digest);
+    assert_eq!(std::fs::read_to_string(copy).unwrap(), "y");
+    assert!(ground.trees.kept("../../etc").is_err());
+}

@@ -1,0 +1,82 @@
+//! `tool.toml` files, old and new, good and bad.
+
+use super::*;
+
+const SEED: &str = r#"
+name = "word-count"
+description = "Counts the words of a text."
+version = "1.0"
+author = "somebody"
+
+[run]
+command = "/usr/bin/python3"
+script = "main.py"
+timeout = 10
+
+[[input.params]]
+name = "text"
+type = "string"
+description = "What to count"
+required = true
+
+[[input.params]]
+name = "times"
+type = "integer"
+description = "How often"
+required = false
+default = 1
+"#;
+
+const STRICT: &str = "name = 'a'\ndescription = 'b'\n[run]\ncommand = 'python3 -u'\nscript = './a.py'\ncontract = 'json-lines'\n";
+
+#[test]
+fn a_file_of_the_first_plugins_is_read_as_it_is() {
+    let manifest = ScriptManifest::parse(SEED.as_bytes()).unwrap();
+    assert_eq!((manifest.tool.as_str(), manifest.program.as_str(), manifest.script.as_str()), ("word_count", "python3", "main.py"));
+    assert_eq!((manifest.version.to_string().as_str(), manifest.timeout.as_secs()), ("1.0.0", 10));
+    assert_eq!(manifest.contract, ScriptContract::Environment);
+    assert_eq!(manifest.parameters["required"], json!(["text"]));
+    assert_eq!(manifest.parameters["properties"]["times"], json!({ "type": "integer", "description": "How often", "default": 1 }));
+    assert_eq!(manifest.permissions.sentences(), ["Run the script `word_count` in the sandbox.", "Take up to 15 s for one call."]);
+}
+
+#[test]
+fn one_that_names_its_contract_is_read_strictly() {
+    let manifest = ScriptManifest::parse(STRICT.as_bytes()).unwrap();
+    assert_eq!((manifest.options, manifest.script.as_str()), (vec!["-u".to_owned()], "a.py"));
+    assert_eq!(manifest.contract, ScriptContract::JsonLines);
+    let fault = ScriptManifest::parse(format!("pemissions = 1\n{STRICT}").as_bytes()).unwrap_err();
+    assert!(fault.contains("unknown key `pemissions`"), "{fault}");
+}
+
+#[test]
+fn what_cannot_be_held_to_is_refused_with_its_key() {
+    let check = |from: &str, to: &str, says: &str| {
+        assert!(SEED.contains(from), "{from}");
+        let fault = ScriptManifest::parse(SEED.replace(from, to).as_bytes()).unwrap_err();
+        assert!(fault.contains(says), "{fault}");
+    };
+    check("name = \"word-count\"", "name = \"9lives\"", "name: `9lives`");
+    check("name = \"word-count\"", "name = \"wörter\"", "is no name for a tool");
+    check("\"main.py\"", "\"../main.py\"", "run.script");
+    check("\"/usr/bin/python3\"", "\" \"", "run.command");
+    check("\"/usr/bin/python3\"", "\"sh \\u001b[2J\"", "run.command");
+    check("timeout = 10", "timeout = 0", "run.timeout");
+    check("timeout = 10", "timeout = 999999", "run.timeout");
+    check("\"integer\"", "\"object\"", "known are string");
+    check("author = \"somebody\"", "permissions = { messages = [\"x\"] }", "`net`, `fs` and `secrets`");
+    check("author = \"somebody\"", "permissions = { fs = [{ root = \"/etc\", access = \"read\" }] }", "root");
+    check("author = \"somebody\"", "permissions = { network = true }", "network");
+    check("[run]", "[ruin]", "run");
+}
+
+#[test]
+fn a_folder_without_its_script_is_refused() {
+    let mut files = Files::from([(MANIFEST_FILE.to_owned(), SEED.as_bytes().to_vec())]);
+    assert!(ScriptManifest::of(&files).unwrap_err().contains("there is no file `main.py`"));
+    files.insert("main.py".into(), Vec::new());
+    let manifest = ScriptManifest::of(&files).unwrap();
+    let release = manifest.release(PluginId::new("local/word-count").unwrap(), &files, "1970-01-01T00:00:00Z");
+    assert_eq!(release.faults(), Vec::<String>::new());
+    assert_eq!(Release::parse(&release.to_bytes()).unwrap(), release);
+}

@@ -1,0 +1,70 @@
+//! `skynet plugin approve`: the owner reads what a script plugin is, then says yes to these very files.
+//!
+//! What is approved is bound to the digest that was shown: files that change in between are refused.
+
+use super::grant::confirmed;
+use super::text;
+use crate::client;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::limits::PLUGIN_CHANGE;
+use crate::output::Out;
+use anyhow::Result;
+use serde_json::{Value, json};
+use skynet_core::PluginId;
+use std::path::Path;
+
+pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Result<()> {
+    let id = id(plugin)?;
+    let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
+    let (script, waiting) = (&info["script"], &info["waiting"]);
+    if script.is_null() {
+        return Err(fail(Kind::Refused, format!("{id} is no script plugin; see: skynet plugin info {id}")));
+    }
+    let files = text(&script["files"]);
+    let publisher = text(if waiting.is_null() { &info["publisher"] } else { &waiting["publisher"] });
+    if !publisher.ends_with(files) {
+        return Err(fail(Kind::Refused, format!("{id} is signed by {publisher}; allow what it asks for with: skynet plugin grant {id}")));
+    }
+    if waiting.is_null() && text(&info["status"]["state"]) == "serving" {
+        out.both(&format!("these files of {id} are approved already"), &json!({ "id": id, "files": files, "changed": false }));
+        return Ok(());
+    }
+    let asks: Vec<&str> = waiting["asks"].as_array().into_iter().flatten().map(text).collect();
+    out.line(&format!("{id} {}: {}", text(&waiting["version"]), text(&script["description"])));
+    out.line(&format!("  runs       {}", runs(script)));
+    out.line(&format!("  folder     {}", home.root().join(text(&info["file"])).display()));
+    out.line(&format!("  files      {files}"));
+    out.line("  Nobody signed these files. It asks:");
+    asks.iter().for_each(|ask| out.line(&format!("    {ask}")));
+    for (what, key) in [("folders", "fs"), ("servers", "net")] {
+        if waiting["request"][key].as_array().is_none_or(Vec::is_empty) {
+            out.line(&format!("  {what:<10} none but its own"));
+        }
+    }
+    if !yes && !confirmed("Approve of these files?", out)? {
+        return Err(fail(Kind::Refused, format!("nothing was approved; `skynet plugin approve --yes {id}` does not ask")));
+    }
+    client::call(home, "plugins.approve", json!({ "id": id, "files": files }), PLUGIN_CHANGE).await?;
+    out.both(&format!("approved {id}"), &json!({ "id": id, "files": files, "granted": asks, "changed": true }));
+    Ok(())
+}
+
+/// Interpreter, script and bounds in one line.
+pub(super) fn runs(script: &Value) -> String {
+    let options: Vec<&str> = script["options"].as_array().into_iter().flatten().map(text).collect();
+    let words = [&[text(&script["program"])], options.as_slice(), &[text(&script["script"])]].concat();
+    format!("{} (up to {} s)", words.join(" "), script["timeout_s"])
+}
+
+/// A folder's path or name, or an id.
+fn id(plugin: &str) -> Result<PluginId> {
+    let path = Path::new(plugin);
+    if !path.is_dir()
+        && let Ok(id) = PluginId::new(plugin)
+    {
+        return Ok(id);
+    }
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(plugin);
+    skynet_plugins::trees::plugin_of(name).map_err(|why| fail(Kind::Refused, why))
+}

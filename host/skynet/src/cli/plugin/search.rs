@@ -1,0 +1,50 @@
+//! `skynet plugin search`: what the registries list. For looking only.
+
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::output::Out;
+use crate::registry;
+use anyhow::Result;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use skynet_registry_client::visit::Freshness;
+
+pub(super) async fn run(home: &Home, words: &str, out: &Out) -> Result<()> {
+    home.must_exist()?;
+    let held = registry::open(home)?;
+    let places = held.places().map_err(registry::failed)?;
+    if places.all.is_empty() {
+        return Err(fail(Kind::NotFound, "no registry is named; add one with: skynet registry add URL --root FILE --namespace NAMESPACE"));
+    }
+    let installed = held.read_lock().map_err(registry::failed)?;
+    let (mut listed, mut faults): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
+    for place in &places.all {
+        let looked = async {
+            held.visit(&place.name, registry::fetch([place])?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)
+        };
+        let index = async { looked.await?.index().await.map_err(registry::failed) };
+        let index = match index.await {
+            Ok(index) => index,
+            Err(error) => {
+                faults.push(format!("{error:#}"));
+                continue;
+            }
+        };
+        // A name for which another registry answers cannot be had here, so it is not shown.
+        let theirs = |entry: &&skynet_policy::registry::index::IndexEntry| places.of(&entry.id).is_ok_and(|owner| owner.name == place.name);
+        for entry in index.search(words).into_iter().filter(theirs) {
+            let newest = entry.releases.last().map(|release| release.version.to_string()).unwrap_or_default();
+            let here = installed.find(&entry.id).map(|plugin| plugin.version.to_string());
+            let mark = here.as_ref().map_or_else(String::new, |here| format!("  (installed: {here})"));
+            out.line(&format!("{:<32} {newest:<10} {}{mark}", entry.id.as_str(), entry.summary));
+            listed.push(json!({
+                "id": entry.id, "version": newest, "summary": entry.summary, "world": entry.world, "registry": place.name, "installed": here,
+            }));
+        }
+    }
+    out.value(&json!(listed));
+    if listed.is_empty() && faults.is_empty() {
+        out.line("nothing fits");
+    }
+    if faults.is_empty() { Ok(()) } else { Err(fail(Kind::TryLater, faults.join("; "))) }
+}

@@ -1,0 +1,134 @@
+//! Plugins from registries, as this machine has them: the library's folder, the way to its
+//! servers, and what an installation changes here.
+//!
+//! The library says what is genuine; here is what the owner approved, granted and runs.
+//! Nothing in here is within a model's reach.
+
+pub(crate) mod approval;
+pub(crate) mod bar;
+pub(crate) mod carry;
+pub(crate) mod fetch;
+pub(crate) mod grant;
+pub(crate) mod intent;
+pub(crate) mod oci;
+pub(crate) mod proposal;
+pub(crate) mod said;
+pub(crate) mod updates;
+pub(crate) mod watch;
+
+pub(crate) use fetch::{fetch, shown};
+
+use crate::args::registry::Root;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::who;
+use crate::wire;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use skynet_core::PluginId;
+use skynet_core::ports::{Audit as _, AuditRow};
+use skynet_policy::naming::plain_line;
+use skynet_registry_client::home::{HomeLock, RootTrust};
+use skynet_registry_client::{Home as Registries, RegistryError};
+
+/// Characters of a reason in a row of the audit log.
+const WHY: usize = 400;
+
+/// The folder of registries below the data folder.
+pub(crate) fn open(home: &Home) -> Result<Registries> {
+    Registries::open(&home.registries()).map_err(failed)
+}
+
+/// The folder, to change it: what an earlier command left half done is finished first.
+pub(crate) async fn open_to_change(home: &Home) -> Result<(Registries, HomeLock)> {
+    home.must_exist()?;
+    let held = open(home)?;
+    let lock = held.lock().map_err(failed)?;
+    if let Some(resumed) = intent::mend(home, &held, &lock).await? {
+        tracing::info!("{resumed}");
+    }
+    Ok((held, lock))
+}
+
+/// Finishes at a start what a command left half done. What cannot be finished is no reason
+/// not to serve: the old release or the new one is whole.
+pub(crate) async fn mend_at_start(home: &Home) {
+    let mend = async {
+        if !home.registries().is_dir() {
+            return Ok(None);
+        }
+        let held = open(home)?;
+        // A command that is changing it right now finishes by itself.
+        let Ok(lock) = held.lock() else { return Ok(None) };
+        intent::mend(home, &held, &lock).await
+    };
+    match mend.await {
+        Ok(Some(told)) => tracing::info!("{told}"),
+        Ok(None) => {}
+        Err(error) => tracing::warn!("a change to installed plugins was begun and could not be finished: {error:#}"),
+    }
+}
+
+/// An error of the library with its exit code.
+pub(crate) fn failed(error: RegistryError) -> anyhow::Error {
+    let kind = match &error {
+        RegistryError::Unreachable { .. } => Kind::TryLater,
+        RegistryError::NotFound { .. } => Kind::NotFound,
+        RegistryError::Disk(_) => return error.into(),
+        _ => Kind::Refused,
+    };
+    fail(kind, error.to_string())
+}
+
+/// The root that the owner names.
+pub(crate) fn root(root: &Root) -> Result<RootTrust> {
+    match (&root.root, &root.fingerprint) {
+        (Some(file), _) => Ok(RootTrust::Bytes(std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?)),
+        (None, Some(fingerprint)) => Ok(RootTrust::Fingerprint(fingerprint.trim().to_owned())),
+        (None, None) => Err(fail(Kind::Refused, "nobody is trusted at first sight; name the registry's --root FILE or --fingerprint")),
+    }
+}
+
+/// Folders that are registries, for the wall. Those named later are out of the host's own
+/// reach until it starts again; commands reach them.
+pub(crate) fn folders(home: &Home) -> Vec<std::path::PathBuf> {
+    let places = home.registries().is_dir().then(|| open(home).ok()?.places().ok()).flatten().unwrap_or_default();
+    places.all.into_iter().filter_map(|place| place.folder).map(Into::into).filter(|path: &std::path::PathBuf| path.is_dir()).collect()
+}
+
+/// A plugin's id, as somebody typed it.
+pub(crate) fn id(text: &str) -> Result<PluginId> {
+    PluginId::new(text).map_err(|error| fail(Kind::Refused, error.to_string()))
+}
+
+/// One row of the audit log: who at this machine did what.
+pub(crate) async fn record(home: &Home, kind: &str, subject: &str, verdict: &str, detail: Value) -> Result<()> {
+    let row = AuditRow {
+        kind: kind.into(),
+        actor: who::at_the_command_line(),
+        subject: plain_line(subject, 200),
+        verdict: verdict.into(),
+        detail,
+    };
+    Ok(wire::open_store(home).await?.record(row).await?)
+}
+
+/// The row that says how something ended that was `begun`.
+pub(crate) async fn ended(home: &Home, kind: &str, subject: &str, ended: Result<()>) -> Result<()> {
+    noted(home, kind, subject, ended).await?;
+    record(home, kind, subject, "ok", json!({})).await
+}
+
+/// Passes a result on; one that is an error leaves a row that says so first.
+pub(crate) async fn noted<T>(home: &Home, kind: &str, subject: &str, ended: Result<T>) -> Result<T> {
+    if let Err(error) = &ended
+        && home.config().is_file()
+    {
+        let why = plain_line(&format!("{error:#}"), WHY);
+        // The command failed already; a log that takes no row must not hide why.
+        if let Err(unwritten) = record(home, kind, subject, "refused", json!({ "why": why })).await {
+            tracing::error!("a refusal was not recorded: {unwritten:#}");
+        }
+    }
+    ended
+}

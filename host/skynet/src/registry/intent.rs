@@ -1,0 +1,205 @@
+//! One change to what is installed, written down before it begins, so that a crash at any
+//! point is finished by the next command or the next start.
+//!
+//! Owns the order: trusted keys, grant and audit row, plugin file, lockfile. Each step may
+//! be taken twice. Refuses to begin before the new file lies whole beside its place, so
+//! that a full disk changes nothing.
+
+use crate::home::{self, Home};
+use crate::keys;
+use crate::wire;
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use skynet_core::PluginId;
+use skynet_core::ports::{AuditRow, PluginChange, PluginStore as _, StoredGrant};
+use skynet_policy::sha256_hex;
+use skynet_policy::trust::{Tier, TrustedKey};
+use skynet_registry_client::Home as Registries;
+use skynet_registry_client::home::HomeLock;
+use skynet_registry_client::lock::Locked;
+use std::path::PathBuf;
+
+/// The change that has begun, below the folder of registries.
+const FILE: &str = "intent.json";
+
+/// What is to become of one plugin. Everything in it was approved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Intent {
+    /// Which plugin.
+    pub(crate) id: PluginId,
+    /// `install`, `update`, `rollback` or `remove`, for the audit log.
+    pub(crate) action: String,
+    /// Who decided.
+    pub(crate) by: String,
+    /// Its entry in the lockfile afterwards; none removes it.
+    pub(crate) locked: Option<Locked>,
+    /// Keys of its publisher, trusted for its namespace alone.
+    pub(crate) trust: Vec<TrustedKey>,
+    /// The grant to store.
+    pub(crate) grant: Option<StoredGrant>,
+    /// An older version than ran here is wanted.
+    pub(crate) lower: bool,
+    /// The audit row and what is in its transaction are written.
+    pub(crate) recorded: bool,
+}
+
+/// The name of a plugin's file in the plugins folder. Ids have no `--`, so no two share one.
+pub(crate) fn file_name(id: &PluginId) -> String {
+    format!("{}--{}.wasm", id.namespace(), id.name())
+}
+
+fn file(home: &Home, id: &PluginId) -> PathBuf {
+    home.plugins().join(file_name(id))
+}
+
+/// Where the new file waits; the host reads no hidden names.
+fn staged(home: &Home, id: &PluginId) -> PathBuf {
+    home.plugins().join(format!(".{}.next", file_name(id)))
+}
+
+fn path(home: &Home) -> PathBuf {
+    home.registries().join(FILE)
+}
+
+impl Intent {
+    /// Begins the change and carries it through.
+    pub(crate) async fn carry_out(mut self, home: &Home, held: &Registries, lock: &HomeLock) -> Result<()> {
+        self.begin(home, held)?;
+        self.finish(home, held, lock).await
+    }
+
+    /// All that needs room on the disk, then the word that it has begun.
+    fn begin(&self, home: &Home, held: &Registries) -> Result<()> {
+        if let Some(locked) = &self.locked {
+            let bytes = held.kept(&locked.file).map_err(super::failed)?;
+            let waiting = staged(home, &self.id);
+            let written = home::write_file(&waiting, &bytes, 0o600);
+            if written.is_err() {
+                // Half a file under a name that nobody reads; what serves is untouched.
+                let _ = std::fs::remove_file(&waiting);
+            }
+            written.context("the plugins folder takes no new file; nothing was changed. Make room and try again")?;
+        }
+        self.write(home)
+    }
+
+    fn write(&self, home: &Home) -> Result<()> {
+        home::write_file(&path(home), &serde_json::to_vec(self)?, 0o600)
+    }
+
+    async fn finish(&mut self, home: &Home, held: &Registries, lock: &HomeLock) -> Result<()> {
+        self.settle_trust(home, held)?;
+        self.settle_store(home).await?;
+        self.settle_file(home, held)?;
+        self.settle_lock(held, lock)?;
+        let done = path(home);
+        std::fs::remove_file(&done).with_context(|| format!("{} cannot be removed", done.display()))
+    }
+
+    /// The publisher's keys count, or no longer when the last plugin of theirs goes.
+    fn settle_trust(&self, home: &Home, held: &Registries) -> Result<()> {
+        let mut trust = keys::load_trust(home)?;
+        let before = trust.clone();
+        for key in &self.trust {
+            // One that the owner revoked stays revoked, whatever a registry says.
+            if trust.find(&key.keyid).is_none_or(|known| known.revoked.is_none()) {
+                trust.trust(key.clone())?;
+            }
+        }
+        if self.locked.is_none() {
+            let others = held.read_lock().map_err(super::failed)?;
+            let still = others.plugins.iter().any(|plugin| plugin.id != self.id && plugin.id.namespace() == self.id.namespace());
+            let is_theirs =
+                |key: &TrustedKey| key.tier == Tier::Registry && key.namespaces == [self.id.namespace()] && key.revoked.is_none();
+            if !still {
+                trust.keys.retain(|key| !is_theirs(key));
+            }
+        }
+        if trust == before { Ok(()) } else { keys::save_trust(home, &trust) }
+    }
+
+    /// What the host's own store holds of it, in one transaction with the row that tells of it.
+    async fn settle_store(&mut self, home: &Home) -> Result<()> {
+        if self.recorded {
+            return Ok(());
+        }
+        let mut steps: Vec<PluginChange> = self.grant.iter().cloned().map(PluginChange::Grant).collect();
+        let detail = match &self.locked {
+            Some(locked) => {
+                steps.push(PluginChange::Unhold { id: self.id.clone(), release: Some(locked.release.clone()) });
+                if self.lower {
+                    steps.push(PluginChange::Lower { id: self.id.clone(), version: locked.version.clone() });
+                }
+                json!({
+                    "version": locked.version.to_string(), "registry": locked.registry, "release": locked.release,
+                    "signers": locked.publisher_keys, "permissions": self.grant.as_ref().map(|grant| &grant.permissions),
+                })
+            }
+            None => {
+                steps.push(PluginChange::Revoke(self.id.clone()));
+                json!({})
+            }
+        };
+        let kind = format!("plugin.{}", self.action);
+        let row = AuditRow { kind, actor: self.by.clone(), subject: self.id.to_string(), verdict: "ok".into(), detail };
+        wire::open_store(home).await?.change(steps, row).await?;
+        self.recorded = true;
+        self.write(home)
+    }
+
+    /// The file that the host reads: the old one up to one moment, the new one from then on.
+    fn settle_file(&self, home: &Home, held: &Registries) -> Result<()> {
+        let (target, waiting) = (file(home, &self.id), staged(home, &self.id));
+        let Some(locked) = &self.locked else {
+            for path in [&waiting, &target] {
+                match std::fs::remove_file(path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(error).with_context(|| format!("{} cannot be removed", path.display()));
+                    }
+                    _ => {}
+                }
+            }
+            return Ok(());
+        };
+        let is_new = |path: &PathBuf| std::fs::read(path).is_ok_and(|bytes| sha256_hex(&bytes) == locked.file);
+        if is_new(&target) {
+            let _ = std::fs::remove_file(&waiting);
+            return Ok(());
+        }
+        if is_new(&waiting) {
+            return std::fs::rename(&waiting, &target).with_context(|| format!("{} cannot be replaced", target.display()));
+        }
+        let bytes = held.kept(&locked.file).map_err(super::failed)?;
+        home::write_file(&target, &bytes, 0o600)
+    }
+
+    fn settle_lock(&self, held: &Registries, lock: &HomeLock) -> Result<()> {
+        let mut installed = held.read_lock().map_err(super::failed)?;
+        match &self.locked {
+            Some(locked) => installed.put(locked.clone()),
+            None => drop(installed.remove(&self.id)),
+        }
+        held.write_lock(lock, &installed).map_err(super::failed)
+    }
+}
+
+/// Finishes what an earlier process began and did not end. A sentence when there was something.
+pub(crate) async fn mend(home: &Home, held: &Registries, lock: &HomeLock) -> Result<Option<String>> {
+    let path = path(home);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = home::read_private(&path)?;
+    let Ok(mut intent) = serde_json::from_str::<Intent>(&text) else {
+        // It is written whole or not at all, so somebody else wrote it.
+        bail!("{} is not what was written there; look into it, and remove it to go on without finishing that change", path.display());
+    };
+    let told = format!("{} of {} was begun by an earlier command and is now finished", intent.action, intent.id);
+    intent.finish(home, held, lock).await?;
+    Ok(Some(told))
+}
+
+#[cfg(test)]
+mod tests;

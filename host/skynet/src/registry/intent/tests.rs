@@ -1,0 +1,157 @@
+//! A crash after each step: the next command or start finishes what was begun.
+
+use super::*;
+use skynet_core::ports::Audit as _;
+use skynet_policy::permission::{NetRule, Permissions};
+use skynet_policy::signature::SecretKey;
+use std::os::unix::fs::PermissionsExt;
+
+/// A data folder in which this file of acme/x is on the shelf.
+struct World {
+    _folder: tempfile::TempDir,
+    home: Home,
+    held: Registries,
+}
+
+fn world(files: &[&[u8]]) -> World {
+    let private = std::fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().permissions(private).tempdir().unwrap();
+    let home = Home::at(folder.path().join("home"));
+    for path in [home.root().to_owned(), home.keys(), home.plugins()] {
+        home::private_folder(&path).unwrap();
+    }
+    let held = Registries::open(&home.registries()).unwrap();
+    for bytes in files {
+        std::fs::write(home.registries().join("store/sha256").join(sha256_hex(bytes)), bytes).unwrap();
+    }
+    World { _folder: folder, home, held }
+}
+
+fn id() -> PluginId {
+    PluginId::new("acme/x").unwrap()
+}
+
+fn locked(version: &str, file: &[u8]) -> Locked {
+    Locked {
+        id: id(),
+        version: version.parse().unwrap(),
+        registry: "main".into(),
+        root_version: 1,
+        release: sha256_hex(version.as_bytes()),
+        component: "c".repeat(64),
+        file: sha256_hex(file),
+        publisher_keys: Vec::new(),
+        grant: None,
+        approved_by: "me".into(),
+        installed_at: "2026-01-01T00:00:00Z".into(),
+        pinned: false,
+        former: Vec::new(),
+    }
+}
+
+fn install(version: &str, file: &[u8]) -> Intent {
+    let asks = Permissions { net: vec![NetRule::parse("https://example.org").unwrap()], ..Permissions::default() };
+    let key =
+        TrustedKey::new(&SecretKey::from_seed(&[1; 32]).public(), "acme", vec!["acme".into()], Tier::Registry, "2026-01-01T00:00:00Z");
+    let grant = StoredGrant {
+        plugin: id(),
+        publisher: key.keyid.to_string(),
+        request: asks.digest(),
+        permissions: serde_json::to_value(asks).unwrap(),
+        by: "me".into(),
+        at_ms: 1,
+        expires_ms: None,
+    };
+    Intent {
+        id: id(),
+        action: "install".into(),
+        by: "me".into(),
+        locked: Some(locked(version, file)),
+        trust: vec![key],
+        grant: Some(grant),
+        lower: false,
+        recorded: false,
+    }
+}
+
+fn removal() -> Intent {
+    Intent { action: "remove".into(), locked: None, trust: Vec::new(), grant: None, ..install("0.0.0", b"") }
+}
+
+/// Takes the first so many steps, as a process that is then killed.
+async fn begun(world: &World, lock: &HomeLock, mut intent: Intent, steps: usize) {
+    let (home, held) = (&world.home, &world.held);
+    intent.begin(home, held).unwrap();
+    if steps > 0 {
+        intent.settle_trust(home, held).unwrap();
+    }
+    if steps > 1 {
+        intent.settle_store(home).await.unwrap();
+    }
+    if steps > 2 {
+        intent.settle_file(home, held).unwrap();
+    }
+    if steps > 3 {
+        intent.settle_lock(held, lock).unwrap();
+    }
+}
+
+/// Everything that a change leaves behind.
+async fn state(world: &World) -> (Option<Vec<u8>>, Option<String>, bool, usize, usize, Vec<String>) {
+    let store = wire::open_store(&world.home).await.unwrap();
+    let lock = world.held.read_lock().unwrap();
+    let rows = store.tail(50).await.unwrap();
+    let mut left: Vec<String> =
+        std::fs::read_dir(world.home.plugins()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    left.sort();
+    (
+        std::fs::read(file(&world.home, &id())).ok(),
+        lock.find(&id()).map(|locked| locked.version.to_string()),
+        store.grant(&id()).await.unwrap().is_some(),
+        keys::load_trust(&world.home).unwrap().keys.len(),
+        rows.iter().filter(|(_, _, row)| row.kind.starts_with("plugin.")).count(),
+        left,
+    )
+}
+
+#[tokio::test]
+async fn whatever_was_begun_is_finished_once_by_whoever_comes_next() {
+    for steps in 0..=4 {
+        let world = world(&[b"old", b"new"]);
+        let lock = world.held.lock().unwrap();
+        install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
+        begun(&world, &lock, install("2.0.0", b"new"), steps).await;
+        let serves = std::fs::read(file(&world.home, &id())).unwrap();
+        assert_eq!(serves, if steps < 3 { b"old" } else { b"new" }, "whole at each point");
+        let told = mend(&world.home, &world.held, &lock).await.unwrap();
+        assert!(told.is_some_and(|told| told.contains("acme/x")), "after {steps} steps");
+        let name = file_name(&id());
+        assert_eq!(state(&world).await, (Some(b"new".to_vec()), Some("2.0.0".into()), true, 1, 2, vec![name]), "after {steps} steps");
+        assert_eq!(mend(&world.home, &world.held, &lock).await.unwrap(), None, "and once only");
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_broke_off_is_finished_too() {
+    for steps in 0..=4 {
+        let world = world(&[b"old"]);
+        let lock = world.held.lock().unwrap();
+        install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
+        begun(&world, &lock, removal(), steps).await;
+        mend(&world.home, &world.held, &lock).await.unwrap();
+        assert_eq!(state(&world).await, (None, None, false, 0, 2, Vec::new()), "after {steps} steps");
+    }
+}
+
+#[tokio::test]
+async fn nothing_begins_without_its_file_and_a_strangers_word_is_not_followed() {
+    let world = world(&[b"old"]);
+    let lock = world.held.lock().unwrap();
+    install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
+    let before = state(&world).await;
+    assert!(install("2.0.0", b"not on the shelf").carry_out(&world.home, &world.held, &lock).await.is_err());
+    assert_eq!((state(&world).await, path(&world.home).exists()), (before, false));
+    home::write_file(&path(&world.home), b"{}", 0o600).unwrap();
+    let fault = mend(&world.home, &world.held, &lock).await.unwrap_err().to_string();
+    assert!(fault.contains("intent.json"), "{fault}");
+}

@@ -1,0 +1,166 @@
+//! What would be done to one plugin, with all that its owner decides on.
+//!
+//! Joins what the registry offers with what this machine knows: the installed release, its
+//! grant, the keys that sign its namespace here, the ceiling. Changes nothing.
+
+use super::grant::Approved;
+use crate::config_file;
+use crate::exit::{Kind, fail};
+use crate::home::Home;
+use crate::keys;
+use crate::output::Out;
+use anyhow::Result;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use skynet_core::PluginId;
+use skynet_core::ports::{PluginStore as _, StoredGrant};
+use skynet_policy::grant::{beyond, exceeds};
+use skynet_policy::permission::Permissions;
+use skynet_policy::registry::index::Index;
+use skynet_policy::registry::publisher::Continuity;
+use skynet_policy::registry::similar::similar;
+use skynet_policy::release::{Release, split};
+use skynet_policy::trust::{Tier, TrustStore};
+use skynet_registry_client::Home as Registries;
+use skynet_registry_client::lock::Locked;
+use skynet_registry_client::offer::Offer;
+use skynet_registry_client::plan::{Action, Installed, Step};
+use skynet_store::Store;
+
+/// One.
+#[derive(Debug, Clone)]
+pub(crate) struct Proposal {
+    /// What the registry has.
+    pub(crate) offer: Offer,
+    /// The library's view of it.
+    pub(crate) step: Step,
+    /// What the installed release asks for, if one is.
+    pub(crate) before: Option<Permissions>,
+    /// The grant in force.
+    pub(crate) stored: Option<StoredGrant>,
+    /// An older version than ran here.
+    pub(crate) lower: bool,
+    /// Sentences of this machine: what stays kept from it, and what speaks against it.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Proposal {
+    /// Looks at an offer beside what is here.
+    pub(crate) async fn of(home: &Home, held: &Registries, store: &Store, offer: Offer, index: &Index, now: Timestamp) -> Result<Self> {
+        let id = offer.release.id.clone();
+        let lock = held.read_lock().map_err(super::failed)?;
+        let locked = lock.find(&id);
+        let installed = installed(held, store, &id, locked).await?;
+        let stored = store.grant(&id).await?;
+        let granted: Option<Permissions> = stored.as_ref().and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok());
+        let listed = index.find(&id).and_then(|entry| entry.releases.iter().find(|release| release.release == offer.digest));
+        let known = Installed {
+            locked,
+            asks: installed.as_ref().map(|release| &release.permissions),
+            granted: granted.as_ref(),
+            imports: installed.as_ref().map_or(&[], |release| &release.wit.imports),
+        };
+        let step = Step::new(&offer, known, listed.map(|release| release.listed.as_str()), now);
+        let highest = store.highest_version(&id).await?;
+        let lower = highest.as_ref().is_some_and(|highest| *highest > offer.release.version);
+        check_namespace(&keys::load_trust(home)?, &offer)?;
+        let mut proposal = Self { before: installed.map(|release| release.permissions), offer, step, stored, lower, notes: Vec::new() };
+        proposal.notes = proposal.said_here(home, locked, highest.as_ref())?;
+        let known = lock.plugins.iter().map(|plugin| &plugin.id).chain(index.plugins.iter().map(|entry| &entry.id));
+        if let Some((other, how)) = similar(&id, known.filter(|other| **other != id)).filter(|_| locked.is_none()) {
+            proposal.notes.push(format!("its name is like that of {other} ({how}): look twice whether it is the one that you mean"));
+        }
+        Ok(proposal)
+    }
+
+    /// How a grant is made of it; the publisher is known once its file is.
+    pub(crate) fn approved<'a>(&'a self, publisher: &'a str) -> Approved<'a> {
+        Approved {
+            id: &self.offer.release.id,
+            publisher,
+            request: &self.offer.release.permissions,
+            before: self.before.as_ref(),
+            stored: self.stored.as_ref(),
+            same_publisher: matches!(self.step.continuity, Some(Continuity::Same | Continuity::Rotated)),
+        }
+    }
+
+    fn said_here(&self, home: &Home, locked: Option<&Locked>, highest: Option<&semver::Version>) -> Result<Vec<String>> {
+        let mut notes = Vec::new();
+        if locked.is_none() && self.before.is_some() {
+            notes.push("a plugin of this name is here already that came from no registry; its grant is not taken over".into());
+        }
+        if let Some(highest) = highest.filter(|_| self.lower) {
+            notes.push(format!("version {highest} ran here before; this goes back behind it"));
+        }
+        for sentence in self.approved("").withheld().sentences() {
+            notes.push(format!("you kept from it, and it stays so: {sentence}"));
+        }
+        if let Some(ceiling) = config_file::ceiling(&config_file::load(home)?)? {
+            for sentence in beyond(&self.offer.release.permissions, &ceiling).sentences() {
+                notes.push(format!("kept from it by [ceiling] in skynet.toml: {sentence}"));
+            }
+        }
+        Ok(notes)
+    }
+
+    /// The very release that is installed.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self.step.action, Action::Keep { .. })
+    }
+
+    /// What beyond the present grant it would be allowed, in sentences.
+    pub(crate) fn widens(&self) -> Vec<String> {
+        let granted = self.stored.as_ref().and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok()).unwrap_or_default();
+        exceeds(&self.offer.release.permissions, &granted)
+    }
+
+    /// Everything its owner needs, line by line.
+    pub(crate) fn show(&self, out: &Out) {
+        self.step.to_string().lines().for_each(|line| out.line(line));
+        if self.is_kept() {
+            return;
+        }
+        if self.step.asks.is_empty() {
+            out.line("  it asks for nothing: it computes, and reaches nobody");
+        }
+        self.step.asks.iter().for_each(|sentence| out.line(&format!("  asks: {sentence}")));
+        self.notes.iter().for_each(|note| out.line(&format!("  {note}")));
+        // What static analysis finds in the component belongs here, before the question.
+        out.line(&format!("  release {}", self.offer.digest));
+    }
+
+    /// The same for programs.
+    pub(crate) fn value(&self) -> Value {
+        json!({
+            "id": self.offer.release.id, "version": self.offer.release.version, "release": self.offer.digest, "step": self.step,
+            "widens": self.widens(), "notes": self.notes,
+        })
+    }
+}
+
+/// What is installed: the kept file of the lockfile, else what served here last.
+async fn installed(held: &Registries, store: &Store, id: &PluginId, locked: Option<&Locked>) -> Result<Option<Release>> {
+    let kept = locked.and_then(|locked| held.kept(&locked.file).ok());
+    if let Some(release) = kept.as_deref().and_then(|file| split(file).ok()).and_then(|parts| Release::parse(parts.release_json).ok()) {
+        return Ok(Some(release));
+    }
+    let receipts = store.receipts(id).await?;
+    Ok(receipts.first().and_then(|receipt| Release::parse(receipt.release_json.as_bytes()).ok()))
+}
+
+/// Who signs a namespace here by the owner's own word, or came with this build, is not
+/// replaced by whom a registry names.
+fn check_namespace(trust: &TrustStore, offer: &Offer) -> Result<()> {
+    let namespace = offer.release.id.namespace();
+    let own = |key: &&skynet_policy::trust::TrustedKey| {
+        key.tier != Tier::Registry && key.revoked.is_none() && key.namespaces.iter().any(|held| held == namespace)
+    };
+    let own: Vec<&skynet_policy::trust::TrustedKey> = trust.keys.iter().filter(own).collect();
+    if own.is_empty() || own.iter().any(|key| offer.signers.contains(&key.keyid)) {
+        return Ok(());
+    }
+    let names: Vec<String> = own.iter().map(|key| format!("{} ({})", key.keyid, key.tier)).collect();
+    let why = format!("plugins of the namespace {namespace} are signed by {} on this machine, and this one is not", names.join(", "));
+    Err(fail(Kind::Refused, format!("{} is refused: {why}. Nothing was changed. `skynet key list` shows these keys", offer.name())))
+}

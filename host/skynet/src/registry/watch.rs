@@ -1,0 +1,94 @@
+//! The host's own look at the registries, every few hours: what was revoked ends, what is
+//! newer is told, and what may go alone goes, where the owner turned that on.
+//!
+//! Asks nobody where no registry is named. Nothing here ever widens what a plugin may do.
+
+use super::carry::{self, Word};
+use super::updates::{self, Look};
+use crate::home::Home;
+use crate::limits::{REGISTRY_CHECK, REGISTRY_FIRST_CHECK};
+use anyhow::Result;
+use jiff::Timestamp;
+use serde_json::json;
+use skynet_core::config::RegistriesConfig;
+use skynet_gateway::Herald;
+use skynet_plugins::PluginHost;
+use skynet_registry_client::Home as Registries;
+use skynet_store::Store;
+use std::sync::Arc;
+
+/// What the look needs of the host.
+pub(crate) struct Watch {
+    pub(crate) home: Home,
+    pub(crate) config: RegistriesConfig,
+    pub(crate) store: Arc<Store>,
+    pub(crate) host: PluginHost,
+    pub(crate) herald: Herald,
+}
+
+impl Watch {
+    /// Looks until the host ends.
+    pub(crate) async fn run(self) {
+        if !self.config.check {
+            return;
+        }
+        let mut pause = REGISTRY_FIRST_CHECK;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = REGISTRY_CHECK;
+            if let Err(error) = Box::pin(self.look()).await {
+                tracing::warn!("the registries could not be looked at: {error:#}");
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<()> {
+        if !self.home.registries().is_dir() {
+            return Ok(());
+        }
+        let held = super::open(&self.home)?;
+        if held.places().map_err(super::failed)?.all.is_empty() {
+            return Ok(());
+        }
+        let before = updates::kept(&self.home).map(|known| known.updates).unwrap_or_default();
+        let mut look = updates::look(&self.home, &held, &self.store, &[], Timestamp::now()).await?;
+        self.host.hear_again().await;
+        look.known.faults.iter().chain(&look.known.warnings).for_each(|line| tracing::warn!("{line}"));
+        if self.config.auto_update {
+            self.go_alone(&held, &mut look).await?;
+        }
+        updates::keep(&self.home, &look.known)?;
+        if !look.known.updates.is_empty() && look.known.updates != before {
+            tracing::info!("{} newer releases of plugins; see: skynet plugin outdated", look.known.updates.len());
+            self.herald.updates(&json!({ "checked": look.known.checked, "updates": look.known.updates }));
+        }
+        Ok(())
+    }
+
+    /// Installs the updates that need nobody's word.
+    async fn go_alone(&self, held: &Registries, look: &mut Look) -> Result<()> {
+        let Ok(lock) = held.lock() else {
+            // The owner is installing something; the next look comes.
+            return Ok(());
+        };
+        super::intent::mend(&self.home, held, &lock).await?;
+        let word = Word { by: "host (auto_update)".into(), now: Timestamp::now() };
+        for (at, proposal) in look.found.iter().filter(|(_, proposal)| proposal.step.may_go_alone() && proposal.widens().is_empty()) {
+            let Some(visit) = look.visits.get(*at) else { continue };
+            let name = proposal.offer.name();
+            let done = async {
+                let ready = carry::fetch(&self.home, held, &lock, visit, proposal).await?;
+                carry::change(&self.home, held, &lock, proposal, &ready, &word).await
+            };
+            match done.await {
+                Ok(()) => {
+                    tracing::info!("updated by itself: {name}");
+                    look.known.updates.retain(|update| update.id != proposal.offer.release.id);
+                }
+                Err(error) => tracing::warn!("{name} was not installed: {error:#}"),
+            }
+        }
+        self.host.look_now();
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! A signed file goes into the drop folder, and is seen to serve or taken out again.
+//!
+//! The plugin host admits it as it would anybody's file; this only waits for its answer.
+//! What lay there before is put back when the new one does not serve.
+
+use crate::home::{self, Home};
+use skynet_core::PluginId;
+use skynet_core::admin::PluginAdmin as _;
+use skynet_core::plugin::{PluginState, PluginStatus};
+use skynet_core::proposals::Candidate;
+use skynet_plugins::PluginHost;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long the plugin host may take to admit it: compiling was done for its trials, mostly.
+const ADMIT: Duration = Duration::from_secs(100);
+
+async fn status(host: &PluginHost, name: &str) -> Option<PluginStatus> {
+    host.list().await.into_iter().find(|plugin| plugin.name == name)
+}
+
+/// The version that serves, where this one is newer.
+pub(super) async fn newer_than(host: &PluginHost, id: &PluginId, version: &semver::Version) -> Result<Option<String>, String> {
+    let serving = status(host, id.as_str()).await.and_then(|plugin| plugin.serving);
+    match serving {
+        Some(serving) if serving.version >= *version => {
+            Err(format!("version {} of {id} serves already; give it a higher one, or another name", serving.version))
+        }
+        serving => Ok(serving.map(|serving| serving.version.to_string())),
+    }
+}
+
+/// As registries name theirs. Ids have no `--`, so no two share one.
+fn file_name(id: &PluginId) -> String {
+    format!("{}--{}.wasm", id.namespace(), id.name())
+}
+
+/// Puts it there and waits until it serves. Doing it again is harmless.
+pub(super) async fn put(home: &Home, host: &PluginHost, candidate: &Candidate, signed: &[u8]) -> Result<(), String> {
+    let name = file_name(&candidate.subject);
+    let path = home.plugins().join(&name);
+    let before = std::fs::read(&path).ok();
+    home::write_file(&path, signed, 0o644).map_err(|error| format!("{error:#}"))?;
+    let ended = served(host, candidate, &name).await;
+    if ended.is_err() {
+        put_back(&path, before);
+        host.look_now();
+    }
+    ended
+}
+
+async fn served(host: &PluginHost, candidate: &Candidate, file: &str) -> Result<(), String> {
+    if tokio::time::timeout(ADMIT, host.settled()).await.is_err() {
+        return Err(format!("it was not admitted within {} s; see the log", ADMIT.as_secs()));
+    }
+    let info = host.info(&candidate.subject).await.ok();
+    let release = info.as_ref().and_then(|info| info["receipt"]["release"].as_str());
+    if release == Some(candidate.digest.as_str()) {
+        return Ok(());
+    }
+    if let Some(PluginStatus { state: PluginState::Refused { reason }, .. }) = status(host, file).await {
+        return Err(reason);
+    }
+    Err(match status(host, candidate.subject.as_str()).await.map(|plugin| plugin.state) {
+        Some(PluginState::Pending { asks }) => format!("it waits for more than was granted: {}", asks.join("; ")),
+        Some(PluginState::Disabled { reason } | PluginState::Refused { reason } | PluginState::Sick { reason }) => reason,
+        Some(PluginState::Serving) => "another version of it serves".into(),
+        None => "the plugin host did not take it; see the log".into(),
+    })
+}
+
+fn put_back(path: &Path, before: Option<Vec<u8>>) {
+    let done = match before {
+        Some(bytes) => home::write_file(path, &bytes, 0o644).map_err(|error| format!("{error:#}")),
+        None => std::fs::remove_file(PathBuf::from(path)).map_err(|error| error.to_string()),
+    };
+    if let Err(error) = done {
+        tracing::warn!(error, file = %path.display(), "a plugin that did not serve could not be taken out again");
+    }
+}
