@@ -1,9 +1,11 @@
-// bridge.js: the `host` object that layer.js wants, over the one native function `ask` of powers.rs.
+// bridge.js: the `host` object that layer.js wants, over the native function `ask` of powers.rs,
+// and `JSON.parse` over `parse` of json.rs.
 //
 // Questions and answers are JSON texts. A refusal comes back as data and is thrown here, with
 // its kind, so that a script can catch it and the model reads a typed error otherwise.
 
-export function hostOf(ask, powers, ToolError) {
+export function hostOf(ask, parse, powers, ToolError) {
+  JSON.parse = (text, reviver) => (reviver === undefined ? parse(text) : revived({ "": parse(text) }, "", reviver));
   const question = (name, ...parts) => {
     const answer = JSON.parse(ask(name, JSON.stringify(parts)));
     if (answer.err) throw new ToolError(answer.err.kind, answer.err.message);
@@ -44,6 +46,19 @@ export function hostOf(ask, powers, ToolError) {
   // Bytes cross as numbers; a text is base64 already.
   const bytes = (data) => (typeof data === "string" ? data : Array.from(new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength)));
   return { log: (level, text) => void question("log", level, text), bytes, services };
+}
+
+// The engine's own `JSON.parse` takes too much stack; json.rs takes its place, and this is the rest of it.
+function revived(holder, key, reviver) {
+  const value = holder[key];
+  if (value !== null && typeof value === "object") {
+    for (const name of Object.keys(value)) {
+      const made = revived(value, name, reviver);
+      if (made === undefined) delete value[name];
+      else value[name] = made;
+    }
+  }
+  return reviver.call(holder, key, value);
 }
 
 function requestOf(address, { method = "GET", headers = {}, body } = {}) {

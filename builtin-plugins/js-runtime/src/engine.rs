@@ -5,9 +5,9 @@
 //! script is one file. Errors are sentences with the line that the engine names.
 
 use crate::limits::{RECURSION, STACK_VALUES};
-use crate::powers;
 use crate::reply::{self, Answer};
 use crate::room::Payload;
+use crate::{json, powers};
 use boa_engine::builtins::promise::PromiseState;
 use boa_engine::object::builtins::JsPromise;
 use boa_engine::property::PropertyKey;
@@ -15,6 +15,7 @@ use boa_engine::{Context, JsError, JsNativeError, JsObject, JsResult, JsString, 
 use serde_json::json;
 use skynet_plugin_sdk::Description;
 use skynet_plugin_sdk::tool::{CallContext, Outcome, ToolError, ToolSpec};
+use std::mem::ManuallyDrop;
 
 const LAYER: &str = include_str!("../../../plugins-sdk/js/src/layer.js");
 const BRIDGE: &str = include_str!("bridge.js");
@@ -36,8 +37,10 @@ fn ask(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<Js
 }
 
 impl Engine {
-    /// Starts an engine and loads the script of `payload` into it.
-    pub(crate) fn start(payload: &Payload) -> Result<Self, String> {
+    /// Starts an engine and loads the script of `payload` into it. It is never taken down:
+    /// the host drops the whole store after the call, which is faster, and freeing data
+    /// that nests deep would recurse.
+    pub(crate) fn start(payload: &Payload) -> Result<ManuallyDrop<Self>, String> {
         let mut context = Context::default();
         context.runtime_limits_mut().set_recursion_limit(RECURSION);
         context.runtime_limits_mut().set_stack_size_limit(STACK_VALUES);
@@ -45,7 +48,7 @@ impl Engine {
         let bridge = load(&mut context, BRIDGE).map_err(|error| format!("bridge.js: {}", sentence(&error)))?;
         let host = host(&mut context, &layer, &bridge, payload).map_err(|error| sentence(&error))?;
         let script = load(&mut context, &payload.script).map_err(|error| format!("the script does not load: {}", sentence(&error)))?;
-        Ok(Self { context, layer, host, script: script.into(), payload: payload.clone() })
+        Ok(ManuallyDrop::new(Self { context, layer, host, script: script.into(), payload: payload.clone() }))
     }
 
     pub(crate) fn describe(&mut self) -> Result<Description, String> {
@@ -55,7 +58,7 @@ impl Engine {
     }
 
     pub(crate) fn tools(&mut self) -> Result<Vec<ToolSpec>, String> {
-        reply::specs(&self.answer("specs", &[self.script.clone()])?)
+        reply::specs(&self.answer("specs", &[self.script.clone(), JsValue::undefined()])?)
     }
 
     pub(crate) fn configure(&mut self, proposed: &str) -> Result<(), String> {
@@ -121,13 +124,14 @@ fn load(context: &mut Context, source: &str) -> JsResult<JsObject> {
 
 fn host(context: &mut Context, layer: &JsObject, bridge: &JsObject, payload: &Payload) -> JsResult<JsValue> {
     let ask = NativeFunction::from_fn_ptr(ask).to_js_function(context.realm());
+    let parse = NativeFunction::from_fn_ptr(json::parse).to_js_function(context.realm());
     let powers = JsValue::from_json(&json!(payload.powers), context)?;
     let error = layer.get(js_string!("ToolError"), context)?;
     let make = bridge.get(js_string!("hostOf"), context)?;
     let make = make.as_callable().ok_or_else(|| JsNativeError::typ().with_message("bridge.js exports no hostOf"))?;
-    let host = make.call(&JsValue::undefined(), &[ask.into(), powers, error], context)?;
+    let host = make.call(&JsValue::undefined(), &[ask.into(), parse.into(), powers, error], context)?;
     let prepare = layer.get(js_string!("prepare"), context)?;
     let prepare = prepare.as_callable().ok_or_else(|| JsNativeError::typ().with_message("layer.js exports no prepare"))?;
-    prepare.call(&JsValue::undefined(), &[host.clone()], context)?;
+    prepare.call(&JsValue::undefined(), std::slice::from_ref(&host), context)?;
     Ok(host)
 }

@@ -6,6 +6,7 @@
 //! a new store. What a script does wrong becomes an error of the tool, not a trap.
 
 mod engine;
+mod json;
 mod limits;
 mod powers;
 mod reply;

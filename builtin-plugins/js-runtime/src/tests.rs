@@ -89,10 +89,24 @@ fn runaway_recursion_of_any_kind_is_an_error() {
 #[test]
 fn data_that_nests_too_deep_is_an_error_both_ways() {
     check("return JSON.parse('['.repeat(100000))", r#"Failed("SyntaxError: recursion limit exceeded at line 1 column 128")"#);
-    check("JSON.parse('['.repeat(100) + ']'.repeat(100)); return 'fine'", "fine");
-    let deep = "let o = []; for (let i = 0; i < 5000; i++) o = [o]; return o";
-    check(deep, r#"Failed("TypeError: the value is nested deeper than 256, or holds itself")"#);
-    check("const o = {}; o.o = o; return o", r#"Failed("TypeError: the value is nested deeper than 256, or holds itself")"#);
+    check("try { JSON.parse('['.repeat(128)) } catch (error) { return error.name }", "SyntaxError");
+    check("return `${JSON.stringify(JSON.parse('{\"a\":'.repeat(120) + '1' + '}'.repeat(120))).length}`", "721");
+    let deep = "let o = []; for (let i = 0; i < 300; i++) o = [o]; return o";
+    check(deep, r#"Failed("TypeError: the value is nested deeper than 128, or holds itself")"#);
+    check("const o = {}; o.o = o; return o", r#"Failed("TypeError: the value is nested deeper than 128, or holds itself")"#);
+}
+
+#[test]
+fn json_is_read_as_ever_in_its_order_and_with_a_reviver() {
+    let text = r#"{"b":[1,-2,3.5,1e+300,9007199254740991],"a":{"x":"é\\n","y":null},"c":true,"b2":""}"#;
+    check(&format!("return JSON.stringify(JSON.parse('{text}'))"), &text.replace("\\\\", "\\"));
+    check(
+        "return JSON.parse('[1,{\"k\":2},3]', (key, value) => (key === '0' ? undefined : typeof value === 'number' ? value * 2 : value))",
+        r#"json [null,{"k":4},6]"#,
+    );
+    check("return JSON.parse('{\"a\":1,}')", r#"Failed("SyntaxError: trailing comma at line 1 column 8")"#);
+    check("return JSON.parse('1 2')", r#"Failed("SyntaxError: trailing characters at line 1 column 3")"#);
+    check("return JSON.parse()", r#"Failed("SyntaxError: expected value at line 1 column 1")"#);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 const KINDS = ["unknown-tool", "invalid-arguments", "denied", "failed", "unavailable"];
 const POWERS = ["kv", "memory", "knowledge", "schedule", "agent", "messages"];
 const ERROR_CHARS = 2000; // The model reads it: a page at most.
-const JSON_DEPTH = 256; // A writer that recurses has a stack that ends; nobody's data is that deep. Reading has a limit of its own.
+const JSON_DEPTH = 128; // A writer that recurses has a stack that ends; nobody's data is that deep. Reading has a limit of its own.
 const TOOL_NAME = /^[a-z][a-z0-9_]{0,47}$/;
 
 /** An error whose kind the model sees: unknown-tool, invalid-arguments, denied, failed, unavailable. */

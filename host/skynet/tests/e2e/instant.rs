@@ -14,6 +14,7 @@ export const tools = [
   { name: "recall", description: "Asks what it may not.", parameters: any, call(_, ctx) { return ctx.memory.search("x"); } },
   { name: "reach", description: "Fetches.", parameters: any, async call() { return (await fetch("http://127.0.0.1:9/")).status; } },
   { name: "boom", description: "Throws.", parameters: any, call() { return nothing.there; } },
+  { name: "deep", description: "Reads deep data.", parameters: any, call() { JSON.parse('{"a":'.repeat(120) + "1" + "}".repeat(120)); return "deep enough"; } },
   { name: "fall", description: "Recurses.", parameters: any, call() { const f = () => f() + 1; return f(); } },
 ];
 "#;
@@ -62,6 +63,7 @@ fn a_script_becomes_a_plugin_that_serves_and_its_mistakes_stay_its_own() {
     check(r#"greet {"name":"Ada"}"#, "Hello, Ada.");
     check("count {}", "counted 1");
     check("count {}", "counted 2");
+    check("deep {}", "deep enough");
     check("recall {}", "does not ask for `memory`");
     check("reach {}", "denied");
     for _ in 0..4 {
