@@ -6,10 +6,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use skynet_core::PluginId;
+use skynet_policy::Release;
 use skynet_policy::naming::is_tool_name;
 use skynet_policy::script::{MANIFEST_FILE, ScriptManifest};
 use skynet_policy::tree::{self, Files};
-use skynet_policy::Release;
 
 fuzz_target!(|text: &str| {
     let Ok(manifest) = ScriptManifest::parse(text.as_bytes()) else { return };

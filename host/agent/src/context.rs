@@ -58,11 +58,11 @@ impl Context {
     /// What is to be answered, as far as it is text of a person.
     pub(crate) fn newest_text(&self) -> &str {
         let line = self.newest.and_then(|newest| self.lines.get(newest));
-        let texts = line.into_iter().flat_map(|line| &line.message.parts).filter_map(|part| match part {
+        let mut texts = line.into_iter().flat_map(|line| &line.message.parts).rev().filter_map(|part| match part {
             Part::Text { text } => Some(text.as_str()),
             _ => None,
         });
-        texts.last().unwrap_or_default()
+        texts.next().unwrap_or_default()
     }
 
     /// Leaves out the older half of what came before this turn, up to a message of
