@@ -88,7 +88,8 @@ fn a_plugin_in_rust_goes_from_nothing_to_an_answer_and_hears_recorded_servers() 
         "Ok(Outcome::text(format!(\"Hello, {}.\", greet.name)))",
         "let url = format!(\"https://api.example.com/greet/{}\", greet.name);
                 let mut answer = http::Client::new().send(http::Request::get(url))?;
-                Ok(Outcome::text(format!(\"{} {}\", answer.status, answer.text(1000)?)))",
+                let text = answer.text(1000)?;
+                Ok(Outcome::text(format!(\"{} {text}\", answer.status)))",
     );
     change(
         &folder.join("src/lib.rs"),

@@ -60,7 +60,7 @@ impl Language for C {
         let mut args: Vec<OsString> = compiler.first;
         let flags = [
             "-mexec-model=reactor",
-            "-std=c11",
+            "-std=gnu11",
             "-Oz",
             "-Wall",
             "-Wextra",
