@@ -369,8 +369,8 @@ async fn two_hundred_swaps_under_twenty_callers_fail_no_call_and_keep_no_memory(
 async fn each_form_of_the_kit_serves_and_says_its_number() {
     let world = World::start().await;
     let component = skynet_plugins::kit(737);
-    let exports = skynet_plugins::file::look(&component).unwrap().exports;
-    let wit = WitDeclaration { world: "tool-plugin".into(), range: "^0.1.0".into(), imports: Vec::new(), exports };
+    let look = skynet_plugins::file::look(&component).unwrap();
+    let wit = WitDeclaration { world: "tool-plugin".into(), range: "^0.1.0".into(), imports: look.imports, exports: look.exports };
     world.drop_file("tool.wasm", &Package::of(component, "tool", "1.0.0", wit).file()).await;
     let snapshot = world.snapshot();
     let outcome = snapshot.call("tool__act", &json!({}), crate::support::world::context()).await.unwrap();

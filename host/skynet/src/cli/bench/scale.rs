@@ -28,7 +28,8 @@ fn plugin(number: usize, model: &Release, key: &SecretKey) -> Result<Vec<u8>> {
     release.id = PluginId::new(&format!("bench/kit{number:04}"))?;
     release.summary = format!("Kit number {number:04}");
     release.component = ComponentDigest { sha256: skynet_policy::digest::sha256_hex(&component), size: component.len() as u64 };
-    release.wit.imports.clear();
+    let look = skynet_plugins::file::look(&component).map_err(|why| anyhow::anyhow!("the kit cannot be read: {why}"))?;
+    (release.wit.imports, release.wit.exports) = (look.imports, look.exports);
     release.tools.clear();
     release.files.clear();
     (release.prev, release.config_schema) = (None, None);
