@@ -39,7 +39,7 @@ struct Claims {
 fn presented() -> Presented {
     config::get_or("script", Presented::default()).unwrap_or_else(|fault| {
         // The host compares what is presented with what it asked for, and refuses the plugin.
-        log::error(&fault.to_string());
+        log::error(fault.to_string());
         Presented::default()
     })
 }
