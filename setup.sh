@@ -158,6 +158,9 @@ put_changed() {
   mv -f "$between" "$to"
 }
 
+# The engine of instant plugins: there, whether it was there before or not.
+put_engine() { put_changed "$1" "$2" || cmp -s "$1" "$2" || die "the engine of instant plugins could not be put at $2" "make room there, or take what stands in its way"; }
+
 target_folder() { in_root cargo metadata --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'; }
 
 build_host() {
@@ -177,7 +180,7 @@ build_guests() {
   quietly "building $((${#packages[@]} / 2 - 1)) built-in plugins and the engine of instant ones" in_guests "$WASM_CARGO" build --release --locked --target wasm32-wasip2 --target-dir "$(guest_folder)" "${packages[@]}" ||
     die "the built-in plugins did not build" "read the end of the log above"
   # No plugin by itself: `skynet plugin new --instant` puts a script into it.
-  put_changed "$(guest_folder)/wasm32-wasip2/release/js_runtime.wasm" "$dist/runtimes/js-runtime.wasm" || true
+  put_engine "$(guest_folder)/wasm32-wasip2/release/js_runtime.wasm" "$dist/runtimes/js-runtime.wasm"
 }
 
 # The key of this build: it signs what this checkout builds, and is trusted on this machine for that alone.
@@ -242,7 +245,7 @@ note_down() {
 
 place_plugins() {
   local file name
-  (umask 077 && put_changed "$dist/runtimes/js-runtime.wasm" "$home/runtimes/js-runtime.wasm") || true
+  (umask 077 && put_engine "$dist/runtimes/js-runtime.wasm" "$home/runtimes/js-runtime.wasm")
   for file in "$dist"/plugins/*.wasm; do
     name=$(basename "$file" .wasm)
     if [ -n "$(recorded placed "$name")" ] && [ ! -e "$home/plugins/$name.wasm" ]; then
