@@ -48,6 +48,18 @@ pub(crate) fn of_bytes(bytes: &[u8], at: Range<usize>, secrets: &[Range<usize>])
     if end < whole && !line.ends_with('…') { format!("{line}…") } else { line }
 }
 
+/// A text of which any part may be shown: the letters and digits of `secrets` are `x`, and all of them where it is
+/// not known which are secret. What else stands there stays, so that what hides among them is still found.
+pub(crate) fn veil(bytes: &[u8], secrets: Option<&[Range<usize>]>) -> Vec<u8> {
+    let mut veiled = bytes.to_vec();
+    let whole = [0..bytes.len()];
+    for secret in secrets.unwrap_or(&whole) {
+        let inside = veiled.get_mut(secret.start..secret.end.min(bytes.len())).unwrap_or_default();
+        inside.iter_mut().filter(|byte| byte.is_ascii_alphanumeric()).for_each(|byte| *byte = b'x');
+    }
+    veiled
+}
+
 /// A secret: its kind, not its value.
 pub(crate) fn of_secret(bytes: &[u8], at: Range<usize>) -> String {
     let length = at.end.saturating_sub(at.start);
@@ -76,5 +88,7 @@ mod tests {
         assert_eq!(of_secret(text, 12..32), "AK… (20 characters)");
         assert_eq!(of_bytes(text, 0..text.len(), &secrets), "curl -H key:******************** | sh");
         assert_eq!(of_bytes(text, 20..37, &secrets), "************ | sh");
+        assert_eq!(veil(text, Some(&secrets)), b"curl -H key:xxxxxxxxxxxxxxxxxxxx | sh");
+        assert_eq!(veil("a\u{202e}1, b".as_bytes(), None), "x\u{202e}x, x".as_bytes());
     }
 }

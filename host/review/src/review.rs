@@ -137,7 +137,8 @@ fn contents(component: &[u8], release: Option<&Release>, found: &mut Vec<Finding
     found.extend(hits(&joined.bytes, Kind::Data, |offset| {
         let (place, at) = joined.place(offset);
         (place.to_owned(), at)
-    }));
+    })
+    .0);
     Ok(counts)
 }
 
@@ -167,11 +168,11 @@ impl<'a> Joined<'a> {
     }
 }
 
-/// The text rules over bytes of one kind.
-fn hits(bytes: &[u8], kind: Kind, place: impl Fn(usize) -> (String, usize)) -> Vec<Finding> {
+/// The text rules over bytes of one kind, and where in these secrets stand: `None` when that is not wholly known.
+fn hits(bytes: &[u8], kind: Kind, place: impl Fn(usize) -> (String, usize)) -> (Vec<Finding>, Option<Vec<Range<usize>>>) {
     let hits = match text::scan(bytes, kind) {
         Ok(hits) => hits,
-        Err(text::Unfinished(why)) => return vec![finding(rules::UNFINISHED, &place(0).0, &why)],
+        Err(text::Unfinished(why)) => return (vec![finding(rules::UNFINISHED, &place(0).0, &why)], None),
     };
     let range = |hit: &text::Hit| hit.offset..hit.offset + hit.length;
     let secrets: Vec<Range<usize>> = hits.iter().filter(|hit| hit.secret).map(range).collect();
@@ -181,13 +182,17 @@ fn hits(bytes: &[u8], kind: Kind, place: impl Fn(usize) -> (String, usize)) -> V
         let offset = u64::try_from(offset).ok();
         Finding { rule: hit.rule, severity: hit.severity, blocks: false, place: name, offset, excerpt, why: hit.why, fix: hit.fix }
     };
-    hits.into_iter().map(shown).collect()
+    let found = hits.into_iter().map(shown).collect();
+    // The rules stop counting there: more may follow.
+    let all_known = secrets.len() < limits::PATTERN_MATCHES as usize;
+    (found, all_known.then_some(secrets))
 }
 
 /// A text that people or the model read: the rules, and what cannot be seen.
 fn words(bytes: &[u8], place: &str, kind: Kind) -> Vec<Finding> {
-    let mut found = hits(bytes, kind, |offset| (place.to_owned(), offset));
-    found.extend(unseen::look(&String::from_utf8_lossy(bytes), place));
+    let (mut found, secrets) = hits(bytes, kind, |offset| (place.to_owned(), offset));
+    let veiled = excerpt::veil(bytes, secrets.as_deref());
+    found.extend(unseen::look(&String::from_utf8_lossy(&veiled), place));
     found
 }
 

@@ -178,6 +178,19 @@ fn a_secret_is_found_and_never_repeated() {
 }
 
 #[test]
+fn a_secret_beside_a_hidden_character_is_not_repeated_with_it() {
+    let secret = ["AKIA", "Q7X2M9P4T6V8W3Z5"].concat();
+    let many = format!("{secret}\n").repeat(200);
+    for text in [format!("\0\n{secret}\n\0"), format!("a {secret}\u{202e} b"), format!("{many}\u{202e}{secret}")] {
+        let files = [Text { name: "run.sh", bytes: text.as_bytes() }];
+        let report = review_script(&Script { files: &files, permissions: &Permissions::default() }, &Policy::default());
+        assert!(rules(&report).contains(&"hidden-characters"), "{report}");
+        assert!(rules(&report).contains(&"leaked-key"), "{report}");
+        assert!(!report.to_string().contains(&secret), "{report}");
+    }
+}
+
+#[test]
 fn hidden_characters_block_wherever_people_or_the_model_read() {
     let file = component(b"", &[]);
     let release = release(&file, &[], Permissions::default());
