@@ -10,6 +10,7 @@ use crate::ids::PluginRef;
 use crate::ports::CallContext;
 use crate::proposals::Propose;
 use crate::schedule::Schedule;
+use crate::terminal::Terminals;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -159,4 +160,6 @@ pub struct Neighbours {
     pub scripts: Arc<dyn Scripts>,
     /// Plugins that somebody asks the owner for.
     pub propose: Arc<dyn Propose>,
+    /// Shells.
+    pub terminals: Arc<dyn Terminals>,
 }

@@ -17,6 +17,9 @@ mod calls;
 mod cell;
 #[cfg(target_os = "linux")]
 mod check;
+mod command;
+#[cfg(target_os = "linux")]
+mod execute;
 #[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]
@@ -28,6 +31,8 @@ mod launcher;
 mod lines;
 mod probe;
 #[cfg(target_os = "linux")]
+mod pty;
+#[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
 mod scratch;
@@ -37,15 +42,21 @@ mod serve;
 mod spaces;
 #[cfg(target_os = "linux")]
 mod system;
+#[cfg(target_os = "linux")]
+mod tty;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::{Launcher, serve};
+pub use absent::{Launcher, Tty, serve};
+pub(crate) use command::STARTUP;
+pub use command::{Command, Executed, Window};
 #[cfg(target_os = "linux")]
 pub use launcher::Launcher;
 pub use lines::Said;
 pub use probe::{Abilities, Strength};
 #[cfg(target_os = "linux")]
 pub use serve::serve;
+#[cfg(target_os = "linux")]
+pub use tty::Tty;
 
 use crate::worker::End;
 use serde::{Deserialize, Serialize};
@@ -154,6 +165,8 @@ pub struct Ceiling {
     pub tools: Vec<PathBuf>,
     /// The most that any script may use.
     pub limits: ScriptLimits,
+    /// The most that any command or shell may use.
+    pub commands: ScriptLimits,
     /// Whether scripts may run where this machine allows no namespaces (`Strength::Plain`).
     pub without_namespaces: bool,
 }
@@ -171,6 +184,8 @@ pub enum Part {
     Namespaces,
     /// The scratch folder.
     Scratch,
+    /// The terminal of a shell.
+    Terminal,
     /// Limits on resources.
     Limits,
     /// Rights to give up.
@@ -191,6 +206,7 @@ impl fmt::Display for Part {
             Self::Program => "the interpreter",
             Self::Namespaces => "the namespaces",
             Self::Scratch => "the scratch folder",
+            Self::Terminal => "the terminal",
             Self::Limits => "the limits",
             Self::Privileges => "giving up rights",
             Self::Files => "the file wall (landlock)",

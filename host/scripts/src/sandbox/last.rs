@@ -5,12 +5,12 @@
 //! Comes back only with the reason why the program did not start.
 
 use super::calls::Programs;
-use super::check::Job;
+use super::check::{self, Job};
 use super::system::System;
 use super::{Part, Refusal, Strength, failed, files};
 use crate::limits::CPU_GRACE_SECONDS;
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
+use rustix::process::{Resource, Rlimit, getrlimit, ioctl_tiocsctty, setrlimit, setsid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 use std::convert::Infallible;
 use std::io;
@@ -52,6 +52,12 @@ pub(super) fn become_script(
     streams: Streams,
 ) -> Result<Infallible, Refusal> {
     setsid().map_err(failed(Part::Start, "it gets no session of its own"))?;
+    if job.terminal {
+        ioctl_tiocsctty(&streams.input).map_err(failed(Part::Terminal, "the shell cannot command it"))?;
+    }
+    if let Some(startup) = &job.startup {
+        std::fs::write(check::startup_in(place.scratch), startup).map_err(failed(Part::Scratch, "its first file cannot be written"))?;
+    }
     limit(job, place.strength)?;
     give_up_rights()?;
     let mut command = command(job, system, place.scratch);
@@ -69,7 +75,7 @@ fn command(job: &Job, system: &System, scratch: &Path) -> Command {
     let mut command = Command::new(&job.program);
     command.args(&job.arguments).env_clear().envs(&job.variables);
     command.env("PATH", system.search_path()).env("LANG", "C.UTF-8").env("HOME", scratch).env("TMPDIR", scratch);
-    command.current_dir(if job.in_plugin { &job.plugin.path } else { scratch });
+    command.current_dir(job.plugin.as_ref().filter(|_| job.in_plugin).map_or(scratch, |plugin| &plugin.path));
     command
 }
 
