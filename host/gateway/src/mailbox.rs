@@ -71,6 +71,7 @@ pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
     wake_writer: Notify,
     wake_reader: Notify,
+    gone: Notify,
 }
 
 impl Mailbox {

@@ -13,22 +13,24 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::UnixStream;
+use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::time::timeout;
 
 /// A running cell's terminal.
 #[derive(Debug)]
 pub struct Tty {
-    master: AsyncFd<OwnedFd>,
+    /// The outer end twice, as tokio has a type for each direction.
+    reads: Receiver,
+    types: Sender,
     control: tokio::sync::Mutex<UnixStream>,
 }
 
 impl Launcher {
     /// Starts a command on a terminal of its own. The request must have a window. Dropping what is given
     /// kills all of it.
-    pub async fn open(&self, command: &Command) -> Result<Tty, ScriptError> {
+    pub async fn open_tty(&self, command: &Command) -> Result<Tty, ScriptError> {
         if let Some(refusal) = self.abilities().refusal() {
             return Err(refusal.into());
         }
@@ -51,7 +53,9 @@ impl Launcher {
         let master = opened.await.map_err(late)??;
         let flags = fcntl_getfl(&master).map_err(lost)?;
         fcntl_setfl(&master, flags | OFlags::NONBLOCK).map_err(lost)?;
-        Ok(Tty { master: AsyncFd::new(master).map_err(ScriptError::Lost)?, control: tokio::sync::Mutex::new(control) })
+        let types = Sender::from_owned_fd_unchecked(master.try_clone().map_err(ScriptError::Lost)?).map_err(ScriptError::Lost)?;
+        let reads = Receiver::from_owned_fd_unchecked(master).map_err(ScriptError::Lost)?;
+        Ok(Tty { reads, types, control: tokio::sync::Mutex::new(control) })
     }
 }
 
@@ -82,21 +86,30 @@ async fn receive(control: &mut UnixStream) -> Result<OwnedFd, ScriptError> {
 impl Tty {
     /// What was written to it; 0 bytes, or an error, when nobody holds it open any more.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.master.async_io(Interest::READABLE, |master| Ok(rustix::io::read(master, &mut *buffer)?)).await
+        loop {
+            self.reads.readable().await?;
+            match self.reads.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
     }
 
     /// Types all of it, as fast as it is taken.
     pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let written = self.master.async_io(Interest::WRITABLE, |master| Ok(rustix::io::write(master, bytes)?)).await?;
-            bytes = bytes.get(written..).unwrap_or_default();
+            self.types.writable().await?;
+            match self.types.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => bytes = bytes.get(written?..).unwrap_or_default(),
+            }
         }
         Ok(())
     }
 
     /// Sets its size; programs are told by a signal.
     pub fn resize(&self, columns: u16, rows: u16) -> io::Result<()> {
-        Ok(rustix::termios::tcsetwinsize(self.master.get_ref(), pty::size(columns, rows))?)
+        Ok(rustix::termios::tcsetwinsize(&self.reads, pty::size(columns, rows))?)
     }
 
     /// Kills what still runs and waits until nothing of it is alive. Says how the first process ended, if it did by

@@ -212,7 +212,7 @@ impl Shell {
             limits: spec.limits,
             window: Some(Window { columns, rows, echo: spec.kind.echo() }),
         };
-        let tty = launcher.open(&command).await?;
+        let tty = launcher.open_tty(&command).await?;
         let state = State {
             ring: Ring::new(SHELL_BUFFER),
             marks: Marks::new(&nonce),

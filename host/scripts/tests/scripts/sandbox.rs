@@ -9,6 +9,7 @@ mod escape;
 mod floods;
 mod ground;
 mod machine;
+mod shells;
 mod tree;
 
 /// Does nothing in an ordinary run of the tests.

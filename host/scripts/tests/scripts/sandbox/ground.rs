@@ -111,7 +111,7 @@ fn limits_on(machine: &str) -> ScriptLimits {
 }
 
 pub(crate) struct Ground {
-    limits: ScriptLimits,
+    pub(crate) limits: ScriptLimits,
     folder: tempfile::TempDir,
     pub(crate) launcher: Launcher,
 }
@@ -161,6 +161,7 @@ impl Ground {
             roots: roots.collect(),
             tools: Vec::new(),
             limits: limits_on(machine),
+            commands: limits_on(machine),
             without_namespaces,
         };
         let role = format!("{ROLE}{machine}");
