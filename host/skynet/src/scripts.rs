@@ -5,6 +5,7 @@
 //! the reason, where this machine cannot confine them or the owner wants none.
 
 use crate::home::Home;
+use crate::terminals::command_limits;
 use crate::wire;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -15,9 +16,10 @@ use skynet_policy::naming::plain_line;
 use skynet_scripts::sandbox::{Ceiling, Confinement, Contract, Launcher, Said, ScriptError as Broken, ScriptLimits, ScriptRoot, serve};
 use skynet_scripts::wall::{Layer, State};
 use skynet_scripts::worker::End;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -53,8 +55,10 @@ pub(crate) fn launcher_main() -> ExitCode {
 
 /// Scripts, as far as this machine and its owner allow.
 pub(crate) struct HostScripts {
-    launcher: Result<Launcher, String>,
+    launcher: Result<Arc<Launcher>, String>,
     limits: ScriptLimits,
+    /// Names of those that the launcher knows.
+    roots: BTreeSet<String>,
 }
 
 impl HostScripts {
@@ -63,7 +67,7 @@ impl HostScripts {
         let limits = limits(&config.scripts);
         if !config.scripts.enabled {
             let off = "the owner switched scripts off; `skynet config set scripts.enabled true` and a restart switch them on";
-            return Self { launcher: Err(off.into()), limits };
+            return Self { launcher: Err(off.into()), limits, roots: BTreeSet::new() };
         }
         let ceiling = Ceiling {
             plugins: trees::kept_in(&home.private()),
@@ -71,12 +75,13 @@ impl HostScripts {
             roots: roots(home, config),
             tools: config.scripts.tools.clone(),
             limits,
+            commands: command_limits(limits),
             without_namespaces: config.scripts.without_namespaces,
         };
         let program = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
-        let started = program.and_then(|program| Launcher::start(&program, &[LAUNCHER], &ceiling));
+        let started = program.and_then(|program| Launcher::start(&program, &[LAUNCHER], &ceiling)).map(Arc::new);
         let launcher = started.map_err(|error| format!("scripts are off: {error}. Restart skynet, and look into its log"));
-        let scripts = Self { launcher, limits };
+        let scripts = Self { launcher, limits, roots: ceiling.roots.into_keys().collect() };
         for (name, layer) in scripts.layers() {
             match layer.state {
                 State::Off => tracing::warn!("{name}: OFF: {}", layer.says),
@@ -88,7 +93,22 @@ impl HostScripts {
 
     /// A host that runs none.
     pub(crate) fn off(why: &str) -> Self {
-        Self { launcher: Err(why.to_owned()), limits: limits(&ScriptsConfig::default()) }
+        Self { launcher: Err(why.to_owned()), limits: limits(&ScriptsConfig::default()), roots: BTreeSet::new() }
+    }
+
+    /// Their launcher, for what else runs in cells, or why there is none.
+    pub(crate) fn launcher(&self) -> Result<Arc<Launcher>, String> {
+        self.launcher.clone()
+    }
+
+    /// What one script may use.
+    pub(crate) fn limits(&self) -> ScriptLimits {
+        self.limits
+    }
+
+    /// Names of the roots that scripts can be given.
+    pub(crate) fn open_roots(&self) -> BTreeSet<String> {
+        self.roots.clone()
     }
 
     /// What confines them here, for people.

@@ -53,11 +53,10 @@ impl Kind {
             Self::Bash => BASH,
             Self::Sh => SH,
         };
-        let mut text = text.replace("NONCE", nonce).replace("STARTUP", crate::sandbox::STARTUP).replace("<ESC>", "\x1b").replace("<BEL>", "\x07");
-        if strength != Some(Strength::Full) {
-            // Nobody may leave the group there, so each command stays in the shell's own.
-            text.push_str("set +m\n");
-        }
+        // Where nobody may leave the group, each command stays in the shell's own.
+        let groups = if strength == Some(Strength::Full) { ":" } else { "set +m" };
+        let words = [("NONCE", nonce), ("STARTUP", crate::sandbox::STARTUP), ("<GROUPS>", groups), ("<ESC>", "\x1b"), ("<BEL>", "\x07")];
+        let mut text = words.into_iter().fold(text.to_owned(), |text, (word, means)| text.replace(word, means));
         if let Some(folder) = folder {
             let _ = writeln!(text, "cd -- {}", quoted(folder));
         }
@@ -90,7 +89,7 @@ impl Kind {
 const TAKE_BACK: &str = "\x15";
 
 /// `PROMPT_COMMAND` runs when a command is done, `PS0` is shown when one begins. Who prepends to the
-/// prompt or replaces it keeps its last mark; history expansion and pasting would change what is typed.
+/// prompt or replaces it keeps its last mark. Job control can be switched off only when this file is done. History expansion and pasting would change what is typed.
 const BASH: &str = r#": >|"$HOME/STARTUP"
 set +H
 unset HISTFILE
@@ -98,6 +97,7 @@ export PAGER=cat
 bind 'set enable-bracketed-paste off' 2>/dev/null
 __skynet_prompt() {
   local code=$?
+  <GROUPS>
   builtin printf '\e]133;D;%s;aid=NONCE\a' "$code" >&2
   [[ $PS1 == *'133;B;aid=NONCE'* ]] || PS1="$PS1"'\[\e]133;B;aid=NONCE\a\]'
 }
@@ -111,6 +111,7 @@ PS2='> '
 const SH: &str = r#": >|"$HOME/STARTUP"
 unset ENV
 PS2=
+<GROUPS>
 PS1='<ESC>]133;D;$?;aid=NONCE<BEL>$ <ESC>]133;B;aid=NONCE<BEL>'
 export PAGER=cat
 "#;

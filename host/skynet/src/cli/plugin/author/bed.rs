@@ -11,6 +11,7 @@ use crate::compiler::ChildCompiler;
 use crate::exit::{Kind, fail};
 use crate::late::{LateAgent, NoProposals};
 use crate::scripts::HostScripts;
+use crate::terminals::HostTerminals;
 use anyhow::{Context as _, Result};
 use skynet_agent::Planner;
 use skynet_core::admin::PluginAdmin as _;
@@ -130,6 +131,7 @@ fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings
             sub_turns: late.clone(),
             outbox: late,
             propose: Arc::new(NoProposals),
+            terminals: Arc::new(HostTerminals::beside(&HostScripts::off("no shell runs in this trial"))),
             scripts: Arc::new(HostScripts::off("no script plugin runs in this trial")),
         },
         resolver: Arc::new(SystemResolver),
