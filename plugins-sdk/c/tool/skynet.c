@@ -331,6 +331,23 @@ extern void __wasm_import_skynet_propose_propose_plugin(uint8_t *, size_t, uint8
 __attribute__((__import_module__("skynet:plugin/propose@0.1.0"), __import_name__("proposals")))
 extern void __wasm_import_skynet_propose_proposals(uint8_t *);
 
+// Imported Functions from `skynet:plugin/terminal@0.1.0`
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("run")))
+extern void __wasm_import_skynet_terminal_run(uint8_t *, size_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("input")))
+extern void __wasm_import_skynet_terminal_input(uint8_t *, size_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("read")))
+extern void __wasm_import_skynet_terminal_read(int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("resize")))
+extern void __wasm_import_skynet_terminal_resize(int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("kill")))
+extern void __wasm_import_skynet_terminal_kill(uint8_t *);
+
 // Imported Functions from `skynet:plugin/script@0.1.0`
 
 __attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("run")))
@@ -1554,6 +1571,25 @@ void skynet_propose_list_proposal_free(skynet_propose_list_proposal_t *ptr) {
 void skynet_propose_result_list_proposal_string_free(skynet_propose_result_list_proposal_string_t *ptr) {
   if (!ptr->is_err) {
     skynet_propose_list_proposal_free(&ptr->val.ok);
+  } else {
+    skynet_string_free(&ptr->val.err);
+  }
+}
+
+void skynet_option_s32_free(skynet_option_s32_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void skynet_terminal_said_free(skynet_terminal_said_t *ptr) {
+  skynet_string_free(&ptr->text);
+  skynet_option_s32_free(&ptr->exit_code);
+  skynet_string_free(&ptr->advice);
+}
+
+void skynet_terminal_result_said_string_free(skynet_terminal_result_said_string_t *ptr) {
+  if (!ptr->is_err) {
+    skynet_terminal_said_free(&ptr->val.ok);
   } else {
     skynet_string_free(&ptr->val.err);
   }
@@ -7077,6 +7113,235 @@ bool skynet_propose_proposals(skynet_propose_list_proposal_t *ret, skynet_string
     case 0: {
       result.is_err = false;
       result.val.ok = (skynet_propose_list_proposal_t) { (skynet_propose_proposal_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_run(skynet_string_t *command, uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(24+8*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_run((uint8_t *) (*command).ptr, (*command).len, (int32_t) (wait_ms), ptr);
+  skynet_terminal_result_said_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      skynet_option_s32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (20+2*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = *((int32_t*) (ptr + (24+2*sizeof(void*))));
+          break;
+        }
+      }
+      skynet_option_string_t option0;
+      switch ((int32_t) *((uint8_t*) (ptr + (24+3*sizeof(void*))))) {
+        case 0: {
+          option0.is_some = false;
+          break;
+        }
+        case 1: {
+          option0.is_some = true;
+          option0.val = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+4*sizeof(void*))))), (*((size_t*) (ptr + (24+5*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (skynet_terminal_said_t) {
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) },
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + (8+2*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (16+2*sizeof(void*)))),
+        (skynet_option_s32_t) option,
+        (skynet_option_string_t) option0,
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+6*sizeof(void*))))), (*((size_t*) (ptr + (24+7*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_input(skynet_string_t *text, uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(24+8*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_input((uint8_t *) (*text).ptr, (*text).len, (int32_t) (wait_ms), ptr);
+  skynet_terminal_result_said_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      skynet_option_s32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (20+2*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = *((int32_t*) (ptr + (24+2*sizeof(void*))));
+          break;
+        }
+      }
+      skynet_option_string_t option0;
+      switch ((int32_t) *((uint8_t*) (ptr + (24+3*sizeof(void*))))) {
+        case 0: {
+          option0.is_some = false;
+          break;
+        }
+        case 1: {
+          option0.is_some = true;
+          option0.val = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+4*sizeof(void*))))), (*((size_t*) (ptr + (24+5*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (skynet_terminal_said_t) {
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) },
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + (8+2*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (16+2*sizeof(void*)))),
+        (skynet_option_s32_t) option,
+        (skynet_option_string_t) option0,
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+6*sizeof(void*))))), (*((size_t*) (ptr + (24+7*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_read(uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(24+8*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_read((int32_t) (wait_ms), ptr);
+  skynet_terminal_result_said_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      skynet_option_s32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (20+2*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = *((int32_t*) (ptr + (24+2*sizeof(void*))));
+          break;
+        }
+      }
+      skynet_option_string_t option0;
+      switch ((int32_t) *((uint8_t*) (ptr + (24+3*sizeof(void*))))) {
+        case 0: {
+          option0.is_some = false;
+          break;
+        }
+        case 1: {
+          option0.is_some = true;
+          option0.val = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+4*sizeof(void*))))), (*((size_t*) (ptr + (24+5*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (skynet_terminal_said_t) {
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) },
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + (8+2*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (16+2*sizeof(void*)))),
+        (skynet_option_s32_t) option,
+        (skynet_option_string_t) option0,
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+6*sizeof(void*))))), (*((size_t*) (ptr + (24+7*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_resize(uint16_t columns, uint16_t rows, skynet_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_resize((int32_t) (columns), (int32_t) (rows), ptr);
+  skynet_memory_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_kill(bool *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_kill(ptr);
+  skynet_memory_result_bool_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
       break;
     }
     case 1: {
