@@ -387,6 +387,11 @@ grant_plugins() {
   for manifest in "$dist"/plugins/*.toml; do
     name=$(basename "$manifest" .toml)
     asked=$(digest <"$manifest")
+    # Any command in a shell is for its owner to allow, and not for a script that was told yes to everything.
+    if [ "$name" = tool-terminal ]; then
+      if [ -e "$home/plugins/$name.wasm" ]; then say "the terminal waits for you; to let the model run commands in the sandbox: skynet plugin grant skynet/tool-terminal"; fi
+      continue
+    fi
     if [ ! -e "$home/plugins/$name.wasm" ] || [ "$(recorded granted "$name")" = "$asked" ]; then continue; fi
     id=$(sed -n 's/^id *= *"\(.*\)"/\1/p' "$manifest" | head -n 1)
     wait_for_plugin "$id" || continue

@@ -1,6 +1,6 @@
 //! Lets the model run commands in a shell in the sandbox, one for each user and session.
 //!
-//! `terminal_run`, `terminal_input`, `terminal_read`, `terminal_resize`, `terminal_kill`. The host keeps the shell,
+//! `run`, `input`, `output`, `resize`, `kill`. The host keeps the shell,
 //! knows whose it is and confines it; this only words what is asked and what came of it.
 
 mod keys;
@@ -25,11 +25,11 @@ impl Tool for Terminal {
 
     fn call(name: &str, arguments: &str, _: &CallContext) -> Result<Outcome, ToolError> {
         match name {
-            "terminal_run" => shell::run(&Host, &tool::arguments(arguments)?),
-            "terminal_input" => shell::input(&Host, &tool::arguments(arguments)?),
-            "terminal_read" => shell::read(&Host, &tool::arguments(arguments)?),
-            "terminal_resize" => shell::resize(&Host, &tool::arguments(arguments)?),
-            "terminal_kill" => shell::kill(&Host),
+            "run" => shell::run(&Host, &tool::arguments(arguments)?),
+            "input" => shell::input(&Host, &tool::arguments(arguments)?),
+            "output" => shell::read(&Host, &tool::arguments(arguments)?),
+            "resize" => shell::resize(&Host, &tool::arguments(arguments)?),
+            "kill" => shell::kill(&Host),
             other => Err(ToolError::UnknownTool(other.to_owned())),
         }
     }

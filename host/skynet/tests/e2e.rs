@@ -45,5 +45,8 @@ mod secrets;
 #[path = "e2e/swap.rs"]
 mod swap;
 #[cfg(target_os = "linux")]
+#[path = "e2e/terminal.rs"]
+mod terminal;
+#[cfg(target_os = "linux")]
 #[path = "e2e/wall.rs"]
 mod wall;

@@ -76,6 +76,7 @@ async fn a_command_gives_its_output_and_its_code_and_leaves_its_state() {
             let (text, code) = says(&shell, "if then").await;
             assert!(text.to_lowercase().contains("syntax error") && code == 2, "{machine} {kind:?}: {text}");
             assert_eq!(says(&shell, "echo x | cat | wc -l; cat <<'E'\ntext\nE\n").await.0, "1\ntext\n", "{machine} {kind:?}");
+            shell.kill().await;
         }
         assert!(ground.is_swept(), "{machine}");
     }
@@ -104,7 +105,7 @@ async fn programs_find_the_nonce_of_the_marks_nowhere() {
             // The shell itself knows it; what it starts does not.
             let (known, _) = says(&shell, "n=${PS1##*aid=}; n=$(printf %.32s \"$n\"); echo ${#n}").await;
             assert_eq!(known, "32\n", "{machine} {kind:?}");
-            let hunt = "env | grep -c $n; tr '\\0' '\\n' < /proc/$$/environ 2>&- | grep -c $n; tr '\\0' ' ' < /proc/$$/cmdline 2>&- | grep -c $n; \
+            let hunt = "env | grep -c $n; cat /proc/$$/environ 2>/dev/null | grep -ac $n; cat /proc/$$/cmdline 2>/dev/null | grep -ac $n; \
                 cat ~/.skynet-start | wc -c";
             assert_eq!(says(&shell, hunt).await.0, "0\n0\n0\n0\n", "{machine} {kind:?}");
         }
