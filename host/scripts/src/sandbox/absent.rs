@@ -72,6 +72,11 @@ impl Tty {
     }
 
     /// Never called.
+    pub fn type_now(&self, _bytes: &[u8]) {
+        match *self {}
+    }
+
+    /// Never called.
     pub fn resize(&self, _columns: u16, _rows: u16) -> io::Result<()> {
         match *self {}
     }

@@ -107,6 +107,12 @@ impl Tty {
         Ok(())
     }
 
+    /// Types as much of it as is taken at once.
+    pub fn type_now(&self, bytes: &[u8]) {
+        // Where nothing is taken, there is nobody to hear it either.
+        let _ = self.types.try_write(bytes);
+    }
+
     /// Sets its size; programs are told by a signal.
     pub fn resize(&self, columns: u16, rows: u16) -> io::Result<()> {
         Ok(rustix::termios::tcsetwinsize(&self.reads, pty::size(columns, rows))?)

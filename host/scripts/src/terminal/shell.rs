@@ -81,6 +81,9 @@ pub struct Said {
     pub ended: Option<String>,
 }
 
+/// Ctrl-C.
+const INTERRUPT: &[u8] = b"\x03";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// No prompt yet, since it began or since the last command.
@@ -233,6 +236,7 @@ impl Shell {
     }
 
     /// Puts a command to it and gives what it says: all of it when it ends within `wait`, else what there is by then.
+    /// Dropping the future interrupts the command.
     pub async fn run(&self, command: &str, wait: Duration) -> Result<Said, ShellError> {
         let line = self.inner.kind.line(command).map_err(ShellError::Unfit)?;
         let deadline = Instant::now() + wait;
@@ -245,9 +249,11 @@ impl Shell {
             (state.began, state.exit_code) = (state.ring.end(), None);
             (state.began, state.done)
         };
+        let left = Left(Some(&self.inner));
         self.write(line.as_bytes()).await?;
         let over = |state: &mut State| (state.done > done || state.ended.is_some()).then(|| (state.began, state.finished));
         let over = self.inner.until(deadline, over).await;
+        left.stays();
         let mut state = self.inner.state();
         state.used = Instant::now();
         Ok(match over {
@@ -353,6 +359,23 @@ impl Shell {
         match timeout(SHELL_TYPING, self.inner.tty.write_all(bytes)).await {
             Ok(written) => written.map_err(ShellError::Lost),
             Err(_) => Err(ShellError::Deaf),
+        }
+    }
+}
+
+/// Whoever waits for a command. When they are stopped meanwhile, so is the command.
+struct Left<'a>(Option<&'a Inner>);
+
+impl Left<'_> {
+    fn stays(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0 {
+            inner.tty.type_now(INTERRUPT);
         }
     }
 }

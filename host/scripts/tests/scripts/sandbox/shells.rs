@@ -141,6 +141,18 @@ async fn a_command_that_takes_long_goes_on_and_ctrl_c_interrupts_it() {
 }
 
 #[tokio::test]
+async fn who_stops_waiting_for_a_command_stops_it() {
+    let Some(ground) = Ground::full() else { return };
+    let shell = shell(&ground, Kind::Bash).await;
+    tokio::select! {
+        said = shell.run("mood=good; echo begun; sleep 1000", PATIENCE) => panic!("it sleeps: {said:?}"),
+        _ = sees(&shell, "begun\n") => {}
+    }
+    assert_eq!(shell.read(PATIENCE).await.exit_code, Some(130));
+    assert_eq!(says(&shell, "echo $mood").await, said("good\n", 0));
+}
+
+#[tokio::test]
 async fn what_a_program_asks_is_answered_by_typing() {
     let Some(ground) = Ground::full() else { return };
     let shell = shell(&ground, Kind::Bash).await;
