@@ -25,7 +25,8 @@ pub(crate) fn typed(key: &str) -> Result<String, String> {
     if let Some((_, typed)) = NAMED.iter().find(|(known, _)| *known == name) {
         return Ok((*typed).to_owned());
     }
-    let letter = name.strip_prefix("ctrl-").and_then(|rest| rest.bytes().next().filter(|byte| rest.len() == 1 && byte.is_ascii_lowercase()));
+    let letter =
+        name.strip_prefix("ctrl-").and_then(|rest| rest.bytes().next().filter(|byte| rest.len() == 1 && byte.is_ascii_lowercase()));
     match letter {
         // The control characters are the letters without their upper bits.
         Some(letter) => Ok(char::from(letter & 0x1f).to_string()),

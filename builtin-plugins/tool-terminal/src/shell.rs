@@ -135,7 +135,10 @@ pub(crate) fn read(shell: &impl Shell, Read { wait_s }: &Read) -> Result<Outcome
 }
 
 pub(crate) fn resize(shell: &impl Shell, Resize { columns, rows }: &Resize) -> Result<Outcome, ToolError> {
-    shell.resize(*columns, *rows).map(|()| Outcome::text(format!("The terminal has {columns} columns and {rows} rows."))).map_err(ToolError::Failed)
+    shell
+        .resize(*columns, *rows)
+        .map(|()| Outcome::text(format!("The terminal has {columns} columns and {rows} rows.")))
+        .map_err(ToolError::Failed)
 }
 
 pub(crate) fn kill(shell: &impl Shell) -> Result<Outcome, ToolError> {
@@ -231,7 +234,10 @@ mod tests {
         let shell = OneShell::default();
         assert_eq!(words(run(&shell, &of("ls", None))), "[7 older bytes of output were dropped]\nout\n[exit code 0]\n[advice: harmless]");
         assert_eq!(words(run(&shell, &of("slow", Some(5)))), "part\n[still running]");
-        assert_eq!(words(run(&shell, &of("exit", Some(9999)))), "[the shell is no more: it ended with code 3; the next command begins a new one]");
+        assert_eq!(
+            words(run(&shell, &of("exit", Some(9999)))),
+            "[the shell is no more: it ended with code 3; the next command begins a new one]"
+        );
         assert!(words(run(&shell, &of("busy", None))).contains("still running"));
         assert_eq!(*shell.0.borrow(), ["run ls 30000", "run slow 5000", "run exit 300000", "run busy 30000"]);
     }
@@ -239,7 +245,8 @@ mod tests {
     #[test]
     fn text_and_keys_are_typed_in_their_order() {
         let shell = OneShell::default();
-        let keys = |text: &str, keys: &[&str]| Input { text: text.into(), keys: keys.iter().map(ToString::to_string).collect(), wait_s: None };
+        let keys =
+            |text: &str, keys: &[&str]| Input { text: text.into(), keys: keys.iter().map(ToString::to_string).collect(), wait_s: None };
         assert_eq!(words(input(&shell, &keys("yes", &["enter", "ctrl-c"]))), "typed\n[exit code 0]");
         assert!(words(input(&shell, &keys("", &["f99"]))).contains("there is no key"));
         assert!(words(input(&shell, &keys("", &[]))).contains("neither text nor a key"));

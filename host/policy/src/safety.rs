@@ -125,7 +125,8 @@ const BEFORE: [&str; 10] = ["env", "nohup", "time", "exec", "command", "builtin"
 fn program(order: &Order) -> &[String] {
     let mut words = order.words.as_slice();
     while let [first, rest @ ..] = words {
-        let assigns = first.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_'));
+        let assigns =
+            first.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_'));
         let is_option_of_one = words.len() < order.words.len() && first.starts_with('-');
         if assigns || is_option_of_one || BEFORE.contains(&name(first)) {
             words = rest;
@@ -212,14 +213,12 @@ fn kills_all(arguments: &[String]) -> bool {
 }
 
 /// Programs that only look, whatever they are given. Those that run a project's own code are not among them.
-const LOOKS: [&str; 17] = [
-    "ls", "pwd", "echo", "cat", "head", "tail", "wc", "date", "whoami", "hostname", "uname", "grep", "file", "stat", "du", "df", "id",
-];
+const LOOKS: [&str; 17] =
+    ["ls", "pwd", "echo", "cat", "head", "tail", "wc", "date", "whoami", "hostname", "uname", "grep", "file", "stat", "du", "df", "id"];
 
 /// Options by which a program that looks does more.
-const DOES_MORE: [&str; 12] = [
-    "-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprintf", "-fls", "--pre", "-x", "--exec", "--exec-batch",
-];
+const DOES_MORE: [&str; 12] =
+    ["-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprintf", "-fls", "--pre", "-x", "--exec", "--exec-batch"];
 
 fn is_harmless(order: &Order) -> bool {
     if !order.is_plain {
@@ -231,18 +230,18 @@ fn is_harmless(order: &Order) -> bool {
         "hostname" => arguments.is_empty(),
         "date" => !arguments.iter().any(|word| word.starts_with("-s") || word.starts_with("--s")),
         looks if LOOKS.contains(&looks) => true,
-        "find" | "rg" | "fd" => {
-            !arguments.iter().any(|word| DOES_MORE.iter().any(|more| word == more || word.strip_prefix(more).is_some_and(|rest| rest.starts_with('='))))
-        }
+        "find" | "rg" | "fd" => !arguments
+            .iter()
+            .any(|word| DOES_MORE.iter().any(|more| word == more || word.strip_prefix(more).is_some_and(|rest| rest.starts_with('=')))),
         "git" => match second {
             "log" | "status" | "diff" => !arguments.iter().any(|word| word.starts_with("--output") || word == "--ext-diff"),
-            "branch" => arguments.iter().skip(1).all(|word| matches!(word.as_str(), "-a" | "-r" | "-v" | "-vv" | "--list" | "--show-current")),
+            "branch" => {
+                arguments.iter().skip(1).all(|word| matches!(word.as_str(), "-a" | "-r" | "-v" | "-vv" | "--list" | "--show-current"))
+            }
             _ => false,
         },
         "npm" => matches!(second, "list" | "ls" | "info" | "view"),
-        "node" | "rustc" | "cargo" | "python" | "python3" => {
-            arguments.len() == 1 && matches!(second, "--version" | "-V" | "-v")
-        }
+        "node" | "rustc" | "cargo" | "python" | "python3" => arguments.len() == 1 && matches!(second, "--version" | "-V" | "-v"),
         _ => false,
     }
 }

@@ -8,9 +8,7 @@ use crate::scripts::HostScripts;
 use async_trait::async_trait;
 use skynet_core::neighbours::Caller;
 use skynet_core::ports::Clock as _;
-use skynet_core::terminal::{
-    CommandOutcome, Console, JobProgress, JobRow, ShellGrant, ShellRow, ShellSaid, TerminalError, Terminals,
-};
+use skynet_core::terminal::{CommandOutcome, Console, JobProgress, JobRow, ShellGrant, ShellRow, ShellSaid, TerminalError, Terminals};
 use skynet_scripts::limits::{COMMAND_CPU_SECONDS, JOB_LIFE, SHELL_BUFFER, SHELL_IDLE, SHELL_LIFE};
 use skynet_scripts::sandbox::{Command, Executed, Launcher, Part, ScriptError, ScriptLimits};
 use skynet_scripts::terminal::jobs::{Job, JobState, Jobs};
@@ -292,5 +290,8 @@ impl Console for HostTerminals {
 }
 
 fn no_job(id: &str) -> TerminalError {
-    TerminalError::Unknown(format!("there is no job `{}`: terminal.job_list shows those that run and those of the last hour", id.escape_debug()))
+    TerminalError::Unknown(format!(
+        "there is no job `{}`: terminal.job_list shows those that run and those of the last hour",
+        id.escape_debug()
+    ))
 }

@@ -221,7 +221,8 @@ async fn rows_say_what_was_done_and_never_the_words_of_a_command() {
     owner.refused("terminal.write", json!({"session_id": "gone", "input": "hunter2\n"})).await;
     owner.call("terminal.kill", json!({"session_id": "s1"})).await;
     let rows: Vec<_> = world.audit.0.lock().unwrap().clone().into_iter().filter(|row| row.kind == "terminal").collect();
-    let told: Vec<String> = rows.iter().map(|row| format!("{} {} {}", row.verdict, row.detail["action"].as_str().unwrap(), row.subject)).collect();
+    let told: Vec<String> =
+        rows.iter().map(|row| format!("{} {} {}", row.verdict, row.detail["action"].as_str().unwrap(), row.subject)).collect();
     assert_eq!(told, ["ok exec ", "ok exec_bg ", "ok write s1", "ok write gone", "error write gone", "ok kill s1"]);
     assert_eq!(rows[0].detail["advice"], "dangerous: it asks for the rights of another user");
     assert!(!format!("{rows:?}").contains("hunter2"));

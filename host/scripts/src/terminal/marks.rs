@@ -174,8 +174,7 @@ mod tests {
     #[test]
     fn marks_are_found_whole_and_in_pieces() {
         let stream = b"a\x1b]133;C;aid=5eed\x07out\x1b]133;D;-1;aid=5eed\x1b\\\x1b]133;B;aid=5eed\x07";
-        let expected =
-            [bytes("a"), Piece::Mark(Mark::Begins), bytes("out"), Piece::Mark(Mark::Done(-1)), Piece::Mark(Mark::Ready)];
+        let expected = [bytes("a"), Piece::Mark(Mark::Begins), bytes("out"), Piece::Mark(Mark::Done(-1)), Piece::Mark(Mark::Ready)];
         assert_eq!(read(&[stream]), expected);
         let single: Vec<&[u8]> = stream.chunks(1).collect();
         assert_eq!(read(&single), expected);

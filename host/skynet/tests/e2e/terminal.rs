@@ -51,7 +51,8 @@ fn a_model_runs_commands_in_a_shell_of_its_conversation_once_its_owner_allows_th
 
     // Its folders, and no others; no secrets of the host's.
     let workspace = home.home().join("workspace");
-    let said = command(&home, "main", &format!("echo made > {}/file && env && cat {}/owner.token", workspace.display(), home.home().display()));
+    let said =
+        command(&home, "main", &format!("echo made > {}/file && env && cat {}/owner.token", workspace.display(), home.home().display()));
     assert!(!said.contains("SKYNET") && said.contains("[exit code 1]"), "{said}");
     assert_eq!(std::fs::read_to_string(workspace.join("file")).unwrap(), "made\n");
 
@@ -82,7 +83,8 @@ fn stays(home: &Household, name: &str) -> JoinHandle<std::io::Result<String>> {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let reads = pipe.clone();
     let line = std::thread::spawn(move || std::fs::read_to_string(reads));
-    let said = command(home, "main", &format!("exec 9>{}; (trap '' HUP TERM; setsid sleep 1000) & echo up >&9; echo begun", pipe.display()));
+    let said =
+        command(home, "main", &format!("exec 9>{}; (trap '' HUP TERM; setsid sleep 1000) & echo up >&9; echo begun", pipe.display()));
     assert!(said.contains("begun"), "{said}");
     line
 }

@@ -72,7 +72,10 @@ async fn a_command_gives_its_output_and_its_code_and_leaves_its_state() {
             assert_eq!(says(&shell, "(exit 42)").await, said("", 42));
             assert_eq!(says(&shell, "x=5; cd /usr; greet() { echo \"hi $1\"; }").await, said("", 0));
             assert_eq!(says(&shell, "pwd; greet $x").await, said("/usr\nhi 5\n", 0));
-            assert_eq!(says(&shell, "for word in a b\ndo\n\techo \"$word!\"\ndone\necho 'it'\\''s; \"ü\" \\$'").await.0, "a!\nb!\nit's; \"ü\" \\$\n");
+            assert_eq!(
+                says(&shell, "for word in a b\ndo\n\techo \"$word!\"\ndone\necho 'it'\\''s; \"ü\" \\$'").await.0,
+                "a!\nb!\nit's; \"ü\" \\$\n"
+            );
             let (text, code) = says(&shell, "if then").await;
             assert!(text.to_lowercase().contains("syntax error") && code == 2, "{machine} {kind:?}: {text}");
             assert_eq!(says(&shell, "echo x | cat | wc -l; cat <<'E'\ntext\nE\n").await.0, "1\ntext\n", "{machine} {kind:?}");
@@ -191,8 +194,15 @@ async fn a_shell_reaches_its_roots_and_no_other_file_and_no_server() {
         };
         check("cd AT/shared && echo new > made && cat AT/shown/file", false).await;
         for refused in [
-            "cat AT/elsewhere/file", "echo x > AT/shown/file", "cat /etc/shadow", "ls AT/elsewhere", "ls AT/plugins/p", "cat /proc/1/environ",
-            "echo > /dev/tcp/127.0.0.1/1", "echo x > /usr/lib/x", "python3 -c 'import socket; socket.socket()'",
+            "cat AT/elsewhere/file",
+            "echo x > AT/shown/file",
+            "cat /etc/shadow",
+            "ls AT/elsewhere",
+            "ls AT/plugins/p",
+            "cat /proc/1/environ",
+            "echo > /dev/tcp/127.0.0.1/1",
+            "echo x > /usr/lib/x",
+            "python3 -c 'import socket; socket.socket()'",
         ] {
             check(refused, true).await;
         }
@@ -293,7 +303,8 @@ async fn each_owner_and_name_has_its_own_shell() {
     let Some(ground) = Ground::full() else { return };
     let shells = Shells::that_make_room();
     let key = |owner: &str, name: &str| Key { owner: owner.into(), name: name.into() };
-    let obtain = async |owner: &str, name: &str| shells.obtain(&ground.launcher, &key(owner, name), || spec(&ground, Kind::Bash)).await.unwrap();
+    let obtain =
+        async |owner: &str, name: &str| shells.obtain(&ground.launcher, &key(owner, name), || spec(&ground, Kind::Bash)).await.unwrap();
     let (one, is_new) = obtain("plugin", "user session").await;
     assert!(is_new);
     says(&one, "secret=5; echo secret > ~/file").await;
@@ -344,7 +355,11 @@ fn command(ground: &Ground, text: &str) -> Command {
 async fn a_single_command_gives_both_streams_and_is_killed_at_its_deadline() {
     for (machine, ground) in grounds() {
         let done = ground.launcher.execute(&command(&ground, "echo out; echo err >&2; cat; exit 3"), 1000).await.unwrap();
-        assert_eq!((done.end, done.stdout.text(99), done.stderr.text(99)), (Some(End::Code(3)), "out\n".into(), "err\n".into()), "{machine}");
+        assert_eq!(
+            (done.end, done.stdout.text(99), done.stderr.text(99)),
+            (Some(End::Code(3)), "out\n".into(), "err\n".into()),
+            "{machine}"
+        );
         let long = ground.launcher.execute(&command(&ground, "seq 1 100000"), 1000).await.unwrap();
         let text = long.stdout.text(10_000);
         assert!(text.starts_with("1\n2\n") && text.ends_with("100000\n") && text.contains("left out"), "{machine}");
