@@ -5,7 +5,7 @@
 //! what was looked at is what is mounted. Refuses whatever is over the ceiling.
 
 use super::system::System;
-use super::{Ceiling, Confinement, Contract, Part, Refusal, ScriptLimits, ScriptRoot, Strength, failed};
+use super::{Ceiling, Confinement, Contract, Part, Refusal, ScriptLimits, ScriptRoot, Strength, failed, program};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat2};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -31,30 +31,35 @@ pub(super) struct Job {
     pub(super) limits: ScriptLimits,
 }
 
-fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(Part::Request, reason))
 }
 
 /// Settles a request.
 pub(super) fn job(request: Confinement, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
-    if let Some(name) = request.limits.above(&ceiling.limits) {
+    let kept = request.contract == Contract::Kept;
+    if let Some(name) = request.limits.above(if kept { &ceiling.kept } else { &ceiling.limits }) {
         return refuse(format!("it asks for more {name} than the owner allows scripts. Ask for less"));
     }
     if request.limits.processes == 0 || request.limits.scratch == 0 {
         return refuse("it asks for no process or no scratch folder at all. Ask for at least one");
     }
     let plugin = plugin(&request.plugin, ceiling)?;
-    let script = script(&request.script, &plugin)?;
+    let script = if kept { None } else { Some(script(&request.script, &plugin)?) };
     let roots: Vec<Granted> = request.roots.iter().map(|name| root(name, &request, ceiling)).collect::<Result<_, _>>()?;
     if strength == Strength::Plain {
         separable(&roots, &plugin)?;
     }
-    let program = system.find(&request.program)?;
-    let in_plugin = request.contract == Contract::Environment;
+    let program = if kept { program::find(&request.program, &plugin, system)? } else { system.find(&request.program)? };
+    if let Some(wanted) = &request.sha256 {
+        program::same(&program, wanted)?;
+    }
+    let in_plugin = request.contract != Contract::Lines;
     // As the first of these contracts had it, a script there knows itself by its name in its folder.
-    let script = if in_plugin { script } else { plugin.path.join(script) };
-    let Some(script) = script.to_str() else { return refuse("the plugin lies in a folder whose name is not UTF-8") };
-    let arguments: Vec<String> = request.options.into_iter().chain([script.to_owned()]).collect();
+    let script = script.map(|script| if in_plugin { script } else { plugin.path.join(script) });
+    let script = script.map(|script| script.into_os_string().into_string()).transpose();
+    let Ok(script) = script else { return refuse("the plugin lies in a folder whose name is not UTF-8") };
+    let arguments: Vec<String> = request.options.into_iter().chain(script).collect();
     if arguments.iter().any(|argument| argument.contains('\0')) {
         return refuse("an argument has a zero in it");
     }
@@ -92,7 +97,7 @@ fn plugin(name: &str, ceiling: &Ceiling) -> Result<Granted, Refusal> {
     Ok(Granted { path, opened, writable: false })
 }
 
-fn script(name: &str, plugin: &Granted) -> Result<PathBuf, Refusal> {
+pub(super) fn script(name: &str, plugin: &Granted) -> Result<PathBuf, Refusal> {
     let path = Path::new(name);
     let plain = |part| matches!(part, Component::Normal(_));
     // One that begins so would be read as an option.

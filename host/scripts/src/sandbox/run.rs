@@ -25,11 +25,11 @@ use tokio::time::timeout;
 const INPUT: &str = "SKYNET_INPUT";
 
 /// Our ends of one call.
-struct Ends {
-    control: UnixStream,
-    input: Sender,
-    output: Receiver,
-    errors: Receiver,
+pub(super) struct Ends {
+    pub(super) control: UnixStream,
+    pub(super) input: Sender,
+    pub(super) output: Receiver,
+    pub(super) errors: Receiver,
 }
 
 impl Launcher {
@@ -76,7 +76,8 @@ impl Launcher {
         }
     }
 
-    fn open(&self, proxy: Option<OwnedFd>) -> Result<Ends, ScriptError> {
+    /// Makes both ends, and hands the launcher its own.
+    pub(super) fn open(&self, proxy: Option<OwnedFd>) -> Result<Ends, ScriptError> {
         let lost = ScriptError::Lost;
         let (control, theirs) = StdStream::pair().map_err(lost)?;
         let (reads_input, input) = pipe().map_err(lost)?;
@@ -101,8 +102,10 @@ fn request<'a>(confinement: &Confinement, input: &'a [u8]) -> Result<(Vec<u8>, &
     let too_large = |max| ScriptError::InputTooLarge { bytes: input.len(), max };
     let refuse = |reason: &str| ScriptError::from(Refusal::new(super::Part::Request, reason));
     let encode = |confinement: &Confinement| frame::encode(confinement).map_err(|error| refuse(&error.to_string()));
-    if confinement.contract == Contract::Lines {
-        return Ok((encode(confinement)?, input));
+    match confinement.contract {
+        Contract::Lines => return Ok((encode(confinement)?, input)),
+        Contract::Environment => {}
+        Contract::Kept => return Err(refuse("what is kept is not run to its end")),
     }
     if input.len() > SCRIPT_VARIABLE_BYTES {
         return Err(too_large(SCRIPT_VARIABLE_BYTES));
@@ -114,7 +117,7 @@ fn request<'a>(confinement: &Confinement, input: &'a [u8]) -> Result<(Vec<u8>, &
 }
 
 /// Lets go of a cell and waits until it is empty.
-async fn dead(mut control: UnixStream) -> Result<(), ScriptError> {
+pub(super) async fn dead(mut control: UnixStream) -> Result<(), ScriptError> {
     let mut rest = Vec::new();
     let gone = async {
         control.shutdown().await?;
@@ -156,7 +159,7 @@ async fn read(output: Receiver, contract: Contract, max: u64, said: &mpsc::Sende
 }
 
 /// How it ended: the first word counts, as a refusal is followed by the end of who refused.
-fn end(reports: &[u8]) -> Result<End, ScriptError> {
+pub(super) fn end(reports: &[u8]) -> Result<End, ScriptError> {
     let lost = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => ScriptError::Lost(io::Error::other("its keeper ended without a word")),
         _ => ScriptError::Lost(error),

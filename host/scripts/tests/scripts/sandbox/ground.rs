@@ -161,6 +161,7 @@ impl Ground {
             roots: roots.collect(),
             tools: Vec::new(),
             limits: limits_on(machine),
+            kept: limits_on(machine),
             without_namespaces,
         };
         let role = format!("{ROLE}{machine}");
@@ -185,6 +186,7 @@ impl Ground {
         Confinement {
             plugin: "p".into(),
             program: program.into(),
+            sha256: None,
             options: Vec::new(),
             script: name.into(),
             contract: Contract::Environment,
