@@ -185,7 +185,10 @@ impl Scripts for HostScripts {
             while let Some(word) = hears.recv().await {
                 match word {
                     // Bounded by what it may write at all.
-                    Said::Delta(piece) => pieces.push_str(&piece),
+                    Said::Delta(piece) => {
+                        caller.context.progress.say(&piece);
+                        pieces.push_str(&piece);
+                    }
                     Said::Log(line) if lines < LOG_LINES => {
                         lines += 1;
                         tracing::info!(plugin = %caller.plugin, script = true, "{}", plain_line(&line, LOG_LINE));

@@ -10,7 +10,9 @@ use crate::limits;
 use crate::store::{CallLimits, CallState};
 use serde_json::Value;
 use skynet_core::neighbours::{self, Caller, ScriptOutcome, Talk};
-use std::sync::Arc;
+use skynet_core::ports::Progress;
+use skynet_policy::scrub::{Held, Known};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 impl CallState {
@@ -34,7 +36,8 @@ impl CallState {
     async fn run_script(&mut self, name: String, input: String) -> Result<ScriptResult, ScriptError> {
         let act = Act::new("script", "run", &name);
         let allowed = granted(self.reach.permissions.script.contains(&name), "this script");
-        let caller = self.enter(&act, allowed).await.map_err(ScriptError::Denied)?;
+        let mut caller = self.enter(&act, allowed).await.map_err(ScriptError::Denied)?;
+        caller.context.progress = scrubbed(caller.context.progress, &self.reach.known);
         let parsed = match input.len() {
             0..=limits::SCRIPT_INPUT_BYTES => serde_json::from_str(&input).map_err(|error| format!("the input is not JSON: {error}")),
             _ => Err(format!("the input has more than {} bytes", limits::SCRIPT_INPUT_BYTES)),
@@ -88,6 +91,16 @@ impl CallState {
         self.reach.talk = None;
         told(error, self.clean(&error.to_string()))
     }
+}
+
+/// Hears the pieces without known secrets, whatever pieces those come in.
+fn scrubbed(progress: Progress, known: &Known) -> Progress {
+    let (known, held) = (known.clone(), Mutex::<Held>::default());
+    Progress::new(move |piece| {
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is held back at the end is in the result.
+        progress.say(&held.push(&known.now(), piece.to_owned()));
+    })
 }
 
 fn told(error: &neighbours::ScriptError, said: String) -> ScriptError {

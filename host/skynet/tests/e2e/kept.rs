@@ -210,7 +210,7 @@ fn a_command_that_cannot_be_confined_is_refused_with_the_reason_and_leaves_nothi
     std::fs::copy("/bin/sh", &outside).unwrap();
     let add = |command: &[&str]| home.run(&[&["plugin", "add-mcp", "counter", "--yes", "--"], command].concat());
     add(&[outside.to_str().unwrap()]).refused(4, &["could not be looked at", "scripts.tools"]);
-    add(&["no-such-program-at-all"]).refused(3, &["no program"]);
+    add(&["no-such-program-at-all"]).refused(5, &["no program"]);
     add(&["/bin/sh", "-c", "echo sorry >&2; exit 5"]).refused(4, &["could not be looked at", "with code 5", "sorry"]);
     add(&["/bin/sh", "-c", "echo hello; exec cat"]).refused(4, &["could not be looked at"]);
     home.run(&["plugin", "add-mcp", "counter", "--yes", "--root", "no_such_root", "--", "/bin/sh"]).refused(4, &["no_such_root"]);
