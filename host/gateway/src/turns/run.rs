@@ -174,7 +174,7 @@ impl Run {
     }
 
     /// A tool says something while it works.
-    pub(crate) fn tool_said(&self, id: &str, name: &str, text: &str, delta: &str, ts: u64) -> (EventHead, EventHead, Value) {
+    pub(crate) fn tool_said(&mut self, id: &str, name: &str, text: &str, delta: &str, ts: u64) -> (EventHead, EventHead, Value) {
         let started = self.tools.get(id).copied().unwrap_or(ts);
         let item = json!({
             "itemId": format!("tool:{id}"), "phase": "update", "kind": "tool", "title": name, "status": "running",

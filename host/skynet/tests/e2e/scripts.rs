@@ -104,7 +104,9 @@ fn folders_of_both_contracts_are_approved_called_changed_and_removed_live() {
     assert!(call(&home, "twice", &json!({ "who": "ab" })).contains(r#"{"twice":"abab"}"#));
     put(&home, "pieces", &lines("pieces", "sh"), "echo '{\"delta\":\"one \"}'; echo '{\"delta\":\"two\"}'; echo '{\"result\":null}'");
     approve(&home, "pieces");
-    assert!(call(&home, "pieces", &json!({})).contains("one two"));
+    let pieces = home.run(&["chat", "/tool pieces {}"]);
+    assert!(pieces.err.contains("  one"), "what it says meanwhile is shown beside the answer: {}", pieces.err);
+    assert!(pieces.done().contains("one two"));
 
     // A failure says all that the script said.
     put(&home, "fails", &seed("fails", "sh"), "echo out; echo err >&2; exit 3");
