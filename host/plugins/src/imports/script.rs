@@ -66,8 +66,9 @@ impl CallState {
         let caller = self.enter(&act, allowed).await.map_err(ScriptError::Denied)?;
         let may = &self.reach.permissions;
         let kept = self.reach.folder.as_ref().and_then(|folder| folder.kept(may, CallLimits::call(may).wall));
-        let grant = Arc::clone(&self.reach.granted);
-        let holds = Arc::new(move || grant.check().is_ok());
+        // Having the folder keeps the copy that it runs from.
+        let (grant, folder) = (Arc::clone(&self.reach.granted), self.reach.folder.clone());
+        let holds = Arc::new(move || folder.is_some() && grant.check().is_ok());
         match self.reach.neighbours.scripts.begin(&caller, &name, kept.as_ref(), holds).await {
             Ok(talk) => {
                 let before = talk.before();

@@ -114,6 +114,10 @@ fn folders_of_both_contracts_are_approved_called_changed_and_removed_live() {
     let said = call(&home, "fails", &json!({}));
     assert!(said.contains("did not work") && said.contains("out") && said.contains("err") && said.contains("exit code 3"), "{said}");
 
+    // Four folders, four copies: nothing runs from the first files of `greet` any more.
+    let copies = home.home().join("private/scripts");
+    home.until("one copy for each folder", |_| (std::fs::read_dir(&copies).unwrap().count() == 4).then_some(()));
+
     std::fs::remove_dir_all(home.home().join("tools/greet")).unwrap();
     home.until_state("local/greet", "disabled");
     assert!(call(&home, "greet", &json!({})).contains("not offered"));
