@@ -192,7 +192,8 @@ mod tests {
         let ping = json!({ "jsonrpc": "2.0", "id": 1001, "method": "ping" }).to_string();
         let note = json!({ "jsonrpc": "2.0", "method": "notifications/message" }).to_string();
         let late = result(7, json!({ "tools": [] }));
-        let lines = ["Server ready!".into(), String::new(), late, note, ping, result(1001, json!({ "tools": [add()] })), result(1002, three())];
+        let lines =
+            ["Server ready!".into(), String::new(), late, note, ping, result(1001, json!({ "tools": [add()] })), result(1002, three())];
         let mut server = played(&lines);
         assert!(call(&mut server, 1).contains("three"));
         assert_eq!(server.heard[1], json!({ "jsonrpc": "2.0", "id": 1001, "result": {} }), "the pong");

@@ -126,7 +126,8 @@ async fn refusal(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>) ->
 async fn call(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>, trial: &Trial) -> Result<ToolOutcome, PluginError> {
     let (limits, terms) = (CallLimits::probe(&Permissions::default()), nothing());
     let turn = TurnId("rehearsal".into());
-    let context = CallContext { turn, session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0, progress: Progress::default() };
+    let context =
+        CallContext { turn, session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0, progress: Progress::default() };
     let guest_context = to_guest::context(&context, limits.wall);
     let during = format!("trial of {}", trial.tool);
     let (name, arguments) = (trial.tool.clone(), trial.arguments.to_string());

@@ -207,11 +207,7 @@ fn kept(file: &str, program: &Path, trees: &[PathBuf], more: &[&str]) {
     let Some(home) = confining(trees) else { return };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp");
     let (folder, program) = (folder.to_str().unwrap(), program.to_str().unwrap());
-    let words = [
-        &["plugin", "add-mcp", "sums", "--yes", "--folder", folder],
-        more,
-        &["--", program, file, "stdio", "Adds two numbers."],
-    ];
+    let words = [&["plugin", "add-mcp", "sums", "--yes", "--folder", folder], more, &["--", program, file, "stdio", "Adds two numbers."]];
     let shown = home.run(&words.concat()).done();
     assert!(shown.contains("Adds two numbers."), "{shown}");
     home.until_state("local/sums", "serving");

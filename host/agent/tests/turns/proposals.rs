@@ -155,7 +155,14 @@ impl Office {
 
 fn caller() -> Caller {
     let plugin = PluginRef { id: PluginId::new("acme/tool").unwrap(), version: semver::Version::new(1, 0, 0), generation: Generation(1) };
-    let context = CallContext { turn: TurnId("t".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0, progress: Progress::default() };
+    let context = CallContext {
+        turn: TurnId("t".into()),
+        session: SessionKey::main(),
+        user: UserId::owner(),
+        time_zone: None,
+        depth: 0,
+        progress: Progress::default(),
+    };
     Caller { plugin, context }
 }
 

@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use skynet_core::neighbours::{
-    AskError, Caller, Holds, KeptScript, Neighbours, Outbox, Outgoing, Script, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns, Talk,
+    AskError, Caller, Holds, KeptScript, Neighbours, Outbox, Outgoing, Script, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns,
+    Talk,
 };
 use skynet_core::proposals::{Candidate, Found, Proposal, ProposalKind, ProposalState, Propose, ProposeError, Proposer};
 use skynet_core::schedule::{Fire, Job, JobFilter, NewJob, Schedule, ScheduleError};

@@ -256,5 +256,12 @@ pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Outp
 }
 
 pub(crate) fn context() -> CallContext {
-    CallContext { turn: TurnId("turn".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0, progress: Progress::default() }
+    CallContext {
+        turn: TurnId("turn".into()),
+        session: SessionKey::main(),
+        user: UserId::owner(),
+        time_zone: None,
+        depth: 0,
+        progress: Progress::default(),
+    }
 }

@@ -99,8 +99,8 @@ impl KeptProgram {
 
 /// As the sandbox takes them: those that every script has, and the loader's, are not anybody's to set.
 fn is_variable(name: &str) -> bool {
-    let spelled =
-        name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    let spelled = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     let taken = ["PATH", "HOME", "TMPDIR", "LANG"].contains(&name) || name.starts_with("LD_") || name.starts_with("SKYNET_");
     spelled && !taken && name.len() <= 100
 }

@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub(super) roots: Vec<Granted>,
     /// Whether it runs in the plugin's folder and not in its scratch folder.
     pub(super) in_plugin: bool,
+    /// Whether it stays between calls.
+    pub(super) kept: bool,
     pub(super) limits: ScriptLimits,
 }
 
@@ -64,7 +66,7 @@ pub(super) fn job(request: Confinement, ceiling: &Ceiling, system: &System, stre
         return refuse("an argument has a zero in it");
     }
     variables(&request.variables)?;
-    Ok(Job { program, arguments, variables: request.variables, plugin, roots, in_plugin, limits: request.limits })
+    Ok(Job { program, arguments, variables: request.variables, plugin, roots, in_plugin, kept, limits: request.limits })
 }
 
 /// A job without a script, to try a cell with.
@@ -78,6 +80,7 @@ pub(super) fn trial(ceiling: &Ceiling) -> Result<Job, Refusal> {
         plugin: Granted { path, opened, writable: false },
         roots: Vec::new(),
         in_plugin: false,
+        kept: false,
         limits: ceiling.limits,
     })
 }

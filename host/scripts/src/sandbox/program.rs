@@ -90,7 +90,8 @@ mod tests {
         assert_eq!(find("./inside", &plugin, &system).unwrap(), plugin.path.join("inside"));
         assert!(find("sh", &plugin, &system).is_ok() && find("/usr/bin/env", &plugin, &system).is_ok());
         assert!(reason(outside.to_str().unwrap()).contains("scripts.tools"), "{}", reason(outside.to_str().unwrap()));
-        for name in ["./link", "./../outside", "./", "/usr/bin/../../etc/passwd", "/usr/bin", "/etc/passwd", "/no/such/file", "../outside"] {
+        for name in ["./link", "./../outside", "./", "/usr/bin/../../etc/passwd", "/usr/bin", "/etc/passwd", "/no/such/file", "../outside"]
+        {
             assert!(!reason(name).is_empty(), "{name}");
         }
     }

@@ -4,17 +4,21 @@
 //! speaks with it at a time. Ends it when its plugin's files or grant are others, when a call breaks off
 //! in the middle, and when its grant does not hold any more. Refuses one more when all seats are in use.
 
-use super::told;
+use super::{LOG_LINE, told};
 use crate::limits::{KEPT_AGE, KEPT_IDLE, KEPT_LOOK, KEPT_PROGRAMS};
 use async_trait::async_trait;
 use skynet_core::PluginId;
 use skynet_core::neighbours::{Holds, KeptScript, ScriptError, Talk};
-use skynet_scripts::sandbox::Kept;
+use skynet_policy::naming::plain_line;
+use skynet_scripts::sandbox::{Kept, ScriptError as Broken};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::{Instant, sleep, timeout_at};
+
+/// Characters of its complaints that are told.
+const LAST_WORDS: usize = 800;
 
 /// All of them.
 #[derive(Default)]
@@ -117,6 +121,15 @@ async fn look_after(seat: std::sync::Weak<Turn<Seat>>) {
     }
 }
 
+/// Why it speaks no more. Its last line alone is seldom the one that says why.
+fn ended(error: Broken) -> ScriptError {
+    let Broken::Failed { end, stderr, .. } = error else { return told(error) };
+    let said = plain_line(&stderr, usize::MAX);
+    let start = said.char_indices().rev().nth(LAST_WORDS).map_or(0, |(at, _)| at);
+    let said = said.get(start..).filter(|said| !said.is_empty()).unwrap_or("nothing");
+    ScriptError::Failed(plain_line(&format!("the program ended {end}; it said: {said}"), LOG_LINE))
+}
+
 /// One conversation.
 struct Spoken {
     /// Taken at a good end.
@@ -145,12 +158,12 @@ impl Talk for Spoken {
 
     async fn say(&mut self, line: &str) -> Result<(), ScriptError> {
         let (running, left) = self.running()?;
-        running.program.say(line.as_bytes(), left).await.map_err(told)
+        running.program.say(line.as_bytes(), left).await.map_err(ended)
     }
 
     async fn hear(&mut self, wait: Duration) -> Result<Option<String>, ScriptError> {
         let (running, left) = self.running()?;
-        let heard = running.program.hear(wait.min(left)).await.map_err(told)?;
+        let heard = running.program.hear(wait.min(left)).await.map_err(ended)?;
         if heard.is_none() {
             // Whether its time is over, or only that of this wait.
             self.running()?;

@@ -175,7 +175,10 @@ fn another_description_program_or_file_waits_for_the_owner() {
     home.run(&["plugin", "add-mcp", "--update", "counter"]).refused(4, &["nothing was taken"]);
     home.until_state("local/counter", "pending");
     let shown = home.run(&["plugin", "add-mcp", "--update", "counter", "--yes"]).done();
-    assert!(shown.contains("others than the approved ones") && shown.contains("changed: count") && shown.contains("owner's keys"), "{shown}");
+    assert!(
+        shown.contains("others than the approved ones") && shown.contains("changed: count") && shown.contains("owner's keys"),
+        "{shown}"
+    );
     assert!(call(&home, "count").contains("call 1"));
     let shown = home.run(&["plugin", "add-mcp", "--update", "counter", "--yes"]).done();
     assert!(shown.contains("is as it was approved"), "{shown}");

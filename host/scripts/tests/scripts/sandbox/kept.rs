@@ -96,6 +96,29 @@ async fn letting_go_kills_it_with_all_that_it_started() {
 }
 
 #[tokio::test]
+async fn it_may_set_addresses_aside_and_not_use_them() {
+    for (machine, ground) in grounds() {
+        let text = "import mmap
+def tries(what, size, protection):
+    try:
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=protection)
+        print(what, 'ok', flush=True)
+    except OSError as error:
+        print(what, 'no', flush=True)
+tries('aside', 10 << 30, 0)
+tries('used', 2 << 30, mmap.PROT_READ | mmap.PROT_WRITE)
+tries('far', 100 << 30, 0)
+input()";
+        let written = ground.script("python3", text);
+        let asked = Confinement { contract: Contract::Kept, script: String::new(), options: vec!["main".into()], ..written };
+        let mut kept = ground.launcher.keep(&asked, None).await.unwrap();
+        for expected in ["aside ok", "used no", "far no"] {
+            assert_eq!(hears(&mut kept).await, expected, "{machine}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn it_ends_when_its_time_is_over() {
     let Some(ground) = Ground::full() else { return };
     let mut asked = kept(&ground, "cat");

@@ -209,7 +209,6 @@ impl Adding<'_> {
         self.desk.ask("plugins.grant", json!({ "id": self.id, "permissions": permissions })).await?;
         Ok(())
     }
-
 }
 
 fn next(version: &semver::Version) -> semver::Version {

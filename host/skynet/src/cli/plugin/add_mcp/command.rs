@@ -146,7 +146,10 @@ mod tests {
         let words = ["--folder", folder, "--env", "A=b=c", "--root", "workspace:write", "--", "sh", "-c", "exec python3 server.py"];
         let files = added(&words).unwrap().folder(true, &[]).unwrap();
         let (kept, sentences) = Command::kept(&files).unwrap();
-        assert_eq!((kept.arguments.as_slice(), kept.environment["A"].as_str()), (&["-c".to_owned(), "exec python3 server.py".into()][..], "b=c"));
+        assert_eq!(
+            (kept.arguments.as_slice(), kept.environment["A"].as_str()),
+            (&["-c".to_owned(), "exec python3 server.py".into()][..], "b=c")
+        );
         assert!(kept.look && kept.program.starts_with('/') && kept.program.ends_with("/sh"), "{kept:?}");
         assert_eq!(kept.sha256, sha256_hex(&std::fs::read(&kept.program).unwrap()));
         assert!(sentences.iter().any(|sentence| sentence.contains("workspace")), "{sentences:?}");

@@ -93,7 +93,14 @@ impl Bed {
 
     /// On whose behalf a test calls.
     pub(super) fn context() -> CallContext {
-        CallContext { turn: TurnId("test".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0, progress: Progress::default() }
+        CallContext {
+            turn: TurnId("test".into()),
+            session: SessionKey::main(),
+            user: UserId::owner(),
+            time_zone: None,
+            depth: 0,
+            progress: Progress::default(),
+        }
     }
 }
 
