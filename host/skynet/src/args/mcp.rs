@@ -35,7 +35,8 @@ pub(crate) struct ServeMcp {
   skynet plugin add-mcp sums --folder ./my-server -- python3 server.py\n\
 A plugin of an address may reach that one server and nothing else. A plugin of a command keeps the program in\n\
 the sandbox of scripts between calls: it sees the system's programs, the trees of scripts.tools, its own copy of\n\
---folder and the roots you name; it has no network, and of the environment only what --env says. Your approval is\n\
+--folder and the roots you name; it has no network, so one that fetches itself at each start is installed first;\n\
+of the environment it gets what --env says. Your approval is\n\
 bound to the program's file, its arguments and that copy. To remove it, take its folder out of tools/.\n\
 Tools are taken as they are described now; a description that the server changes later is refused until\n\
 you have seen it (--update).")]

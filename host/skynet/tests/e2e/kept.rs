@@ -116,6 +116,13 @@ fn a_program_is_added_remembers_between_calls_and_dies_with_the_host() {
     assert!(call(&home, "count").contains("call 1 after 1 greeting"));
     assert!(call(&home, "big").contains("did not work"));
     assert!(call(&home, "count").contains("call 1 after 1 greeting"));
+    // Once the grant was taken back, what ran is not spoken to again.
+    home.run(&["plugin", "revoke", "local/counter"]).done();
+    home.until_state("local/counter", "pending");
+    assert!(call(&home, "count").contains("not offered"));
+    home.run(&["plugin", "approve", "--yes", "local/counter"]).done();
+    home.until_state("local/counter", "serving");
+    assert!(call(&home, "count").contains("call 1 after 1 greeting"));
     assert_eq!(home.terminate(), 0);
     home.start();
     home.until_model();
