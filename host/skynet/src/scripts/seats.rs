@@ -78,7 +78,7 @@ impl Seats {
             let program = start().await?;
             let now = Instant::now();
             turn.running = Some(Running { program, asked: asked.clone(), holds, had: 0, since: now, used: now });
-            tokio::spawn(look_after(Arc::downgrade(&seat)));
+            tokio::spawn(look_after(Arc::downgrade(&seat), now));
         }
         Ok(Box::new(Spoken { turn: Some(turn), until }))
     }
@@ -104,19 +104,21 @@ impl Seats {
     }
 }
 
-/// Ends what nobody used for long, or may not run any more. Ends with it.
-async fn look_after(seat: std::sync::Weak<Turn<Seat>>) {
+/// Ends the program of this time when nobody used it for long, or it may not run any more. Ends with it.
+async fn look_after(seat: std::sync::Weak<Turn<Seat>>, since: Instant) {
     loop {
         sleep(KEPT_LOOK).await;
         let Some(seat) = seat.upgrade() else { return };
         // Who speaks with it now is told by its own call.
         let Ok(mut seat) = seat.try_lock() else { continue };
         match &seat.running {
-            Some(running) if !running.is_done() => {}
-            _ => {
+            Some(running) if running.since == since && !running.is_done() => {}
+            Some(running) if running.since == since => {
                 seat.running = None;
                 return;
             }
+            // Another one is looked after by another.
+            _ => return,
         }
     }
 }
