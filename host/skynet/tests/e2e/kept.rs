@@ -194,7 +194,8 @@ fn another_description_program_or_file_waits_for_the_owner() {
     let pins = std::fs::read_to_string(tools.join("tools.json")).unwrap();
     std::fs::write(tools.join("tools.json"), pins.replace("owner's keys", "time of day")).unwrap();
     home.until_state("local/counter", "pending");
-    home.run(&["plugin", "approve", "--yes", "counter"]).done();
+    let shown = home.run(&["plugin", "approve", "--yes", "counter"]).done();
+    assert!(shown.contains("runs       ./program (kept between calls, each up to 110 s)") && shown.contains("program    "), "{shown}");
     home.until_state("local/counter", "serving");
     assert!(call(&home, "count").contains("changed this tool since it was approved"));
 

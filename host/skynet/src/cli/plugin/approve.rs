@@ -33,6 +33,13 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
     let asks: Vec<&str> = waiting["asks"].as_array().into_iter().flatten().map(text).collect();
     out.line(&format!("{id} {}: {}", text(&waiting["version"]), text(&script["description"])));
     out.line(&format!("  runs       {}", runs(script)));
+    if let Some(digest) = script["sha256"].as_str() {
+        out.line(&format!("  program    {digest}"));
+    }
+    let variables: Vec<&str> = script["environment"].as_array().into_iter().flatten().map(text).collect();
+    if !variables.is_empty() {
+        out.line(&format!("  variables  {}", variables.join(", ")));
+    }
     out.line(&format!("  folder     {}", home.root().join(text(&info["file"])).display()));
     out.line(&format!("  files      {files}"));
     out.line("  Nobody signed these files. It asks:");
@@ -53,8 +60,10 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
 /// Interpreter, script and bounds in one line.
 pub(super) fn runs(script: &Value) -> String {
     let options: Vec<&str> = script["options"].as_array().into_iter().flatten().map(text).collect();
-    let words = [&[text(&script["program"])], options.as_slice(), &[text(&script["script"])]].concat();
-    format!("{} (up to {} s)", words.join(" "), script["timeout_s"])
+    let mut words = [&[text(&script["program"])], options.as_slice(), &[text(&script["script"])]].concat();
+    words.retain(|word| !word.is_empty());
+    let stays = if script["contract"] == "kept" { "kept between calls, each " } else { "" };
+    format!("{} ({stays}up to {} s)", words.join(" "), script["timeout_s"])
 }
 
 /// A folder's path or name, or an id.
