@@ -46,7 +46,9 @@ pub struct CallContext {
 
 /// Whoever watches a call at work: hears pieces of what it will give, for people alone. The model reads the result.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Progress(Option<Arc<Hears>>);
+
+type Hears = dyn Fn(&str) + Send + Sync;
 
 impl Progress {
     /// One that hears. It must not wait: the call does not go on before it comes back.
