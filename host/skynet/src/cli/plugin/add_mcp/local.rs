@@ -7,6 +7,7 @@
 use super::command::Command;
 use super::{Desk, text};
 use crate::args::AddMcp;
+use crate::cli::plugin::approve::one_word;
 use crate::client;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
@@ -126,7 +127,8 @@ impl Local<'_> {
         let (kept, sentences) = Command::kept(files)?;
         let (out, along) = (self.desk.out, files.len().saturating_sub(2));
         out.line(&format!("{} is a program in the sandbox, kept between calls:", self.id));
-        out.line(&format!("  runs       {} {}", kept.program, kept.arguments.join(" ")));
+        let words: Vec<String> = [&kept.program].into_iter().chain(&kept.arguments).map(|word| one_word(word)).collect();
+        out.line(&format!("  runs       {}", words.join(" ")));
         out.line(&format!("  program    {}", kept.sha256));
         if along > 0 {
             out.line(&format!("  files      {along} go along, copied into {}", self.folder.display()));
