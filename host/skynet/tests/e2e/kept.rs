@@ -54,7 +54,11 @@ for line in sys.stdin:
     print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
 "#;
 
-const PYTHON: &str = "/usr/bin/python3";
+/// The interpreter that scripts see.
+fn python() -> &'static str {
+    let places = ["/usr/local/bin/python3", "/usr/bin/python3", "/bin/python3"];
+    places.into_iter().find(|place| Path::new(place).exists()).expect("python3 is installed for all users")
+}
 
 /// A host with the bridge; none, with the reason in print, where this machine cannot confine scripts.
 fn host() -> Option<Household> {
@@ -82,7 +86,7 @@ fn folder(home: &Household) -> PathBuf {
 
 fn add(home: &Household, folder: &Path, more: &[&str]) -> String {
     let folder = folder.to_str().unwrap();
-    let words = [&["plugin", "add-mcp", "counter", "--yes", "--folder", folder], more, &["--", PYTHON, "server.py"]].concat();
+    let words = [&["plugin", "add-mcp", "counter", "--yes", "--folder", folder], more, &["--", python(), "server.py"]].concat();
     home.run(&words).done()
 }
 
@@ -94,12 +98,12 @@ fn call(home: &Household, tool: &str) -> String {
 fn a_program_is_added_remembers_between_calls_and_dies_with_the_host() {
     let Some(mut home) = host() else { return };
     let folder = folder(&home);
-    let words = ["plugin", "add-mcp", "counter", "--folder", folder.to_str().unwrap(), "--", PYTHON, "server.py"];
+    let words = ["plugin", "add-mcp", "counter", "--folder", folder.to_str().unwrap(), "--", python(), "server.py"];
     // A person must say yes; nobody is here, so nothing stays and nothing ran.
     home.run(&words).refused(4, &["nothing was taken"]);
     assert!(!home.home().join("tools/counter").exists());
     let shown = add(&home, &folder, &[]);
-    for word in ["/usr/bin/python3 server.py", "network    none", "1 go along", "Counts.", "5 tools"] {
+    for word in ["python3 server.py", "network    none", "1 go along", "Counts.", "5 tools"] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
     let line = home.until_state("local/counter", "serving");
@@ -164,7 +168,7 @@ fn another_description_program_or_file_waits_for_the_owner() {
     let Some(home) = host() else { return };
     let folder = folder(&home);
     let program = folder.join("program");
-    std::fs::write(&program, format!("#!{PYTHON}\n{SERVER}")).unwrap();
+    std::fs::write(&program, format!("#!{}\n{SERVER}", python())).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = folder.to_str().unwrap();
     home.run(&["plugin", "add-mcp", "counter", "--yes", "--folder", path, "--", "./program"]).done();
