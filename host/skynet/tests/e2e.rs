@@ -25,6 +25,9 @@ mod daemon;
 mod household;
 #[path = "e2e/instant.rs"]
 mod instant;
+#[cfg(target_os = "linux")]
+#[path = "e2e/kept.rs"]
+mod kept;
 #[path = "e2e/mcp.rs"]
 mod mcp;
 #[path = "e2e/memory.rs"]

@@ -18,7 +18,7 @@ use skynet_core::admin::PluginAdmin as _;
 use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginState;
-use skynet_core::ports::CallContext;
+use skynet_core::ports::{CallContext, Progress};
 use skynet_core::secret::NoSecrets;
 use skynet_core::{PluginId, SessionKey, TurnId, UserId};
 use skynet_plugins::{Parts, PluginHost, Settings, Staged, SystemResolver, Unadvised};
@@ -94,7 +94,14 @@ impl Bed {
 
     /// On whose behalf a test calls.
     pub(super) fn context() -> CallContext {
-        CallContext { turn: TurnId("test".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 }
+        CallContext {
+            turn: TurnId("test".into()),
+            session: SessionKey::main(),
+            user: UserId::owner(),
+            time_zone: None,
+            depth: 0,
+            progress: Progress::default(),
+        }
     }
 }
 
