@@ -536,6 +536,8 @@ pub(crate) enum BenchPart {
     Swaps,
     /// A script plugin's call, beside a bare start of its interpreter.
     Scripts,
+    /// From a script to the first answer of its tool, beside compiling it whole.
+    Instant,
     /// A host with a thousand tools, beside one with none of them.
     Scale,
     /// The model in the sandbox, beside the same code built for this machine.
