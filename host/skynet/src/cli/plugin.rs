@@ -8,7 +8,7 @@ mod advisories;
 mod approve;
 mod author;
 mod export;
-mod file;
+pub(super) mod file;
 mod folder;
 mod from_oci;
 mod grant;
