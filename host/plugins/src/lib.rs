@@ -21,6 +21,7 @@ pub mod compile;
 mod complete;
 mod decide;
 mod durable_file;
+mod empty;
 mod engine;
 mod fault;
 pub mod file;
@@ -59,6 +60,7 @@ mod watch;
 
 pub use advice::{Advisories, Asked, Unadvised, Word};
 pub use bare::Bare;
+pub use empty::{EMPTY_TOOL, EmptyError, empty};
 pub use engine::Allocator;
 pub use folder_plugin::BY_OWNER;
 pub use host::{Parts, PluginHost, Runner, Settings, StartError};
