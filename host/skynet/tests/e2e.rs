@@ -25,6 +25,8 @@ mod daemon;
 mod household;
 #[path = "e2e/instant.rs"]
 mod instant;
+#[path = "e2e/kinds.rs"]
+mod kinds;
 #[path = "e2e/mcp.rs"]
 mod mcp;
 #[path = "e2e/memory.rs"]
