@@ -30,6 +30,7 @@ impl Came {
             PluginError::Tool(ToolError::Unavailable(_)) => "unavailable",
             PluginError::Tool(_) => "failed",
             PluginError::Denied(_) => "denied",
+            PluginError::Cancelled => "cancelled",
             _ => return Self::Fault(error.to_string()),
         };
         Self::Error { case, text: error.to_string() }

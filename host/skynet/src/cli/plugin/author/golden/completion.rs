@@ -93,7 +93,7 @@ struct Expected {
     /// Each piece as it came, with one key: text, thinking, call, arguments, call-end, usage, stop, notice.
     #[serde(skip_serializing_if = "Option::is_none")]
     deltas: Option<Vec<Value>>,
-    /// unauthorized, rate-limited, unavailable, invalid-request, context-overflow, refused, protocol, other or denied.
+    /// unauthorized, rate-limited, unavailable, invalid-request, context-overflow, refused, protocol, other, cancelled or denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
