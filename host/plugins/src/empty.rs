@@ -110,7 +110,15 @@ fn module(resolve: &Resolve, world: WorldId) -> Result<Vec<u8>, EmptyError> {
     let mut data = DataSection::new();
     data.active(0, &ConstExpr::i32_const(DATA.cast_signed()), said.bytes);
     let mut module = Module::new();
-    module.section(&types).section(&imports).section(&functions).section(&memories).section(&globals).section(&exports).section(&code).section(&data);
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&memories)
+        .section(&globals)
+        .section(&exports)
+        .section(&code)
+        .section(&data);
     Ok(module.finish())
 }
 

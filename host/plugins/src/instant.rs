@@ -51,11 +51,8 @@ pub fn instant(runtime: &[u8], script: &str, manifest: &Manifest) -> Result<Vec<
     let contents = inspect::inspect(runtime).map_err(|unfit| InstantError::Runtime(unfit.to_string()))?;
     let mut module = main_module(runtime).ok_or_else(|| InstantError::Runtime("it holds no core module".into()))?.to_vec();
     let (kept, cut): (Vec<String>, Vec<String>) = powers(&contents.imports).partition(|import| may_import(import, &manifest.permissions));
-    let header = Header {
-        name: manifest.id.name(),
-        summary: &manifest.summary,
-        powers: kept.iter().filter_map(|name| interface(name)).collect(),
-    };
+    let header =
+        Header { name: manifest.id.name(), summary: &manifest.summary, powers: kept.iter().filter_map(|name| interface(name)).collect() };
     let payload = format!("{}\n{script}", serde_json::to_string(&header).map_err(broken)?);
     room::SCRIPT.fill(&mut module, payload.as_bytes()).map_err(|why| match why {
         RoomError::TooLong { bytes, room } => InstantError::TooLong { bytes, room },

@@ -107,7 +107,6 @@ pub(crate) fn start_engine() -> Result<(Engine, Allocator), HostBug> {
 }
 
 impl Runtime {
-
     /// The linked code of a generation, loaded now if it was not.
     pub(crate) async fn loaded(&self, generation: &Generation) -> Result<Arc<Loaded>, PluginError> {
         let load = || async {

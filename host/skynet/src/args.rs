@@ -56,8 +56,10 @@ pub(crate) enum Command {
     /// Check everything that could be wrong, each with its remedy.
     Doctor,
     /// Talk to the agent, in a terminal or with one message.
-    #[command(after_help = "Lines that begin with /proposals, /approve or /refuse are answered by this program, as `skynet proposals` is:\n\
-    the model hears nothing of them. /help lists what the host itself answers.")]
+    #[command(
+        after_help = "Lines that begin with /proposals, /approve or /refuse are answered by this program, as `skynet proposals` is:\n\
+    the model hears nothing of them. /help lists what the host itself answers."
+    )]
     Chat(Chat),
     /// Manage plugins.
     #[command(subcommand)]

@@ -178,9 +178,14 @@ fn every_kind_in_rust_passes_the_tests_that_each_plugin_must_and_a_provider_hear
     sink.emit(heard.split(' ').map(|word| Delta::Text(format!(\"{word}-\"))).collect())?;
     sink.emit(vec![Delta::Text(said.clone())])?;",
     );
-    change(&folder.join("src/lib.rs"), "use skynet_plugin_sdk::provider::{", "use skynet_plugin_sdk::http::{self, Transport as _};\nuse skynet_plugin_sdk::provider::{");
+    change(
+        &folder.join("src/lib.rs"),
+        "use skynet_plugin_sdk::provider::{",
+        "use skynet_plugin_sdk::http::{self, Transport as _};\nuse skynet_plugin_sdk::provider::{",
+    );
     change(&folder.join("plugin.toml"), "[permissions]", "[permissions]\nnet = [{ url = \"https://api.example.com\" }]");
-    let deltas = r#""text": "so-you-said-hello", "deltas": [{ "text": "so-" }, { "text": "you-" }, { "text": "said-" }, { "text": "hello" }]"#;
+    let deltas =
+        r#""text": "so-you-said-hello", "deltas": [{ "text": "so-" }, { "text": "you-" }, { "text": "said-" }, { "text": "hello" }]"#;
     change(&folder.join("calls.json"), "\"text\": \"You said: hello\"", deltas);
     let tape = r#"[{ "method": "GET", "url": "https://api.example.com/echo", "status": 200, "body": "so you said" }]"#;
     std::fs::write(folder.join("exchanges.json"), tape).unwrap();

@@ -91,7 +91,9 @@ async fn the_one(home: &Home) -> Result<String> {
 /// For what nobody typed.
 pub(super) fn refuse_from_a_pipe(text: &str) -> Result<()> {
     match Word::of(text) {
-        Some(_) => Err(fail(Kind::Refused, "an answer to a proposal is typed, not piped; or use: skynet proposals. The model was not told")),
+        Some(_) => {
+            Err(fail(Kind::Refused, "an answer to a proposal is typed, not piped; or use: skynet proposals. The model was not told"))
+        }
         None => Ok(()),
     }
 }

@@ -38,7 +38,10 @@ pub(crate) async fn run(home: &Home, mut client: Client, session: &str, limit: D
     let mut editor = DefaultEditor::new().context("this terminal allows no line editing; use: skynet chat \"message\"")?;
     let history = home.history();
     let _ = editor.load_history(&history);
-    out.line(&out.paint("2", "Talk to your agent. /help lists commands, /proposals what waits for your yes, Ctrl-C stops an answer, Ctrl-D leaves."));
+    out.line(&out.paint(
+        "2",
+        "Talk to your agent. /help lists commands, /proposals what waits for your yes, Ctrl-C stops an answer, Ctrl-D leaves.",
+    ));
     loop {
         let (back, line) = tokio::task::spawn_blocking(move || read(editor)).await?;
         editor = back;

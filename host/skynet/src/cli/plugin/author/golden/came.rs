@@ -102,7 +102,9 @@ mod tests {
         for wanted in [json!({}), json!({ "a": 1 }), json!({ "b": { "c": 2 } }), json!({ "l": [{ "y": 2 }] })] {
             assert_eq!(came.differs(&wanted), None);
         }
-        for wanted in [json!({ "a": 2 }), json!({ "e": null }), json!({ "b": { "e": 1 } }), json!({ "l": [] }), json!({ "error": "failed" })] {
+        for wanted in
+            [json!({ "a": 2 }), json!({ "e": null }), json!({ "b": { "e": 1 } }), json!({ "l": [] }), json!({ "error": "failed" })]
+        {
             assert!(came.differs(&wanted).is_some(), "{wanted}");
         }
         let error = Came::Error { case: "denied", text: "no".into() };

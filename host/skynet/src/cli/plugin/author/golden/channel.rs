@@ -73,9 +73,7 @@ impl Told {
     fn event(self) -> Result<Event, String> {
         Ok(match self {
             Self::Started { state } => Event::Started { state },
-            Self::Frame { source, text: Some(text), hex: None } => {
-                Event::Frame(Frame { source, data: text.into_bytes(), is_text: true })
-            }
+            Self::Frame { source, text: Some(text), hex: None } => Event::Frame(Frame { source, data: text.into_bytes(), is_text: true }),
             Self::Frame { source, text: None, hex: Some(hex) } => {
                 let data = hex::decode(&hex).map_err(|error| format!("the hex of a frame: {error}"))?;
                 Event::Frame(Frame { source, data, is_text: false })
