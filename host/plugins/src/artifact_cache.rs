@@ -95,6 +95,11 @@ impl ArtifactCache {
         self.path(component).exists()
     }
 
+    /// Gives up what was made of that component.
+    pub(crate) fn remove(&self, component: &str) -> std::io::Result<()> {
+        durable_file::remove(&self.path(component))
+    }
+
     /// Loads that component if a good artifact of it is here.
     pub(crate) fn get(&self, engine: &Engine, component: &str) -> Option<Component> {
         if !self.has(component) {
