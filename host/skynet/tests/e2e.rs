@@ -28,6 +28,8 @@ mod instant;
 #[cfg(target_os = "linux")]
 #[path = "e2e/kept.rs"]
 mod kept;
+#[path = "e2e/kinds.rs"]
+mod kinds;
 #[path = "e2e/mcp.rs"]
 mod mcp;
 #[path = "e2e/memory.rs"]
