@@ -9,7 +9,7 @@ from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.provider import ProviderError_Other
 
-from . import cut
+from . import told
 from .guest_lifecycle import Lifecycle
 
 __all__ = ["Lifecycle", "Provider"]
@@ -21,7 +21,7 @@ def guarded(work, *arguments):
     except Err:
         raise
     except Exception as error:
-        raise Err(ProviderError_Other(("exception", cut(f"{type(error).__name__}: {error}")))) from None
+        raise Err(ProviderError_Other(("exception", told(error)))) from None
 
 
 class Provider(exports.Provider):
