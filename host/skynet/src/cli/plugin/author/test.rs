@@ -138,6 +138,9 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
         }
     }
     let (path, tape) = (project.folder.join(TAPE), staged.tape());
+    if !failed.is_empty() && !project.manifest.permissions.secrets.is_empty() {
+        failed.push("the calls were made without secrets, which this host of its own has none of".to_owned());
+    }
     keepable(&path, &tape, &failed)?;
     golden::write_tape(&path, &tape)?;
     let text = format!(
@@ -153,7 +156,7 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
 fn keepable(path: &Path, tape: &[Exchange], failed: &[String]) -> Result<()> {
     let kept = format!("nothing was recorded, and {} is as it was", path.display());
     if !failed.is_empty() {
-        return Err(fail(Kind::Refused, format!("{} calls failed; {kept}:\n  {}", failed.len(), failed.join("\n  "))));
+        return Err(fail(Kind::Refused, format!("not every call succeeded; {kept}:\n  {}", failed.join("\n  "))));
     }
     if tape.is_empty() {
         return Err(fail(Kind::NotFound, format!("no call asked a server; {kept}")));
