@@ -5,37 +5,29 @@
 //! begins when two looks agree. What the host makes of a version is asked of it, and its log
 //! is followed for lines that name the plugin. A build that fails leaves what serves as it is.
 
+mod tail;
+mod word;
+
 use super::build::{self, Signing};
 use super::console::Console;
 use super::project::Project;
 use crate::args::author::Dev;
 use crate::cli::plugin::file;
-use crate::client;
-use crate::exit::{Failure, Kind};
 use crate::home::{self, Home};
-use crate::limits::ANSWER;
 use crate::output::Out;
 use crate::registry::intent::file_name;
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use skynet_core::PluginId;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use tail::Log;
 use tokio::time::sleep;
+use word::{said_of, taken_up, told};
 
 /// Between two looks. An editor writes a file in less.
 const LOOK: Duration = Duration::from_millis(300);
-
-/// How often the host is asked what became of a version before its own log must do.
-const QUESTIONS: usize = 40;
-
-/// Questions after which the host has looked at its folder: it does so every two seconds.
-const SETTLED: usize = 15;
-
-/// Bytes of the log that are told at once.
-const TAIL: u64 = 1 << 20;
 
 /// What package managers write while they build.
 const LOCKS: [&str; 2] = ["Cargo.lock", "package-lock.json"];
@@ -117,58 +109,6 @@ fn digest(packed: &[u8]) -> Result<String> {
     Ok(skynet_policy::sha256_hex(skynet_policy::release::split(packed)?.release_json))
 }
 
-/// What the host says of the plugin once it has seen this very release, or refused the file.
-async fn taken_up(real: &Home, id: &PluginId, file: &str, release: &str, before: Option<&Value>) -> Option<Value> {
-    for question in 0..QUESTIONS {
-        match said_of(real, id, file).await {
-            Ok(said) if is_about(&said, release, before, question) => return Some(said),
-            // Not known yet, or no host: only the first is worth another question.
-            Err(error) if is_without_host(&error) => return None,
-            Ok(_) | Err(_) => {}
-        }
-        sleep(LOOK).await;
-    }
-    None
-}
-
-/// The line of a file that was refused, else what is known of the plugin.
-async fn said_of(real: &Home, id: &PluginId, file: &str) -> Result<Value> {
-    let list = client::call(real, "plugins.list", json!({}), ANSWER).await?;
-    let refused = |line: &&Value| line["name"] == file && line["state"] == "refused";
-    match list["plugins"].as_array().and_then(|lines| lines.iter().find(refused)) {
-        Some(line) => Ok(json!({ "status": line })),
-        None => client::call(real, "plugins.info", json!({ "id": id }), ANSWER).await,
-    }
-}
-
-/// Whether this is the host's word on this release, and not what it said of the one before.
-fn is_about(said: &Value, release: &str, before: Option<&Value>, question: usize) -> bool {
-    if ["receipt", "waiting", "denied"].iter().any(|place| said[place]["release"] == release) {
-        return true;
-    }
-    // These name no release. Said again without a change, they count once the host has surely looked.
-    let state = &said["status"]["state"];
-    let nameless = ["refused", "disabled", "sick"].iter().any(|nameless| state == nameless);
-    nameless && (question >= SETTLED || before.is_none_or(|before| before["status"] != said["status"]))
-}
-
-fn is_without_host(error: &anyhow::Error) -> bool {
-    let failure =
-        |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<Failure>().is_some_and(|one| one.kind == Kind::NotRunning);
-    error.chain().any(failure)
-}
-
-fn told(info: &Value) -> String {
-    let status = &info["status"];
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    match status["state"].as_str() {
-        Some("serving") => format!("serves as {} {}", text(&status["serving"]["version"]), status["serving"]["generation"]),
-        Some("pending") => format!("waits for your grant: skynet plugin grant {}", text(&status["name"])),
-        Some(other) => format!("{other}: {}", text(&status["reason"])),
-        None => "unknown to the host".to_owned(),
-    }
-}
-
 fn look(project: &Project) -> Seen {
     let mut seen = Seen::new();
     collect(&project.folder, project.language.built(), &mut seen);
@@ -191,43 +131,6 @@ fn collect(folder: &Path, built: &[&str], seen: &mut Seen) {
     }
 }
 
-/// The host's log from here on.
-struct Log {
-    path: PathBuf,
-    at: u64,
-}
-
-impl Log {
-    fn at_end(path: &Path) -> Self {
-        Self { path: path.to_owned(), at: std::fs::metadata(path).map_or(0, |meta| meta.len()) }
-    }
-
-    /// Whole lines that were written since the last time.
-    fn lines(&mut self) -> Vec<String> {
-        let bytes = self.read().unwrap_or_default();
-        let whole = match bytes.iter().rposition(|byte| *byte == b'\n') {
-            Some(end) => end + 1,
-            // A line that is longer than what is read at once would be waited for without end.
-            None if bytes.len() as u64 == TAIL => bytes.len(),
-            None => 0,
-        };
-        self.at += whole as u64;
-        String::from_utf8_lossy(bytes.get(..whole).unwrap_or_default()).lines().map(str::to_owned).collect()
-    }
-
-    fn read(&mut self) -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(&self.path)?;
-        if file.metadata()?.len() < self.at {
-            // Another one took its place, or it was emptied.
-            self.at = 0;
-        }
-        file.seek(SeekFrom::Start(self.at))?;
-        let mut bytes = Vec::new();
-        file.take(TAIL).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,42 +146,6 @@ mod tests {
         let mut seen = Seen::new();
         collect(folder.path(), &["target"], &mut seen);
         assert_eq!(seen.into_keys().collect::<Vec<_>>(), [folder.path().join("src/lib.rs")]);
-    }
-
-    #[test]
-    fn only_whole_new_lines_of_the_log_are_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        std::fs::write(&path, "old\n").unwrap();
-        let mut log = Log::at_end(&path);
-        std::fs::write(&path, "old\nnew\nhal").unwrap();
-        assert_eq!(log.lines(), ["new"]);
-        std::fs::write(&path, "old\nnew\nhalf\n").unwrap();
-        assert_eq!(log.lines(), ["half"]);
-    }
-
-    #[test]
-    fn a_log_that_begins_anew_or_is_no_text_is_followed_all_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        std::fs::write(&path, "old and long\n").unwrap();
-        let mut log = Log::at_end(&path);
-        std::fs::write(&path, b"n\xffw\n").unwrap();
-        assert_eq!(log.lines(), ["n\u{fffd}w"]);
-        std::fs::write(&path, [b"n\xffw\n".as_slice(), &vec![b'x'; TAIL as usize], b"\nnext\n"].concat()).unwrap();
-        assert_eq!(log.lines()[0].len() as u64, TAIL);
-        assert_eq!(log.lines(), ["", "next"]);
-    }
-
-    #[test]
-    fn what_the_host_said_of_the_build_before_is_not_taken_for_its_word_on_this_one() {
-        let waits = |release: &str| json!({ "status": { "state": "pending" }, "waiting": { "release": release } });
-        assert!(is_about(&waits("new"), "new", None, 0) && !is_about(&waits("old"), "new", None, QUESTIONS));
-        let serves = |release: &str| json!({ "status": { "state": "serving" }, "receipt": { "release": release } });
-        assert!(is_about(&serves("new"), "new", Some(&serves("old")), 0) && !is_about(&serves("old"), "new", None, QUESTIONS));
-        let refused = |reason: &str| json!({ "status": { "state": "refused", "reason": reason } });
-        assert!(is_about(&refused("b"), "new", Some(&refused("a")), 0) && is_about(&refused("b"), "new", None, 0));
-        assert!(!is_about(&refused("a"), "new", Some(&refused("a")), 0) && is_about(&refused("a"), "new", Some(&refused("a")), SETTLED));
     }
 
     #[test]
