@@ -4,7 +4,7 @@
 //! builds nothing, and stops at the first count that no honest file has. Admission and
 //! review share it, so what one refuses the other does too.
 
-mod types;
+mod nested;
 
 use crate::limits;
 use serde::Serialize;
@@ -115,9 +115,9 @@ impl Counter<'_> {
                 self.counts.largest_function = self.counts.largest_function.max(bytes(&body.range()));
                 Ok(())
             }
-            Payload::TypeSection(section) => self.types(&section, types::Walk::group),
-            Payload::CoreTypeSection(section) => self.types(&section, types::Walk::core),
-            Payload::ComponentTypeSection(section) => self.types(&section, types::Walk::component),
+            Payload::TypeSection(section) => self.types(&section, nested::Walk::group),
+            Payload::CoreTypeSection(section) => self.types(&section, nested::Walk::core),
+            Payload::ComponentTypeSection(section) => self.types(&section, nested::Walk::component),
             Payload::ImportSection(section) => {
                 spend(&mut self.counts.imports, u64::from(section.count()), "imports of its modules", limits::IMPORTS)
             }
@@ -153,10 +153,10 @@ impl Counter<'_> {
     }
 
     /// Types may hold types, so each is looked into.
-    fn types<'s, T>(&'s mut self, section: &SectionLimited<'_, T>, each: types::Each<'s>) -> Result<(), Excess> {
+    fn types<'s, T>(&'s mut self, section: &SectionLimited<'_, T>, each: nested::Each<'s>) -> Result<(), Excess> {
         spend(&mut self.counts.types, u64::from(section.count()), "types", limits::TYPES)?;
         let range = section.range();
-        let mut walk = types::Walk::new(self.component.get(range.clone()).unwrap_or_default(), range.start, &mut self.counts.types);
+        let mut walk = nested::Walk::new(self.component.get(range.clone()).unwrap_or_default(), range.start, &mut self.counts.types);
         walk.all(section.count(), each)
     }
 

@@ -104,7 +104,7 @@ fn the_folder_of_a_script_plugin_is_reviewed() {
     let finding = &report["report"]["findings"][0];
     assert_eq!((finding["rule"].as_str(), finding["place"].as_str()), (Some("shell-remote"), Some("run.sh")));
 
-    let manifest = "name = 'backup'\ndescription = 'Backs up.'\n[run]\ncommand = 'sh'\nscript = 'run.txt'\n[permissions]\nnet = ['https://evil.net']\n";
+    let manifest = "name = 'backup'\ndescription = 'Backs up.'\n[run]\ncommand = 'sh'\nscript = 'run.txt'\n[permissions]\nnet = [{ url = 'https://evil.net' }]\n";
     std::fs::write(folder.join("tool.toml"), manifest).unwrap();
     std::fs::rename(folder.join("run.sh"), folder.join("run.txt")).unwrap();
     std::fs::write(folder.join("asks.py"), "# https://evil.net https://other.net\n").unwrap();
