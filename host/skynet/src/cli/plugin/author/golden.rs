@@ -193,6 +193,12 @@ impl Ended {
 }
 
 impl Expected {
+    /// Whether the call came to nothing that its author has in mind: an answer is one, whatever it says, and so is
+    /// the very error that is expected.
+    pub(super) fn is_failure(&self, ended: &Ended) -> bool {
+        !matches!(ended, Ended::Outcome { .. }) && self.differs(ended).is_some()
+    }
+
     /// What differs, if anything does.
     pub(super) fn differs(&self, ended: &Ended) -> Option<String> {
         let fits = match ended {
@@ -251,6 +257,15 @@ mod tests {
         assert!(!differs(json!({ "error": "denied" }), &error));
         assert!(differs(json!({}), &error), "an error nobody expects is no success");
         assert!(differs(json!({ "error": "denied" }), &Ended::Fault("trap".into())));
+    }
+
+    #[test]
+    fn only_an_answer_or_the_error_that_is_wanted_is_worth_recording() {
+        let failure = |expected: Value, ended: &Ended| serde_json::from_value::<Expected>(expected).unwrap().is_failure(ended);
+        let denied = Ended::Error { case: "denied", text: "no".into() };
+        assert!(!failure(json!({ "text": "b" }), &Ended::Outcome { text: "a".into(), structured: None }));
+        assert!(!failure(json!({ "error": "denied" }), &denied));
+        assert!(failure(json!({ "text": "a" }), &denied) && failure(json!({ "error": "denied" }), &Ended::Fault("trap".into())));
     }
 
     #[test]
