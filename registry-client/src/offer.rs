@@ -78,6 +78,11 @@ impl Offer {
         format!("{} {}", self.release.id, self.release.version)
     }
 
+    /// Bytes of its file beside the component.
+    pub(crate) fn overhead(&self) -> u64 {
+        u64::try_from(join(&[], &self.release_json, &self.signatures_json).len()).unwrap_or(u64::MAX)
+    }
+
     /// The file that the publisher signed, byte for byte, from its component.
     pub fn file(&self, component: &[u8]) -> Result<Vec<u8>, RegistryError> {
         self.release.check_component(component)?;

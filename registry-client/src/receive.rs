@@ -193,8 +193,10 @@ impl Unfinished {
                 let why = format!("more than the {} bytes came that {}", expected.size, expected.said);
                 return Err(RegistryError::refused(expected.what, why, "Use another mirror, and tell the registry's keeper"));
             }
-            if self.sink.take(&mut self.file, &piece).map_err(|error| failed(path, error))? {
-                self.file.sync_data().map_err(|error| failed(path, error))?;
+            let missing = expected.size.saturating_sub(self.sink.count);
+            let full = |error| failed(path, error).needing(missing);
+            if self.sink.take(&mut self.file, &piece).map_err(full)? {
+                self.file.sync_data().map_err(full)?;
             }
             progress.advance(size);
         }

@@ -171,7 +171,7 @@ skynet plugin install --locked")]
     /// Update plugins from their registries, after showing what changes.
     Update(registry::Update),
     /// Say which plugins have newer releases, and what would change.
-    Outdated,
+    Outdated(registry::keeper::OciAccount),
     /// Hold a plugin at its version.
     Pin {
         /// namespace/name

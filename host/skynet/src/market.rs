@@ -7,8 +7,9 @@
 use crate::home::Home;
 use crate::registry;
 use crate::registry::carry::{self, Ready, Word};
+use crate::registry::findings;
 use crate::registry::proposal::Proposal;
-use crate::workshop::{look, place};
+use crate::workshop::place;
 use anyhow::{Result, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,11 +17,11 @@ use skynet_core::PluginId;
 use skynet_core::proposals::{Candidate, Found, Market, ProposalKind, Supply};
 use skynet_plugins::PluginHost;
 use skynet_policy::permission::Permissions;
-use skynet_policy::release;
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::visit::{Freshness, Visit};
+use skynet_review::{Policy, Severity};
 use skynet_store::Store;
 use std::sync::{Arc, OnceLock};
 
@@ -54,7 +55,7 @@ impl RegistryMarket {
     async fn visit(&self, held: &Registries, name: &str) -> Result<Visit> {
         let places = held.places().map_err(registry::failed)?;
         let place = places.named(name).map_err(registry::failed)?;
-        held.visit(&place.name, registry::fetch([place])?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)
+        held.visit(&place.name, registry::fetch(place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)
     }
 
     /// The release that fits, verified, and its file.
@@ -71,7 +72,8 @@ impl RegistryMarket {
         if proposal.lower {
             bail!("{} is older than what ran here; only the owner goes back, with `skynet plugin install`", proposal.offer.name());
         }
-        let ready = carry::fetch(&self.home, &held, &lock, &visit, &proposal).await?;
+        let ready = carry::fetch(&self.home, (&held, &lock), &visit, &proposal, &Policy::default()).await?;
+        findings::pass(&proposal.offer.name(), &ready.findings)?;
         Ok(Looked { held, lock, proposal, ready })
     }
 
@@ -92,12 +94,8 @@ impl RegistryMarket {
         let version = version.map(|version| semver::VersionReq::parse(&format!("={version}"))).transpose()?;
         let Looked { held, proposal, ready, .. } = self.look(&Wish { id: id.clone(), version }).await?;
         let release = proposal.offer.release.clone();
-        let bytes = held.kept(&ready.kept.sha256).map_err(registry::failed)?;
-        let known: Vec<PluginId> = held.read_lock().map_err(registry::failed)?.plugins.into_iter().map(|plugin| plugin.id).collect();
-        let looked_at = release.clone();
-        let review = move || look::findings(&looked_at, release::strip(&bytes), "", &known);
-        let mut findings = tokio::task::spawn_blocking(review).await?.map_err(anyhow::Error::msg)?;
-        findings.splice(0..0, proposal.notes.iter().cloned());
+        let mut findings = proposal.notes.clone();
+        findings.extend(ready.findings.lines(Severity::Medium));
         // What the owner kept from an earlier version stays kept; then the grant in force is the right one.
         let granted = proposal.approved(&ready.publisher).grant("", 0).or_else(|| proposal.stored.clone());
         let permissions: Permissions = match granted.filter(|_| !release.permissions.is_empty()) {
@@ -126,7 +124,8 @@ impl RegistryMarket {
     async fn installed(&self, candidate: &Candidate, by: &str) -> Result<()> {
         let Looked { held, lock, proposal, ready } = self.again(candidate).await?;
         let word = Word { by: by.to_owned(), now: Timestamp::now() };
-        carry::change(&self.home, &held, &lock, &proposal, &ready, &word).await
+        carry::change(&self.home, &held, &lock, &proposal, &ready, &word).await?;
+        carry::tidy(&held, &lock)
     }
 
     async fn searched(&self, query: &str, limit: usize) -> Result<Vec<Found>> {
@@ -135,15 +134,27 @@ impl RegistryMarket {
         if places.all.is_empty() {
             bail!("the owner has named no registry; that is done with `skynet registry add`");
         }
-        let mut found = Vec::new();
+        let (mut found, mut faults) = (Vec::new(), Vec::new());
         for place in &places.all {
-            let index = self.visit(&held, &place.name).await?.index().await.map_err(registry::failed)?;
+            let index = async { self.visit(&held, &place.name).await?.index().await.map_err(registry::failed) };
+            let index = match index.await {
+                Ok(index) => index,
+                Err(error) => {
+                    tracing::warn!("{error:#}");
+                    faults.push(error);
+                    continue;
+                }
+            };
             for entry in index.search(query) {
                 let theirs = places.of(&entry.id).is_ok_and(|owner| owner.name == place.name);
                 let Some(newest) = entry.releases.last().filter(|_| theirs) else { continue };
                 let (id, version) = (entry.id.clone(), newest.version.clone());
                 found.push(Found { id, version, summary: entry.summary.clone(), registry: place.name.clone() });
             }
+        }
+        // What others list is no answer where all that answer have nothing.
+        if let Some(fault) = faults.into_iter().next().filter(|_| found.is_empty()) {
+            return Err(fault);
         }
         found.truncate(limit);
         Ok(found)

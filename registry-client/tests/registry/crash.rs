@@ -86,7 +86,7 @@ async fn update(world: &Path, fuse: Arc<Fuse>) {
     let kept = home.fetch(&lock, &visit, &offer, &Told(fuse.clone())).await.unwrap();
     fuse.step();
     let mut locked = home.read_lock().unwrap();
-    locked.install(&offer, &kept, approval());
+    locked.install(Origin::Listed(&offer), &kept, approval());
     home.write_lock(&lock, &locked).unwrap();
     fuse.step();
 }

@@ -3,7 +3,6 @@
 //! A script that says only `--yes` agrees to whatever a registry lists next, so without a
 //! terminal it names the releases, or says in so many words that it wants to see none.
 
-use super::proposal::Proposal;
 use crate::args::registry::Agreement;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
@@ -13,13 +12,7 @@ use std::io::{IsTerminal, Write};
 /// Shortest digest that names a release: 64 bits.
 const DIGEST_CHARS: usize = 16;
 
-/// Refuses unless the owner agrees to all of them.
-pub(crate) fn ask(agreement: &Agreement, proposals: &[Proposal], out: &Out) -> Result<()> {
-    let pairs: Vec<(String, String)> = proposals.iter().map(|proposal| (proposal.offer.name(), proposal.offer.digest.clone())).collect();
-    agree(agreement, &pairs, out)
-}
-
-/// The same for releases by name and digest.
+/// Refuses unless the owner agrees to all of these releases, each a name and a digest.
 pub(crate) fn agree(agreement: &Agreement, releases: &[(String, String)], out: &Out) -> Result<()> {
     let named =
         |digest: &str| agreement.releases.iter().any(|given| given.len() >= DIGEST_CHARS && digest.starts_with(&given.to_lowercase()));

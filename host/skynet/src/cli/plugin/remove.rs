@@ -40,7 +40,7 @@ async fn try_to(home: &Home, id: &PluginId, yes: bool, out: &Out) -> Result<()> 
         recorded: false,
     };
     intent.carry_out(home, &held, &lock).await?;
-    super::install::tidy(&held, &lock)?;
+    registry::carry::tidy(&held, &lock)?;
     client::rescan(home).await;
     out.both(&format!("{id} {version} is gone, and its grant with it"), &json!({ "id": id, "version": version }));
     Ok(())

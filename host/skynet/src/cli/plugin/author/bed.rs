@@ -4,7 +4,7 @@
 //! lives as long. It serves under the grant that is given here and nothing else: no secrets,
 //! no agent, no scripts, a memory and a store that begin empty.
 
-use super::project::Project;
+use super::subject::Subject;
 use crate::cli::plugin::file;
 use crate::clock::SystemClock;
 use crate::compiler::ChildCompiler;
@@ -41,23 +41,15 @@ pub(super) struct Bed {
 }
 
 impl Bed {
-    /// With this component, under this grant.
-    pub(super) async fn make(
-        project: &Project,
-        component: &Path,
-        grant: &Permissions,
-        settings: Settings,
-        staged: Arc<Staged>,
-    ) -> Result<Self> {
+    /// With this plugin, under this grant.
+    pub(super) async fn make(subject: &Subject, grant: &Permissions, settings: Settings, staged: Arc<Staged>) -> Result<Self> {
         let private = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("skynet-test-").permissions(private).tempdir()?;
-        let id = project.manifest.id.clone();
+        let id = subject.id.clone();
         let key = SecretKey::generate()?;
         let mut trust = TrustStore::default();
         trust.trust(TrustedKey::new(&key.public(), "test", vec!["*".into()], Tier::Local, &crate::keys::now()))?;
-        let bytes = std::fs::read(component).with_context(|| format!("{} cannot be read", component.display()))?;
-        let packed = file::packed(component, &bytes, project.manifest.clone(), None)?.1;
-        let signed = file::signed(component, &packed, &key)?.1;
+        let signed = file::signed(&subject.path, &subject.packed, &key)?.1;
         let inbox = folder.path().join("plugins");
         std::fs::create_dir_all(&inbox)?;
         std::fs::write(inbox.join("plugin.wasm"), signed)?;

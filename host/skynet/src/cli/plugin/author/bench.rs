@@ -8,6 +8,7 @@ use super::checks;
 use super::console::Console;
 use super::golden::{self, Ended, Golden};
 use super::project::Project;
+use super::subject::Subject;
 use super::sample;
 use crate::args::author::BenchPlugin;
 use crate::exit::{Kind, fail};
@@ -28,7 +29,8 @@ pub(super) async fn run(args: &BenchPlugin, out: &Out) -> Result<()> {
     let component = project.language.build(&project, &Console::new(out.json)).await?;
     let staged = Arc::new(Staged::playing(tape));
     staged.set(golden::NOON_OF_TESTS, 0);
-    let bed = Bed::make(&project, &component, &project.manifest.permissions, golden.settings.clone(), staged).await?;
+    let subject = Subject::built(&project, &component)?;
+    let bed = Bed::make(&subject, &subject.request, golden.settings.clone(), staged).await?;
     let (tool, arguments) = chosen(&bed, &golden, args.tool.as_deref())?;
     let bare = bed.host.bare(&bed.id).await?;
     let (mut full, mut alone, mut memory) = (Vec::new(), Vec::new(), 0);

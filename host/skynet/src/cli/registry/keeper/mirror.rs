@@ -53,7 +53,7 @@ async fn visit(memory: &Path, text: &str, begin: &Begin, out: &Out) -> Result<Vi
     let place = place(text)?;
     let known = Registries::open(memory).map_err(failed)?;
     let lock = known.lock().map_err(failed)?;
-    let fetch = registry::fetch([&place])?;
+    let fetch = registry::fetch(&place)?;
     let before = known.places().map_err(failed)?.all.into_iter().next();
     match &before {
         Some(before) if before.url != place.url || before.folder != place.folder => {
@@ -80,7 +80,7 @@ fn place(text: &str) -> Result<Place> {
         let real = Path::new(text).canonicalize().with_context(|| format!("the registry's folder {text} cannot be opened"))?;
         (None, Some(real.to_str().with_context(|| format!("{} is no plain path", real.display()))?.to_owned()))
     };
-    Ok(Place { name: NAME.into(), url, folder, namespaces: vec![REST.into()], private: false })
+    Ok(Place { name: NAME.into(), url, folder, namespaces: vec![REST.into()], private: false, ca: None })
 }
 
 /// The root that was named. A folder may vouch for itself, and it is said that it does.
