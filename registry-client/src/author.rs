@@ -10,6 +10,7 @@ mod init;
 mod keys;
 mod namespace;
 mod publish;
+mod publish_agent;
 mod refresh;
 mod repository;
 mod rotate;
@@ -20,6 +21,7 @@ mod timer;
 
 pub use init::Setup;
 pub use keys::{Keys, RoleKey};
+pub use publish_agent::AgentReview;
 pub use publish::{Review, Warrant};
 pub use repository::Author;
 pub use settings::Expiries;

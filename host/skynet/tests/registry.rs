@@ -6,6 +6,8 @@
 
 #[path = "registry/advisories.rs"]
 mod advisories;
+#[path = "registry/agents.rs"]
+mod agents;
 #[path = "registry/attacks.rs"]
 mod attacks;
 #[path = "registry/broken.rs"]

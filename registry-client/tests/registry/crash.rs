@@ -9,6 +9,7 @@ use crate::world::{Package, World, id, version};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use skynet_registry_client::lock::Origin;
 use skynet_registry_client::fetch::{Answer, Fetch, FetchError};
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::progress::{Progress, Quiet};

@@ -12,7 +12,7 @@ pub(crate) mod file;
 mod folder;
 mod from_oci;
 mod grant;
-mod install;
+pub(in crate::cli) mod install;
 mod locked;
 mod outdated;
 mod pin;

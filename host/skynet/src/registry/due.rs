@@ -54,6 +54,14 @@ impl Due {
         findings::pass(&self.release().0, self.findings())
     }
 
+    /// All that it asks for, in sentences.
+    pub(crate) fn asks(&self) -> Vec<String> {
+        match self {
+            Self::Listed(one) => one.0.offer.release.permissions.sentences(),
+            Self::Pulled(pull) => pull.pulled.release.permissions.sentences(),
+        }
+    }
+
     /// What beyond the present grant it would be allowed, in sentences.
     pub(crate) fn widens(&self) -> Vec<String> {
         match self {
