@@ -534,6 +534,8 @@ pub(crate) enum BenchPart {
     Host,
     /// New versions under running calls.
     Swaps,
+    /// An installation from a registry, and how fast files are looked at.
+    Install,
     /// A script plugin's call, beside a bare start of its interpreter.
     Scripts,
     /// A host with a thousand tools, beside one with none of them.

@@ -47,3 +47,5 @@ mod swap;
 #[cfg(target_os = "linux")]
 #[path = "e2e/wall.rs"]
 mod wall;
+#[path = "e2e/workflow.rs"]
+mod workflow;
