@@ -21,8 +21,8 @@ mod timer;
 
 pub use init::Setup;
 pub use keys::{Keys, RoleKey};
-pub use publish_agent::AgentReview;
 pub use publish::{Review, Warrant};
+pub use publish_agent::AgentReview;
 pub use repository::Author;
 pub use settings::Expiries;
 pub use standing::{RoleStanding, Standing};

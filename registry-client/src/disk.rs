@@ -278,6 +278,11 @@ impl DiskError {
     }
 }
 
+/// That a disk is full, measured now.
+pub(crate) fn full(path: &Path, needed: u64) -> DiskError {
+    DiskError::Full { path: path.display().to_string(), needed, free: free(path) }
+}
+
 /// Bytes that anybody may still write where a file is or would be.
 fn free(path: &Path) -> Option<u64> {
     let there = path.ancestors().find(|path| path.exists())?;

@@ -244,7 +244,10 @@ impl fmt::Display for Step {
         for line in self.diff.to_string().lines() {
             writeln!(f, "  {line}")?;
         }
-        for (label, lines) in [("imports", &self.new_imports), ("advisory", &self.advisories), ("asks you, because", &self.reasons)] {
+        // Of a plugin that is new here all of them are, and what they allow is said above.
+        let none = Vec::new();
+        let imports = if matches!(self.action, Action::Install { .. }) { &none } else { &self.new_imports };
+        for (label, lines) in [("imports", imports), ("advisory", &self.advisories), ("asks you, because", &self.reasons)] {
             for line in lines {
                 writeln!(f, "  {label} {line}")?;
             }

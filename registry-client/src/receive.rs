@@ -5,7 +5,7 @@
 //! release says, and any other digest.
 
 use crate::courier::{Courier, CourierError, Stream};
-use crate::disk::{DiskError, Folder, failed};
+use crate::disk::{DiskError, Folder, failed, full};
 use crate::error::RegistryError;
 use crate::home::named;
 use crate::limits::{ATTEMPTS, BLOB_TIMEOUT, FLUSH_BYTES};
@@ -76,6 +76,12 @@ pub(crate) async fn receive(
         drop(unfinished);
         quarantine.remove(&name)?;
         return Err(came.err().unwrap_or_else(|| RegistryError::missing(expected.what, "Try again")));
+    }
+    if matches!(came, Err(RegistryError::Disk(DiskError::Full { .. }))) {
+        // A full disk is others' trouble too: half a file that may never be continued makes room.
+        drop(unfinished);
+        quarantine.remove(&name)?;
+        return Err(full(&path, expected.size).into());
     }
     came?;
     unfinished.bytes(expected, &path)
@@ -193,10 +199,8 @@ impl Unfinished {
                 let why = format!("more than the {} bytes came that {}", expected.size, expected.said);
                 return Err(RegistryError::refused(expected.what, why, "Use another mirror, and tell the registry's keeper"));
             }
-            let missing = expected.size.saturating_sub(self.sink.count);
-            let full = |error| failed(path, error).needing(missing);
-            if self.sink.take(&mut self.file, &piece).map_err(full)? {
-                self.file.sync_data().map_err(full)?;
+            if self.sink.take(&mut self.file, &piece).map_err(|error| failed(path, error))? {
+                self.file.sync_data().map_err(|error| failed(path, error))?;
             }
             progress.advance(size);
         }

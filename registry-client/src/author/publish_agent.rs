@@ -54,7 +54,14 @@ impl Author {
             }
         }
         let faults = self.agent_faults(&bundle, file, &digest, &signers, listed.as_deref())?;
-        Ok(AgentReview { listed: listed.is_some_and(|listed| listed == file), manifest: bundle.manifest, digest, signers, elsewhere, faults })
+        Ok(AgentReview {
+            listed: listed.is_some_and(|listed| listed == file),
+            manifest: bundle.manifest,
+            digest,
+            signers,
+            elsewhere,
+            faults,
+        })
     }
 
     fn agent_faults(

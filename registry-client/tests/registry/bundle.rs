@@ -3,8 +3,8 @@
 use crate::install::approval;
 use crate::world::{Package, Server, World, days_ago, files, id, says, status, version};
 use jiff::Timestamp;
-use skynet_registry_client::lock::Origin;
 use skynet_registry_client::home::RootTrust;
+use skynet_registry_client::lock::Origin;
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::places::Place;
 use skynet_registry_client::progress::Quiet;

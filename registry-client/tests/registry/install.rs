@@ -7,7 +7,7 @@ use skynet_policy::release::split;
 use skynet_policy::sha256_hex;
 use skynet_registry_client::home::RootTrust;
 use skynet_registry_client::limits::FORMER_RELEASES;
-use skynet_registry_client::lock::{Origin, Approval, Former, Lock};
+use skynet_registry_client::lock::{Approval, Former, Lock, Origin};
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::places::Place;
 use skynet_registry_client::plan::{Action, Installed, Plan, Step};

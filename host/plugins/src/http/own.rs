@@ -228,7 +228,8 @@ fn told(undialled: &Undialled) -> String {
         (_, Some(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. })) => {
             "its certificate is not valid yet. See that this machine's clock is right".into()
         }
-        (_, Some(CertificateError::UnknownIssuer)) => {
+        // Also an authority that only has the name of a trusted one.
+        (_, Some(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             "nobody that this host trusts vouches for its certificate. For an authority of your own: skynet registry add --ca FILE".into()
         }
         (_, Some(other)) => format!("its certificate is refused: {other}"),

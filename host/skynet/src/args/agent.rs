@@ -18,10 +18,12 @@ pub(crate) enum Agent {
         file: PathBuf,
     },
     /// Install an agent: you are asked before your own prompt files change, and once for all its plugins.
-    #[command(after_help = "Plugins that the agent does not carry are fetched from your registries, each by the digest that the agent names,\n\
+    #[command(
+        after_help = "Plugins that the agent does not carry are fetched from your registries, each by the digest that the agent names,\n\
 and looked through like any other. What it would replace is kept beside it, as SOUL.md.before-TIME. Doing it again\n\
 changes nothing.\n\
-Example: skynet agent install butler-1.0.0.agent, or: skynet agent install acme/butler")]
+Example: skynet agent install butler-1.0.0.agent, or: skynet agent install acme/butler"
+    )]
     Install(AgentInstall),
 }
 

@@ -103,7 +103,15 @@ fn parts(bench: &Bench, folder: &Path) -> Vec<BenchPart> {
     if !bench.parts.is_empty() {
         return bench.parts.clone();
     }
-    let mut all = vec![BenchPart::Calls, BenchPart::Neighbours, BenchPart::Door, BenchPart::Host, BenchPart::Swaps, BenchPart::Install, BenchPart::Scale];
+    let mut all = vec![
+        BenchPart::Calls,
+        BenchPart::Neighbours,
+        BenchPart::Door,
+        BenchPart::Host,
+        BenchPart::Swaps,
+        BenchPart::Install,
+        BenchPart::Scale,
+    ];
     if find(folder, scripts::BRIDGE).is_ok() {
         all.push(BenchPart::Scripts);
     }

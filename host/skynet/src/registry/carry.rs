@@ -99,7 +99,8 @@ pub(crate) async fn check(
         let findings = findings::of(&bytes, &checked.release, &known, &policy);
         Ok::<_, String>((checked, findings))
     });
-    let (checked, findings) = looked.await.context("the check")?.map_err(|why| fail(Kind::Refused, format!("{why}. Nothing was changed; tell its publisher")))?;
+    let (checked, findings) =
+        looked.await.context("the check")?.map_err(|why| fail(Kind::Refused, format!("{why}. Nothing was changed; tell its publisher")))?;
     let publisher = checked.signers.first().map(|(keyid, _)| keyid.clone()).unwrap_or_default();
     Ok(Ready { kept, publisher, findings })
 }

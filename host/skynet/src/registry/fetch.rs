@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn a_literal_address_may_be_private_and_a_name_only_by_the_owners_word() {
-        let place = |url: &str, private| Place { name: "x".into(), url: Some(url.into()), folder: None, namespaces: vec![], private, ca: None };
+        let place =
+            |url: &str, private| Place { name: "x".into(), url: Some(url.into()), folder: None, namespaces: vec![], private, ca: None };
         for (url, word, named) in [
             ("http://127.0.0.1:8080/x", false, Some(("http://127.0.0.1:8080", true))),
             ("https://[::1]/", false, Some(("https://[::1]", true))),

@@ -69,7 +69,9 @@ impl Intent {
         self.begin(home, held)?;
         let id = self.id.clone();
         let ended = self.finish(home, held, lock).await;
-        ended.with_context(|| format!("the change to {id} was begun and not ended; the next command that changes plugins, or the next start, ends it"))
+        ended.with_context(|| {
+            format!("the change to {id} was begun and not ended; the next command that changes plugins, or the next start, ends it")
+        })
     }
 
     /// All that needs room on the disk, then the word that it has begun.

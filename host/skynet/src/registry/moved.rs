@@ -86,14 +86,16 @@ async fn ask(
     let pulled = held.pull(lock, &repository, &found, &trust, &Bar::default()).await.map_err(super::failed)?;
     let release = &pulled.release;
     if release.id != locked.id {
-        let why = format!("{} named {} and names {} now; nothing was changed. Tell its publisher", reference.floating(), locked.id, release.id);
+        let why =
+            format!("{} named {} and names {} now; nothing was changed. Tell its publisher", reference.floating(), locked.id, release.id);
         return Err(fail(Kind::Refused, why));
     }
     if pulled.digest == locked.release {
         return Ok(Asked::Same);
     }
     if release.version == locked.version {
-        let why = format!("{} has another release of version {} now; a release never changes. Nothing was changed", locked.id, release.version);
+        let why =
+            format!("{} has another release of version {} now; a release never changes. Nothing was changed", locked.id, release.version);
         return Err(fail(Kind::Refused, format!("{why}; ask its publisher")));
     }
     if release.version < locked.version {

@@ -64,7 +64,8 @@ impl Said {
         };
         let lock = held.read_lock().map_err(|error| error.to_string());
         let places = held.places().map_err(|error| error.to_string());
-        let from_lock = lock.iter().flat_map(|lock| &lock.plugins).filter(|plugin| plugin.oci.is_none()).map(|plugin| plugin.registry.clone());
+        let from_lock =
+            lock.iter().flat_map(|lock| &lock.plugins).filter(|plugin| plugin.oci.is_none()).map(|plugin| plugin.registry.clone());
         let names = from_lock.chain(places.iter().flat_map(|places| &places.all).map(|place| place.name.clone()));
         let said = |name: String| {
             let all = held.advisories(&name).map_err(|error| error.to_string());

@@ -89,7 +89,10 @@ impl Watch {
                 findings::pass(&name, &ready.findings)?;
                 let graver = findings::graver(&ready.findings, &self.reviewed(held, proposal)?);
                 if !graver.is_empty() {
-                    anyhow::bail!("a review finds what it did not find in the installed one: {}; see it with: skynet plugin update --plan", graver.join(", "));
+                    anyhow::bail!(
+                        "a review finds what it did not find in the installed one: {}; see it with: skynet plugin update --plan",
+                        graver.join(", ")
+                    );
                 }
                 carry::change(&self.home, held, &lock, proposal, &ready, &word).await
             };

@@ -4,6 +4,7 @@
 //! What lay there before is put back when the new one does not serve.
 
 use crate::home::{self, Home};
+use crate::registry::intent::file_name;
 use skynet_core::PluginId;
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::plugin::{PluginState, PluginStatus};
@@ -30,13 +31,9 @@ pub(super) async fn newer_than(host: &PluginHost, id: &PluginId, version: &semve
     }
 }
 
-/// As registries name theirs. Ids have no `--`, so no two share one.
-fn file_name(id: &PluginId) -> String {
-    format!("{}--{}.wasm", id.namespace(), id.name())
-}
-
 /// Puts it there and waits until it serves. Doing it again is harmless.
 pub(super) async fn put(home: &Home, host: &PluginHost, candidate: &Candidate, signed: &[u8]) -> Result<(), String> {
+    // As registries name theirs.
     let name = file_name(&candidate.subject);
     let path = home.plugins().join(&name);
     let before = std::fs::read(&path).ok();

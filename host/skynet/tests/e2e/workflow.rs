@@ -128,7 +128,13 @@ fn a_proposal_is_reviewed_against_the_registry_of_the_target_branch() {
 
 #[test]
 fn a_proposal_that_changes_anything_else_is_refused_before_it_is_looked_at() {
-    for path in ["metadata/timestamp.json", ".github/workflows/review.yml", "submissions/loose.wasm", "submissions/a b/x", "submissions/x/na\u{ef}ve"] {
+    for path in [
+        "metadata/timestamp.json",
+        ".github/workflows/review.yml",
+        "submissions/loose.wasm",
+        "submissions/a b/x",
+        "submissions/x/na\u{ef}ve",
+    ] {
         let stage = Stage::new(&[("submissions/acme-weather/w.wasm", "w"), (path, "evil")]);
         assert!(!stage.review(), "{path}");
         assert!(stage.said("summary").contains("nothing else") && stage.said("asked").is_empty(), "{path}: {}", stage.said("summary"));

@@ -103,7 +103,8 @@ fn an_agent_is_listed_once_signed_by_its_publisher_and_without_plugin_files() {
 
     let other = keeper.path("other.agent");
     let text = other.to_str().unwrap().to_owned();
-    let export = |more: &[&str]| keeper.home.run(&[&["agent", "export", "acme/butler", "--plugin", CLOCK, "-o", &text], more].concat()).done();
+    let export =
+        |more: &[&str]| keeper.home.run(&[&["agent", "export", "acme/butler", "--plugin", CLOCK, "-o", &text], more].concat()).done();
     // The dev key of this machine is not the publisher's.
     export(&["--as", "1.1.0"]);
     publish(&keeper, &other, &["--yes"]).refused(4, &["acme", "sign"]);

@@ -1,8 +1,8 @@
 //! A static file server on loopback, with TLS or without, that does what a test tells it for
 //! some paths.
 
-use std::collections::BTreeMap;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

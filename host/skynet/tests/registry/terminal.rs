@@ -22,7 +22,8 @@ struct Terminal {
 impl Terminal {
     fn of(keeper: &Keeper, arguments: &[&str], more: &[(&str, &str)]) -> Self {
         let inner = keeper.home.command(arguments);
-        let words: Vec<String> = std::iter::once(inner.get_program()).chain(inner.get_args()).map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        let words: Vec<String> =
+            std::iter::once(inner.get_program()).chain(inner.get_args()).map(|word| format!("'{}'", word.to_str().unwrap())).collect();
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--flush", "--command", &format!("exec {}", words.join(" ")), "/dev/null"]).env_clear();
         command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(more.iter().copied());

@@ -105,7 +105,14 @@ fn is_in_place(home: &Home, proposal: &Proposal) -> bool {
 }
 
 /// A look at a registry, or at a bundle of it; each once.
-pub(in crate::cli) async fn visited(held: &Registries, visits: &mut Vec<Visit>, name: &str, source: &Source, now: Timestamp, out: &Out) -> Result<usize> {
+pub(in crate::cli) async fn visited(
+    held: &Registries,
+    visits: &mut Vec<Visit>,
+    name: &str,
+    source: &Source,
+    now: Timestamp,
+    out: &Out,
+) -> Result<usize> {
     if let Some(at) = visits.iter().position(|visit| visit.registry() == name) {
         return Ok(at);
     }

@@ -32,12 +32,7 @@ pub(super) async fn run(home: &Home, id: &PluginId, versions: bool, out: &Out) -
         && let Some(locked) = registry::open(home)?.read_lock().map_err(registry::failed)?.find(id)
     {
         let former: Vec<String> = locked.former.iter().map(|old| old.version.to_string()).collect();
-        out.line(&format!(
-            "  installed  {} from {}{}",
-            locked.version,
-            locked.origin(),
-            if locked.pinned { ", pinned" } else { "" }
-        ));
+        out.line(&format!("  installed  {} from {}{}", locked.version, locked.origin(), if locked.pinned { ", pinned" } else { "" }));
         if !former.is_empty() {
             out.line(&format!("  to go back {}", former.join(", ")));
         }

@@ -19,9 +19,8 @@ pub(super) async fn run(home: &Home, words: &str, out: &Out) -> Result<()> {
     let installed = held.read_lock().map_err(registry::failed)?;
     let (mut listed, mut faults): (Vec<Value>, Vec<anyhow::Error>) = (Vec::new(), Vec::new());
     for place in &places.all {
-        let looked = async {
-            held.visit(&place.name, registry::fetch(place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)
-        };
+        let looked =
+            async { held.visit(&place.name, registry::fetch(place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed) };
         let index = async { looked.await?.index().await.map_err(registry::failed) };
         let index = match index.await {
             Ok(index) => index,

@@ -56,7 +56,14 @@ fn place(add: &AddRegistry) -> Result<Place> {
         None => None,
     };
     let name = add.name.clone().unwrap_or_else(|| named_after(&add.place));
-    Ok(Place { name, url, folder, namespaces: add.namespaces.clone(), private: add.private, ca: add.ca.as_deref().map(authority).transpose()? })
+    Ok(Place {
+        name,
+        url,
+        folder,
+        namespaces: add.namespaces.clone(),
+        private: add.private,
+        ca: add.ca.as_deref().map(authority).transpose()?,
+    })
 }
 
 /// The certificate of whoever vouches for the server, kept as it is now: the file may go.
