@@ -65,6 +65,11 @@ impl Home {
         Ok(HomeLock(file))
     }
 
+    /// Whether somebody holds the lock just now.
+    pub fn is_being_changed(&self) -> bool {
+        self.folder.append(".lock").is_ok_and(|file| file.into_std().try_lock().is_err())
+    }
+
     /// Held for the moment of comparing and writing what was seen; never across a wait for a server.
     pub(crate) fn memory_lock(&self) -> Result<std::fs::File, RegistryError> {
         let file = self.known.append(".lock")?.into_std();

@@ -154,6 +154,20 @@ impl Step {
         }
     }
 
+    /// What an owner weighs beside what it asks for: how it differs from what is installed, what was said about it,
+    /// and why it is not done without a person. One line each.
+    pub fn against(&self) -> Vec<String> {
+        let diff = self.diff.to_string();
+        let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
+        // Of a plugin that is new here all of them are, and what they allow is said by what it asks for.
+        let none = Vec::new();
+        let imports = if matches!(self.action, Action::Install { .. }) { &none } else { &self.new_imports };
+        for (label, said) in [("imports", imports), ("advisory", &self.advisories), ("asks you, because", &self.reasons)] {
+            lines.extend(said.iter().map(|line| format!("{label} {line}")));
+        }
+        lines
+    }
+
     /// Whether it could be done without a person, if the owner turned that on.
     pub fn may_go_alone(&self) -> bool {
         matches!(self.action, Action::Update { .. }) && self.reasons.is_empty()
@@ -241,18 +255,7 @@ impl fmt::Display for Step {
         let age = self.listed_days.map_or_else(|| "unknown time".to_owned(), |days| format!("{days} days"));
         writeln!(f, "  {}", self.summary)?;
         writeln!(f, "  from {}, listed for {age}, signed by {}, {} bytes", self.registry, keys.join(", "), self.size)?;
-        for line in self.diff.to_string().lines() {
-            writeln!(f, "  {line}")?;
-        }
-        // Of a plugin that is new here all of them are, and what they allow is said above.
-        let none = Vec::new();
-        let imports = if matches!(self.action, Action::Install { .. }) { &none } else { &self.new_imports };
-        for (label, lines) in [("imports", imports), ("advisory", &self.advisories), ("asks you, because", &self.reasons)] {
-            for line in lines {
-                writeln!(f, "  {label} {line}")?;
-            }
-        }
-        Ok(())
+        self.against().iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }
 

@@ -72,10 +72,10 @@ pub(crate) const RUN_KEPT: Duration = Duration::from_secs(5 * 60);
 /// Ended runs that are kept.
 pub(crate) const RUNS_KEPT: usize = 1000;
 
-/// Any question to the store. It is a local file; more is a fault to report.
+/// Any question to the store, not a change (see `auth::secret::within`). It is a local file; more is a fault to report.
 pub(crate) const STORE_DEADLINE: Duration = Duration::from_secs(10);
-/// A management call: it may verify and compile a component.
-pub(crate) const ADMIN_DEADLINE: Duration = Duration::from_secs(120);
+/// A management call: it may verify and compile a component, which alone may take 300 s.
+pub(crate) const ADMIN_DEADLINE: Duration = Duration::from_secs(320);
 /// For a turn to leave its session after an abort.
 pub(crate) const QUIESCE_DEADLINE: Duration = Duration::from_secs(5);
 /// Ceiling of a wait for a turn, above the longest turn that can be configured.

@@ -89,6 +89,11 @@ impl ArtifactCache {
         durable_file::write(&self.path(component), &sealed)
     }
 
+    /// Gives up what was made of that component.
+    pub(crate) fn remove(&self, component: &str) -> std::io::Result<()> {
+        durable_file::remove(&self.path(component))
+    }
+
     /// Loads that component if a good artifact of it is here.
     pub(crate) fn get(&self, engine: &Engine, component: &str) -> Option<Component> {
         if !self.path(component).exists() {

@@ -67,4 +67,5 @@ pub use rehearse::Rehearsal;
 pub use shelf::LAST_RESORT;
 pub use staged::{Exchange, Staged};
 pub use store::Root;
+pub use trees::is_script_folder;
 pub use visitor::{PlainClient, Unanswered, Visitor};

@@ -56,13 +56,50 @@ impl PluginHost {
             return Err("it offers no tools".into());
         }
         let digest = runtime.blobs.put(&component).map_err(|error| format!("it could not be kept: {error}"))?;
-        let code = runtime.component(&digest).await.map_err(|error| error.to_string())?;
-        let loaded = Arc::new(Loaded::link(&runtime.engine, &code, &kinds, asks)?);
-        let wished = Terms { permissions: Arc::new(asks.clone()), ..nothing() };
-        let said = probe::probe(runtime, &plugin, &loaded, &kinds, &wished).await.map_err(|error| error.to_string())?;
+        let tried = self.tried(&plugin, &digest, &kinds, asks, trials).await;
+        if tried.as_ref().map_or(true, |rehearsal| !rehearsal.failed.is_empty()) {
+            self.discard(id, &digest).await;
+        }
+        tried
+    }
+
+    /// Gives up a component that nobody will install, and the code made of it. One that a receipt of this
+    /// plugin names stays: its version may be gone back to.
+    pub async fn discard(&self, id: &PluginId, component: &str) {
+        let runtime = &*self.shared.runtime;
+        let receipts = match self.shared.state.receipts(id).await {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                tracing::warn!(plugin = %id, %error, "a component that nobody installs is kept");
+                return;
+            }
+        };
+        if receipts.iter().any(|receipt| receipt.component == component) {
+            return;
+        }
+        for removed in [runtime.artifacts.remove(component), runtime.blobs.remove(component)] {
+            if let Err(error) = removed {
+                tracing::warn!(plugin = %id, %error, "a component that nobody installs could not be removed");
+            }
+        }
+    }
+
+    /// Compiled, linked with what it asks for, and run with none of it.
+    async fn tried(
+        &self,
+        plugin: &PluginRef,
+        digest: &str,
+        kinds: &[PluginKind],
+        asks: &Permissions,
+        trials: &[Trial],
+    ) -> Result<Rehearsal, String> {
+        let (runtime, id) = (&*self.shared.runtime, &plugin.id);
+        let code = runtime.component(digest).await.map_err(|error| error.to_string())?;
+        let loaded = Arc::new(Loaded::link(&runtime.engine, &code, kinds, asks)?);
+        let said = probe::probe(runtime, plugin, &loaded, kinds, &nothing()).await.map_err(|error| error.to_string())?;
         self.check_free(id, &said.tools)?;
         if said.tools.is_empty() {
-            let why = refusal(runtime, &plugin, &loaded).await;
+            let why = refusal(runtime, plugin, &loaded).await;
             return Err(format!("it offers no tools{}", why.map(|why| format!(": {why}")).unwrap_or_default()));
         }
         let mut rehearsal = Rehearsal { tools: said.tools, ..Rehearsal::default() };
@@ -72,7 +109,7 @@ impl PluginHost {
                 rehearsal.failed.push(line);
                 continue;
             }
-            let ended = call(runtime, &plugin, &loaded, trial).await;
+            let ended = call(runtime, plugin, &loaded, trial).await;
             match judged(trial, ended) {
                 Ok(line) => rehearsal.passed.push(line),
                 Err(line) => rehearsal.failed.push(line),

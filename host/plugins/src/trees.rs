@@ -24,6 +24,11 @@ use std::path::{Path, PathBuf};
 /// How folders of scripts are named among the files of the inbox; no file has a `/` in its name.
 pub(crate) const PREFIX: &str = "tools/";
 
+/// Whether a receipt's source is a folder of scripts and no file.
+pub fn is_script_folder(source: &str) -> bool {
+    source.starts_with(PREFIX)
+}
+
 /// Where the host keeps its copies, within its private folder.
 pub fn kept_in(private: &Path) -> PathBuf {
     private.join("scripts")

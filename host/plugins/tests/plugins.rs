@@ -20,6 +20,7 @@ mod powers;
 mod provider;
 mod rates;
 mod record;
+mod rehearsal;
 mod reload;
 mod revoked;
 mod secrets;

@@ -210,7 +210,7 @@ async fn what_was_approved_before_a_crash_is_installed_at_the_next_start_or_give
         let steps = vec![skynet_core::ports::PluginChange::Grant(grant)];
         let decision = Decision { id: id.clone(), digest: proposal.candidate.digest, code: Some([1; 32]), steps, row };
         assert_eq!(office.store.decide(decision).await.unwrap(), Verdict::Taken);
-        *office.bench.changed.lock().unwrap() = fault;
+        *office.bench.fault.lock().unwrap() = fault;
         let restarted = Office::desk(&office.store, &office.clock, &office.bench);
         restarted.recover().await.unwrap();
         assert_eq!((office.state(&id).await, office.granted("made/dice").await), (state, granted));

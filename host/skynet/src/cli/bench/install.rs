@@ -97,7 +97,7 @@ pub(crate) async fn run(bed: &Bed, tool: &Path, plugins: &[PathBuf], quick: bool
     let server = FileServer::bind(&folder.path().join("registry"), ([127, 0, 0, 1], 0).into()).await?;
     let address = server.address().context("the server has no address")?;
     let serving = tokio::spawn(server.run());
-    let measured = installed(bed, &format!("http://{address}/"), (folder.path(), &whole), rounds, report).await;
+    let measured = Box::pin(installed(bed, &format!("http://{address}/"), (folder.path(), &whole), rounds, report)).await;
     serving.abort();
     measured?;
     let begun = Instant::now();
@@ -125,7 +125,7 @@ async fn installed(bed: &Bed, url: &str, (folder, whole): (&Path, &[u8]), rounds
             let ready = carry::fetch(&bed.home, (&held, &lock), &visit, &proposal, &Policy::default()).await?;
             carry::change(&bed.home, &held, &lock, &proposal, &ready, &Word::of_owner()).await
         };
-        let (time, done) = micros(installing).await;
+        let (time, done) = micros(Box::pin(installing)).await;
         done?;
         installs.push(time / 1e3);
         let begun = Instant::now();
