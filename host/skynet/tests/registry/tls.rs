@@ -82,6 +82,16 @@ fn a_server_that_the_named_authority_vouches_for_is_installed_from() {
     std::fs::remove_file(&stage.ca).unwrap();
     let list = home.run(&["--json", "registry", "list"]).json();
     assert_eq!(list[0]["ca"], true);
+    // Who copies it is told of the authority the first time.
+    std::fs::write(&stage.ca, authority.pem()).unwrap();
+    let url = list[0]["at"].as_str().unwrap().to_owned();
+    let (copy, root, ca) = (stage.keeper.path("copy"), stage.keeper.root(), stage.ca.to_str().unwrap().to_owned());
+    let copying = ["registry", "mirror", &url, copy.to_str().unwrap(), "--root", &root];
+    home.run(&copying).refused(75, &["skynet registry add --ca FILE"]);
+    std::fs::remove_dir_all(&copy).unwrap();
+    home.run(&[&copying[..], &["--ca", &ca]].concat()).done();
+    home.run(&copying[..4]).done();
+    home.run(&["registry", "verify", &url, "--root", &root, "--ca", &ca]).done();
 }
 
 #[test]

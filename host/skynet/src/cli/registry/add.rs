@@ -67,7 +67,7 @@ fn place(add: &AddRegistry) -> Result<Place> {
 }
 
 /// The certificate of whoever vouches for the server, kept as it is now: the file may go.
-fn authority(path: &Path) -> Result<String> {
+pub(super) fn authority(path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     if text.contains("PRIVATE KEY") {
         let why = "it holds a private key, which belongs with the authority alone; name a file with its certificate";
