@@ -4,6 +4,7 @@
 //! under its digest, unsigned, in the host's private folder. Installing signs exactly that
 //! with the dev key. Refuses a draft that takes another plugin's name, or asks to propose.
 
+pub(crate) mod ahead;
 mod kept;
 pub(crate) mod look;
 pub(crate) mod place;

@@ -9,6 +9,7 @@ mod cores;
 mod door;
 mod host;
 mod install;
+mod instant;
 mod model;
 mod neighbours;
 mod report;
@@ -98,8 +99,8 @@ fn models_folder(real: &Home) -> Result<PathBuf> {
     Ok(real.root().join(&root.path))
 }
 
-/// What was asked for; else everything, the model only where it is installed.
-fn parts(bench: &Bench, folder: &Path) -> Vec<BenchPart> {
+/// What was asked for; else everything, of what is not always installed only what is.
+fn parts(bench: &Bench, folder: &Path, runtime: &Path) -> Vec<BenchPart> {
     if !bench.parts.is_empty() {
         return bench.parts.clone();
     }
@@ -115,6 +116,9 @@ fn parts(bench: &Bench, folder: &Path) -> Vec<BenchPart> {
     if find(folder, scripts::BRIDGE).is_ok() {
         all.push(BenchPart::Scripts);
     }
+    if runtime.is_file() {
+        all.push(BenchPart::Instant);
+    }
     if find(folder, model::PLUGIN).is_ok() {
         all.push(BenchPart::Model);
     }
@@ -125,7 +129,7 @@ pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
     real.must_exist()?;
     let folder = bench.plugins.clone().unwrap_or_else(|| real.plugins());
     let mut report = Report::new(&bench, out);
-    for part in parts(&bench, &folder) {
+    for part in parts(&bench, &folder, &real.js_runtime()) {
         let bed = |names: &[&str]| {
             let files: Vec<_> = names.iter().map(|name| find(&folder, name)).collect::<Result<_>>()?;
             Bed::make(real, &files)
@@ -141,6 +145,7 @@ pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
             BenchPart::Swaps => swaps::run(&bed(&[TOOL])?, &find(&folder, TOOL)?, bench.quick, &mut report).await?,
             BenchPart::Install => install::run(&bed(&[])?, &find(&folder, TOOL)?, &built_in(&folder)?, bench.quick, &mut report).await?,
             BenchPart::Scripts => scripts::run(&bed(&[scripts::BRIDGE])?, bench.quick, &mut report).await?,
+            BenchPart::Instant => instant::run(&bed(&[])?, &real.js_runtime(), bench.quick, &mut report).await?,
             BenchPart::Scale => scale::run(&bed(&[PROVIDER])?, &folder, bench.quick, &mut report).await?,
             BenchPart::Model => {
                 let models = models_folder(real)?;

@@ -21,7 +21,6 @@ mod registry_info;
 mod remove;
 pub(in crate::cli) mod review;
 mod rollback;
-mod room;
 mod search;
 mod update;
 mod why;

@@ -91,7 +91,7 @@ pub(super) fn signing_key(home: &Home, key: Option<&Path>) -> Result<SecretKey> 
 }
 
 /// A packed file with one signature more.
-pub(super) fn signed(path: &Path, bytes: &[u8], key: &SecretKey) -> Result<(Release, Vec<u8>)> {
+pub(crate) fn signed(path: &Path, bytes: &[u8], key: &SecretKey) -> Result<(Release, Vec<u8>)> {
     let parts = release::split(bytes).map_err(|error| refused(path, error))?;
     let release = Release::parse(parts.release_json).map_err(|error| refused(path, error))?;
     release.check_component(parts.component).map_err(|error| refused(path, error))?;

@@ -1,14 +1,17 @@
 //! What is put through tests: a packed plugin, built just now or handed in by somebody.
 
+use super::bed::Bed;
 use super::project::Project;
 use crate::cli::plugin::file;
 use crate::exit::{Kind, fail};
 use anyhow::{Context as _, Result};
 use skynet_core::PluginId;
 use skynet_core::plugin::PluginKind;
+use skynet_plugins::{Settings, Staged};
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::{self, Release};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One.
 pub(super) struct Subject {
@@ -35,6 +38,11 @@ impl Subject {
         let parts = release::split(packed).map_err(|error| file::refused(path, error))?;
         let release = Release::parse(parts.release_json).map_err(|error| file::refused(path, error))?;
         Self::new(path, packed.to_vec(), &release)
+    }
+
+    /// A host of its own for it, under this grant.
+    pub(super) async fn bed(&self, grant: &Permissions, settings: Settings, staged: Arc<Staged>) -> Result<Bed> {
+        Bed::packed(self.id.clone(), (&self.path, &self.packed), grant, settings, staged).await
     }
 
     fn new(path: &Path, packed: Vec<u8>, release: &Release) -> Result<Self> {

@@ -8,7 +8,8 @@
 use super::bed::{Bed, cut_off};
 use super::checks::{self, Report};
 use super::console::Console;
-use super::golden::{self, Ended, Golden, GoldenCall};
+use super::golden::came::Came;
+use super::golden::{self, Ended, Golden, GoldenCall, Question};
 use super::project::Project;
 use super::subject::Subject;
 use crate::args::author::Test;
@@ -68,13 +69,18 @@ pub(super) async fn test(subject: &Subject, golden: &Golden, tape: Vec<Exchange>
     let mut report = Report::default();
     let staged = Arc::new(Staged::playing(tape));
     staged.set(golden::NOON_OF_TESTS, 0);
-    let bed = Bed::make(subject, &subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
+    let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
     checks::run(&bed, &subject.kinds, &mut report).await;
     for call in &golden.calls {
         let (first, again) = (golden_call(&bed, &staged, call).await, golden_call(&bed, &staged, call).await);
         let differs = call.expect.differs(&first);
         let unsteady = (first != again).then(|| format!("it gave {} and then {}", first.told(), again.told()));
         report.note(format!("{CALLS}: {}", call.name), differs.or(unsteady));
+    }
+    for question in golden.questions() {
+        let (first, again) = (asked(&bed, &staged, &question).await, asked(&bed, &staged, &question).await);
+        let unsteady = (first != again).then(|| format!("it gave {} and then {}", first.told(), again.told()));
+        report.note(format!("{CALLS}: {}", question.name()), question.differs(&first).or(unsteady));
     }
     drop(bed);
     if cut_off(&subject.request) != subject.request {
@@ -88,10 +94,16 @@ async fn golden_call(bed: &Bed, staged: &Staged, call: &GoldenCall) -> Ended {
     checks::call(bed, &call.tool, &call.arguments).await
 }
 
+async fn asked(bed: &Bed, staged: &Staged, question: &Question<'_>) -> Came {
+    let (now_ms, seed) = question.stage();
+    staged.set(now_ms, seed);
+    question.ask(bed).await
+}
+
 /// Every call again, with servers and files refused.
 async fn denied(subject: &Subject, golden: &Golden, report: &mut Report) -> Result<()> {
     let grant = cut_off(&subject.request);
-    let bed = Bed::make(subject, &grant, golden.settings.clone(), Arc::new(Staged::playing(Vec::new()))).await?;
+    let bed = subject.bed(&grant, golden.settings.clone(), Arc::new(Staged::playing(Vec::new()))).await?;
     let mut within = Report::default();
     checks::run(&bed, &subject.kinds, &mut within).await;
     let mut fault = within.0.into_iter().find_map(|check| check.fault.map(|fault| format!("{}: {fault}", check.name)));
@@ -100,13 +112,18 @@ async fn denied(subject: &Subject, golden: &Golden, report: &mut Report) -> Resu
             fault = fault.or(Some(format!("{}: {why}", call.name)));
         }
     }
+    for question in golden.questions() {
+        if let Some(why) = question.ask(&bed).await.fault() {
+            fault = fault.or(Some(format!("{}: {why}", question.name())));
+        }
+    }
     report.note("with servers and files refused, every call is still an answer or an error", fault);
     Ok(())
 }
 
 /// Makes the author's calls with the real servers, and keeps what they answer.
 async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool, out: &Out) -> Result<()> {
-    if golden.calls.is_empty() {
+    if golden.is_empty() {
         return Err(fail(Kind::NotFound, format!("{CALLS} holds no calls; write down what to record first")));
     }
     let asks = project.manifest.permissions.sentences();
@@ -116,10 +133,13 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
     }
     let staged = Arc::new(Staged::recording());
     let subject = Subject::built(project, component)?;
-    let bed = Bed::make(&subject, &subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
+    let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
     for call in &golden.calls {
         let ended = golden_call(&bed, &staged, call).await;
         out.line(&format!("{}: {}", call.name, ended.told()));
+    }
+    for question in golden.questions() {
+        out.line(&format!("{}: {}", question.name(), asked(&bed, &staged, &question).await.told()));
     }
     let (path, tape) = (project.folder.join(TAPE), staged.tape());
     golden::write_tape(&path, &tape)?;
