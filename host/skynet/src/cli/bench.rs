@@ -8,6 +8,7 @@ mod calls;
 mod cores;
 mod door;
 mod host;
+mod install;
 mod instant;
 mod model;
 mod neighbours;
@@ -133,7 +134,15 @@ fn parts(bench: &Bench, folder: &Path, runtime: &Path) -> Vec<BenchPart> {
     if !bench.parts.is_empty() {
         return bench.parts.clone();
     }
-    let mut all = vec![BenchPart::Calls, BenchPart::Neighbours, BenchPart::Door, BenchPart::Host, BenchPart::Swaps, BenchPart::Scale];
+    let mut all = vec![
+        BenchPart::Calls,
+        BenchPart::Neighbours,
+        BenchPart::Door,
+        BenchPart::Host,
+        BenchPart::Swaps,
+        BenchPart::Install,
+        BenchPart::Scale,
+    ];
     if find(folder, scripts::BRIDGE).is_ok() {
         all.push(BenchPart::Scripts);
     }
@@ -173,6 +182,7 @@ async fn measure(real: &Home, bench: Bench, out: &Out) -> Result<()> {
                 host::run(&Bed::make(real, &files)?, files.len(), bench.quick, &mut report).await?;
             }
             BenchPart::Swaps => swaps::run(&bed(&[TOOL])?, &find(&folder, TOOL)?, bench.quick, &mut report).await?,
+            BenchPart::Install => install::run(&bed(&[])?, &find(&folder, TOOL)?, &built_in(&folder)?, bench.quick, &mut report).await?,
             BenchPart::Scripts => scripts::run(&bed(&[scripts::BRIDGE])?, bench.quick, &mut report).await?,
             BenchPart::Instant => instant::run(&bed(&[])?, &real.js_runtime(), bench.quick, &mut report).await?,
             BenchPart::Scale => scale::run(&bed(&[PROVIDER])?, &folder, bench.quick, &mut report).await?,

@@ -227,8 +227,14 @@ pub(super) fn read<T: Default + serde::de::DeserializeOwned>(path: &Path) -> Res
     if !path.exists() {
         return Ok(T::default());
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| fail(Kind::Refused, format!("{}: {error}", path.display())))
+    let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    parse(&path.display().to_string(), Some(&text))
+}
+
+/// The same for what was read already; none is what no file says.
+pub(super) fn parse<T: Default + serde::de::DeserializeOwned>(name: &str, text: Option<&[u8]>) -> Result<T> {
+    let Some(text) = text else { return Ok(T::default()) };
+    serde_json::from_slice(text).map_err(|error| fail(Kind::Refused, format!("{name}: {error}")))
 }
 
 /// Writes what servers answered.

@@ -11,21 +11,21 @@ use super::console::Console;
 use super::golden::came::Came;
 use super::golden::{self, Ended, Golden, GoldenCall, Question};
 use super::project::Project;
+use super::subject::Subject;
 use crate::args::author::Test;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
 use crate::prompt::agreed;
 use anyhow::Result;
 use serde_json::{Value, json};
-use skynet_core::plugin::PluginKind;
 use skynet_plugins::{Exchange, Staged};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The author's calls, and what servers answered.
-const CALLS: &str = "calls.json";
-const TAPE: &str = "exchanges.json";
+pub(super) const CALLS: &str = "calls.json";
+pub(super) const TAPE: &str = "exchanges.json";
 
 pub(super) async fn run(args: &Test, out: &Out) -> Result<()> {
     let project = Project::open(&args.folder, args.lang.as_deref())?;
@@ -38,7 +38,7 @@ pub(super) async fn run(args: &Test, out: &Out) -> Result<()> {
             record(&project, &component, &golden, args.yes, out).await?;
             return Ok(None);
         }
-        test(&project, &component, &golden, tape).await.map(Some)
+        test(&Subject::built(&project, &component)?, &golden, tape).await.map(Some)
     };
     let report = tokio::select! {
         report = tested => report?,
@@ -65,16 +65,20 @@ fn show(project: &Project, report: &Report, out: &Out) -> Result<()> {
     Ok(())
 }
 
-async fn test(project: &Project, component: &Path, golden: &Golden, tape: Vec<Exchange>) -> Result<Report> {
+/// All checks of a plugin, and its author's calls.
+pub(super) async fn test(subject: &Subject, golden: &Golden, tape: Vec<Exchange>) -> Result<Report> {
     let mut report = Report::default();
-    let kinds = skynet_plugins::file::look(&std::fs::read(component)?).map_err(|why| fail(Kind::Refused, why))?.kinds;
-    let request = &project.manifest.permissions;
     let staged = Arc::new(Staged::playing(tape));
     staged.set(golden::NOON_OF_TESTS, 0);
+<<<<<<< HEAD
     let bed = Bed::make(project, component, request, golden.settings.clone(), Arc::clone(&staged)).await?;
     checks::run(&bed, &kinds, &mut report).await;
     // Those of the checks above are made up: nobody could have recorded them.
     staged.missed();
+=======
+    let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
+    checks::run(&bed, &subject.kinds, &mut report).await;
+>>>>>>> registry2
     for call in &golden.calls {
         let (first, again) = (golden_call(&bed, &staged, call).await, golden_call(&bed, &staged, call).await);
         let missed = unrecorded(&staged.missed());
@@ -90,8 +94,8 @@ async fn test(project: &Project, component: &Path, golden: &Golden, tape: Vec<Ex
         report.note(format!("{CALLS}: {}", question.name()), differs.or(unsteady));
     }
     drop(bed);
-    if cut_off(request) != *request {
-        denied(project, component, golden, &kinds, &mut report).await?;
+    if cut_off(&subject.request) != subject.request {
+        denied(subject, golden, &mut report).await?;
     }
     Ok(report)
 }
@@ -116,11 +120,11 @@ async fn asked(bed: &Bed, staged: &Staged, question: &Question<'_>) -> Came {
 }
 
 /// Every call again, with servers and files refused.
-async fn denied(project: &Project, component: &Path, golden: &Golden, kinds: &[PluginKind], report: &mut Report) -> Result<()> {
-    let grant = cut_off(&project.manifest.permissions);
-    let bed = Bed::make(project, component, &grant, golden.settings.clone(), Arc::new(Staged::playing(Vec::new()))).await?;
+async fn denied(subject: &Subject, golden: &Golden, report: &mut Report) -> Result<()> {
+    let grant = cut_off(&subject.request);
+    let bed = subject.bed(&grant, golden.settings.clone(), Arc::new(Staged::playing(Vec::new()))).await?;
     let mut within = Report::default();
-    checks::run(&bed, kinds, &mut within).await;
+    checks::run(&bed, &subject.kinds, &mut within).await;
     let mut fault = within.0.into_iter().find_map(|check| check.fault.map(|fault| format!("{}: {fault}", check.name)));
     for call in &golden.calls {
         if let Ended::Fault(why) = checks::call(&bed, &call.tool, &call.arguments).await {
@@ -147,8 +151,13 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
         return Err(fail(Kind::Refused, "nothing was recorded; say yes, or use --yes"));
     }
     let staged = Arc::new(Staged::recording());
+<<<<<<< HEAD
     let bed = Bed::make(project, component, &project.manifest.permissions, golden.settings.clone(), Arc::clone(&staged)).await?;
     let mut failed = Vec::new();
+=======
+    let subject = Subject::built(project, component)?;
+    let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
+>>>>>>> registry2
     for call in &golden.calls {
         let ended = golden_call(&bed, &staged, call).await;
         out.line(&format!("{}: {}", call.name, ended.told()));
