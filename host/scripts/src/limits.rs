@@ -32,6 +32,10 @@ pub const SCRIPT_REQUEST_BYTES: usize = 320 * 1024;
 /// Bytes of `SKYNET_INPUT`. The kernel takes 128 KiB for one variable, its name and end included.
 pub const SCRIPT_VARIABLE_BYTES: usize = 120 * 1024;
 
+/// Addresses that a kept program may set aside, as a multiple of the memory it may write to: V8 sets 10 GiB
+/// aside for each WebAssembly module, of which Node loads two by itself.
+pub(crate) const KEPT_RESERVES: u64 = 16;
+
 /// Descriptors that a call hands to the launcher: control, stdin, stdout, stderr, proxy.
 pub(crate) const CELL_DESCRIPTORS: usize = 5;
 

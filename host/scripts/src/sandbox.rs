@@ -25,12 +25,15 @@ mod files;
 #[cfg(target_os = "linux")]
 mod frame;
 #[cfg(target_os = "linux")]
+mod kept;
+#[cfg(target_os = "linux")]
 mod last;
 #[cfg(target_os = "linux")]
 mod launcher;
 mod lines;
 mod probe;
 #[cfg(target_os = "linux")]
+mod program;
 mod pty;
 #[cfg(target_os = "linux")]
 mod run;
@@ -46,9 +49,11 @@ mod system;
 mod tty;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::{Launcher, Tty, serve};
+pub use absent::{Kept, Launcher, Tty, serve};
 pub(crate) use command::STARTUP;
 pub use command::{Command, Executed, Window};
+#[cfg(target_os = "linux")]
+pub use kept::Kept;
 #[cfg(target_os = "linux")]
 pub use launcher::Launcher;
 pub use lines::Said;
@@ -72,11 +77,14 @@ use std::time::Duration;
 pub struct Confinement {
     /// The plugin's folder, by its name within `Ceiling::plugins`. It may be read and executed.
     pub plugin: String,
-    /// The interpreter, such as `python3`: a name, looked up in fixed folders.
+    /// The interpreter, such as `python3`: a name, looked up in fixed folders. `Contract::Kept` takes a whole path
+    /// within those trees too, or one that begins with `./`: a file of the plugin's folder.
     pub program: String,
+    /// SHA-256 of the program's file, hex; another file is refused. None: whichever is there.
+    pub sha256: Option<String>,
     /// The interpreter's own arguments, ahead of the script.
     pub options: Vec<String>,
-    /// The script's file, relative to the plugin's folder.
+    /// The script's file, relative to the plugin's folder; empty with `Contract::Kept`, which has arguments alone.
     pub script: String,
     /// Where it runs, and how it is spoken to.
     pub contract: Contract,
@@ -97,6 +105,8 @@ pub enum Contract {
     Lines,
     /// JSON in `SKYNET_INPUT`; text on stdout; it runs in the plugin's folder, which it cannot change.
     Environment,
+    /// Lines on stdin and stdout, which stay open between calls; it runs in the plugin's folder.
+    Kept,
 }
 
 /// What a script may use.
@@ -167,6 +177,8 @@ pub struct Ceiling {
     pub limits: ScriptLimits,
     /// The most that any command or shell may use.
     pub commands: ScriptLimits,
+    /// The same for a program that is kept between calls; `output` is for one line.
+    pub kept: ScriptLimits,
     /// Whether scripts may run where this machine allows no namespaces (`Strength::Plain`).
     pub without_namespaces: bool,
 }

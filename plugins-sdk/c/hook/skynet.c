@@ -353,6 +353,18 @@ extern void __wasm_import_skynet_terminal_kill(uint8_t *);
 __attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("run")))
 extern void __wasm_import_skynet_script_run(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
+__attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("begin")))
+extern void __wasm_import_skynet_script_begin(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("say")))
+extern void __wasm_import_skynet_script_say(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("hear")))
+extern void __wasm_import_skynet_script_hear(int64_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("finish")))
+extern void __wasm_import_skynet_script_finish(void);
+
 // Exported Functions from `skynet:plugin/lifecycle@0.1.0`
 
 __attribute__((__weak__, __export_name__("cabi_post_skynet:plugin/lifecycle@0.1.0#describe")))
@@ -1500,6 +1512,27 @@ void skynet_script_script_error_free(skynet_script_script_error_t *ptr) {
 void skynet_script_result_script_result_script_error_free(skynet_script_result_script_result_script_error_t *ptr) {
   if (!ptr->is_err) {
     skynet_script_script_result_free(&ptr->val.ok);
+  } else {
+    skynet_script_script_error_free(&ptr->val.err);
+  }
+}
+
+void skynet_script_result_u64_script_error_free(skynet_script_result_u64_script_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    skynet_script_script_error_free(&ptr->val.err);
+  }
+}
+
+void skynet_script_result_void_script_error_free(skynet_script_result_void_script_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    skynet_script_script_error_free(&ptr->val.err);
+  }
+}
+
+void skynet_script_result_option_string_script_error_free(skynet_script_result_option_string_script_error_t *ptr) {
+  if (!ptr->is_err) {
   } else {
     skynet_script_script_error_free(&ptr->val.err);
   }
@@ -7199,6 +7232,165 @@ bool skynet_script_run(skynet_string_t *name, skynet_script_json_t *input, skyne
     *err = result.val.err;
     return 0;
   }
+}
+
+bool skynet_script_begin(skynet_string_t *name, uint64_t *ret, skynet_script_script_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_script_begin((uint8_t *) (*name).ptr, (*name).len, ptr);
+  skynet_script_result_u64_script_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      skynet_script_script_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.unknown_script = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.denied = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.timed_out = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_script_say(skynet_string_t *line, skynet_script_script_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_script_say((uint8_t *) (*line).ptr, (*line).len, ptr);
+  skynet_script_result_void_script_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      skynet_script_script_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.unknown_script = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.denied = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.timed_out = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_script_hear(uint64_t milliseconds, skynet_option_string_t *ret, skynet_script_script_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_script_hear((int64_t) (milliseconds), ptr);
+  skynet_script_result_option_string_script_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      skynet_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      skynet_script_script_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.unknown_script = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.denied = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.timed_out = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+void skynet_script_finish(void) {
+  __wasm_import_skynet_script_finish();
 }
 
 __attribute__((__export_name__("skynet:plugin/lifecycle@0.1.0#describe")))

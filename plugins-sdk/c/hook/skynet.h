@@ -1010,6 +1010,29 @@ typedef struct {
   } val;
 } skynet_script_result_script_result_script_error_t;
 
+typedef struct {
+  bool is_err;
+  union {
+    uint64_t ok;
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_u64_script_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_void_script_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_option_string_t ok;
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_option_string_script_error_t;
+
 typedef skynet_types_json_t exports_skynet_lifecycle_json_t;
 
 typedef skynet_types_extra_t exports_skynet_lifecycle_extra_t;
@@ -1642,6 +1665,19 @@ extern bool skynet_terminal_kill(bool *ret, skynet_string_t *err);
 
 // Imported Functions from `skynet:plugin/script@0.1.0`
 extern bool skynet_script_run(skynet_string_t *name, skynet_script_json_t *input, skynet_script_script_result_t *ret, skynet_script_script_error_t *err);
+// Begins to speak with the declared program of this name, which the host
+// starts where it does not run and keeps for later calls. One call speaks
+// with it at a time; others wait here. Gives how many conversations this
+// process had before: 0 is one that was told nothing yet.
+extern bool skynet_script_begin(skynet_string_t *name, uint64_t *ret, skynet_script_script_error_t *err);
+// Writes one line to it, and a line end.
+extern bool skynet_script_say(skynet_string_t *line, skynet_script_script_error_t *err);
+// The next line that it writes, without its end; none when it writes none
+// for so many milliseconds.
+extern bool skynet_script_hear(uint64_t milliseconds, skynet_option_string_t *ret, skynet_script_script_error_t *err);
+// Ends the conversation and lets the program run on. A call that began one
+// and does not end it, or begins another, ends the program.
+extern void skynet_script_finish(void);
 
 // Exported Functions from `skynet:plugin/lifecycle@0.1.0`
 void exports_skynet_lifecycle_describe(exports_skynet_lifecycle_description_t *ret);
@@ -1943,6 +1979,12 @@ void skynet_script_script_result_free(skynet_script_script_result_t *ptr);
 void skynet_script_script_error_free(skynet_script_script_error_t *ptr);
 
 void skynet_script_result_script_result_script_error_free(skynet_script_result_script_result_script_error_t *ptr);
+
+void skynet_script_result_u64_script_error_free(skynet_script_result_u64_script_error_t *ptr);
+
+void skynet_script_result_void_script_error_free(skynet_script_result_void_script_error_t *ptr);
+
+void skynet_script_result_option_string_script_error_free(skynet_script_result_option_string_script_error_t *ptr);
 
 void exports_skynet_lifecycle_json_free(exports_skynet_lifecycle_json_t *ptr);
 

@@ -1010,6 +1010,29 @@ typedef struct {
   } val;
 } skynet_script_result_script_result_script_error_t;
 
+typedef struct {
+  bool is_err;
+  union {
+    uint64_t ok;
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_u64_script_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_void_script_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_option_string_t ok;
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_option_string_script_error_t;
+
 typedef skynet_types_json_t skynet_delta_sink_json_t;
 
 typedef skynet_types_usage_t skynet_delta_sink_usage_t;
@@ -1896,6 +1919,19 @@ extern bool skynet_terminal_kill(bool *ret, skynet_string_t *err);
 
 // Imported Functions from `skynet:plugin/script@0.1.0`
 extern bool skynet_script_run(skynet_string_t *name, skynet_script_json_t *input, skynet_script_script_result_t *ret, skynet_script_script_error_t *err);
+// Begins to speak with the declared program of this name, which the host
+// starts where it does not run and keeps for later calls. One call speaks
+// with it at a time; others wait here. Gives how many conversations this
+// process had before: 0 is one that was told nothing yet.
+extern bool skynet_script_begin(skynet_string_t *name, uint64_t *ret, skynet_script_script_error_t *err);
+// Writes one line to it, and a line end.
+extern bool skynet_script_say(skynet_string_t *line, skynet_script_script_error_t *err);
+// The next line that it writes, without its end; none when it writes none
+// for so many milliseconds.
+extern bool skynet_script_hear(uint64_t milliseconds, skynet_option_string_t *ret, skynet_script_script_error_t *err);
+// Ends the conversation and lets the program run on. A call that began one
+// and does not end it, or begins another, ends the program.
+extern void skynet_script_finish(void);
 
 // Imported Functions from `skynet:plugin/delta-sink@0.1.0`
 // Hands over deltas in order; waits while the reader is behind. Best
@@ -2201,6 +2237,12 @@ void skynet_script_script_result_free(skynet_script_script_result_t *ptr);
 void skynet_script_script_error_free(skynet_script_script_error_t *ptr);
 
 void skynet_script_result_script_result_script_error_free(skynet_script_result_script_result_script_error_t *ptr);
+
+void skynet_script_result_u64_script_error_free(skynet_script_result_u64_script_error_t *ptr);
+
+void skynet_script_result_void_script_error_free(skynet_script_result_void_script_error_t *ptr);
+
+void skynet_script_result_option_string_script_error_free(skynet_script_result_option_string_script_error_t *ptr);
 
 void skynet_delta_sink_json_free(skynet_delta_sink_json_t *ptr);
 

@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use skynet_core::neighbours::{
-    AskError, Caller, Neighbours, Outbox, Outgoing, Script, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns,
+    AskError, Caller, Holds, KeptScript, Neighbours, Outbox, Outgoing, Script, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns,
+    Talk,
 };
 use skynet_core::proposals::{Candidate, Found, Proposal, ProposalKind, ProposalState, Propose, ProposeError, Proposer};
 use skynet_core::schedule::{Fire, Job, JobFilter, NewJob, Schedule, ScheduleError};
@@ -125,6 +126,11 @@ impl Scripts for Neighbourhood {
             "backup" => Ok(ScriptOutcome { exit_code: 0, output: "backed up".into(), truncated: false }),
             _ => Err(ScriptError::Unknown(name.into())),
         }
+    }
+
+    async fn begin(&self, caller: &Caller, name: &str, _: Option<&KeptScript>, _: Holds) -> Result<Box<dyn Talk>, ScriptError> {
+        self.hear(caller, &format!("begins with {name}"));
+        Err(ScriptError::Unknown(name.into()))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::worker::End;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 const OFF: &str =
@@ -88,6 +89,32 @@ impl Tty {
 
     /// Never called.
     pub async fn ended(&self) -> Result<Option<End>, ScriptError> {
+        match *self {}
+    }
+
+    /// Refuses.
+    pub async fn keep(&self, _confinement: &Confinement, _proxy: Option<OwnedFd>) -> Result<Kept, ScriptError> {
+        Err(self.abilities.refusal().unwrap_or_else(|| Refusal::new(super::Part::Machine, OFF)).into())
+    }
+}
+
+/// Nothing is kept here.
+#[derive(Debug)]
+pub enum Kept {}
+
+impl Kept {
+    /// Never asked.
+    pub async fn is_alive(&self) -> bool {
+        match *self {}
+    }
+
+    /// Never asked.
+    pub async fn say(&mut self, _line: &[u8], _wait: Duration) -> Result<(), ScriptError> {
+        match *self {}
+    }
+
+    /// Never asked.
+    pub async fn hear(&mut self, _wait: Duration) -> Result<Option<Vec<u8>>, ScriptError> {
         match *self {}
     }
 }

@@ -6,7 +6,7 @@
 
 use super::command::{Asked, Command, STARTUP};
 use super::system::System;
-use super::{Ceiling, Confinement, Contract, Part, Refusal, ScriptLimits, ScriptRoot, Strength, failed};
+use super::{Ceiling, Confinement, Contract, Part, Refusal, ScriptLimits, ScriptRoot, Strength, failed, program};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat2};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
@@ -35,10 +35,12 @@ pub(super) struct Job {
     pub(super) startup: Option<String>,
     /// Whether its input is a terminal, which it is to command.
     pub(super) terminal: bool,
+    /// Whether it stays between calls.
+    pub(super) kept: bool,
     pub(super) limits: ScriptLimits,
 }
 
-fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(Part::Request, reason))
 }
 
@@ -51,20 +53,25 @@ pub(super) fn job(asked: Asked, ceiling: &Ceiling, system: &System, strength: St
 }
 
 fn script_job(request: Confinement, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
-    within(&request.limits, &ceiling.limits)?;
+    let kept = request.contract == Contract::Kept;
+    within(&request.limits, if kept { &ceiling.kept } else { &ceiling.limits })?;
     let plugin = plugin(&request.plugin, ceiling)?;
-    let script = script(&request.script, &plugin)?;
+    let script = if kept { None } else { Some(script(&request.script, &plugin)?) };
     let roots = roots(&request.roots, &request.unchanged, ceiling)?;
     if strength == Strength::Plain {
         separable(&roots, Some(&plugin))?;
     }
-    let program = system.find(&request.program)?;
-    let in_plugin = request.contract == Contract::Environment;
+    let program = if kept { program::find(&request.program, &plugin, system)? } else { system.find(&request.program)? };
+    if let Some(wanted) = &request.sha256 {
+        program::same(&program, wanted)?;
+    }
+    let in_plugin = request.contract != Contract::Lines;
     // As the first of these contracts had it, a script there knows itself by its name in its folder.
-    let script = if in_plugin { script } else { plugin.path.join(script) };
-    let Some(script) = script.to_str() else { return refuse("the plugin lies in a folder whose name is not UTF-8") };
-    let arguments: Vec<String> = request.options.into_iter().chain([script.to_owned()]).collect();
-    Ok(Job { in_plugin, plugin: Some(plugin), roots, ..bare_job(program, arguments, request.variables, request.limits, ceiling)? })
+    let script = script.map(|script| if in_plugin { script } else { plugin.path.join(script) });
+    let script = script.map(|script| script.into_os_string().into_string()).transpose();
+    let Ok(script) = script else { return refuse("the plugin lies in a folder whose name is not UTF-8") };
+    let arguments: Vec<String> = request.options.into_iter().chain(script).collect();
+    Ok(Job { in_plugin, kept, plugin: Some(plugin), roots, ..bare_job(program, arguments, request.variables, request.limits, ceiling)? })
 }
 
 fn command_job(request: Command, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
@@ -103,7 +110,7 @@ fn bare_job(
     let place = open(&ceiling.plugins, ResolveFlags::NO_SYMLINKS);
     let place = place.map_err(failed(Part::Request, "the folder of script plugins cannot be opened"))?;
     let (plugin, roots, startup) = (None, Vec::new(), None);
-    Ok(Job { program, arguments, variables: own, plugin, place, roots, in_plugin: false, startup, terminal: false, limits })
+    Ok(Job { program, arguments, variables: own, plugin, place, roots, in_plugin: false, startup, terminal: false, kept: false, limits })
 }
 
 /// Where `Job::startup` goes.
@@ -131,7 +138,7 @@ fn plugin(name: &str, ceiling: &Ceiling) -> Result<Granted, Refusal> {
     Ok(Granted { path, opened, writable: false })
 }
 
-fn script(name: &str, plugin: &Granted) -> Result<PathBuf, Refusal> {
+pub(super) fn script(name: &str, plugin: &Granted) -> Result<PathBuf, Refusal> {
     let path = Path::new(name);
     let plain = |part| matches!(part, Component::Normal(_));
     // One that begins so would be read as an option.

@@ -8,7 +8,7 @@ use super::calls::Programs;
 use super::check::{self, Job};
 use super::system::System;
 use super::{Part, Refusal, Strength, failed, files};
-use crate::limits::CPU_GRACE_SECONDS;
+use crate::limits::{CPU_GRACE_SECONDS, KEPT_RESERVES};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, getrlimit, ioctl_tiocsctty, setrlimit, setsid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
@@ -84,7 +84,13 @@ fn limit(job: &Job, strength: Strength) -> Result<(), Refusal> {
     // Without a namespace the kernel counts all processes of this user.
     let others = if strength == Strength::Full { OURS } else { running().map_err(failed(Part::Limits, "processes"))? };
     lower(Resource::Nproc, "processes", limits.processes.saturating_add(others), 0)?;
-    lower(Resource::As, "address space", limits.address_space, 0)?;
+    // Engines with a compiler set gigabytes of addresses aside and use little of them. What stays gets them, and is
+    // held to what it may write to.
+    let addresses = if job.kept { limits.address_space.saturating_mul(KEPT_RESERVES) } else { limits.address_space };
+    lower(Resource::As, "address space", addresses, 0)?;
+    if job.kept {
+        lower(Resource::Data, "memory", limits.address_space, 0)?;
+    }
     lower(Resource::Cpu, "CPU time", limits.cpu_seconds, CPU_GRACE_SECONDS)?;
     lower(Resource::Fsize, "file size", limits.file_size, 0)?;
     lower(Resource::Nofile, "open files", limits.open_files, 0)?;

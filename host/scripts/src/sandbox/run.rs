@@ -26,11 +26,11 @@ use tokio::time::timeout;
 const INPUT: &str = "SKYNET_INPUT";
 
 /// Our ends of one call.
-struct Ends {
-    control: UnixStream,
-    input: Sender,
-    output: Receiver,
-    errors: Receiver,
+pub(super) struct Ends {
+    pub(super) control: UnixStream,
+    pub(super) input: Sender,
+    pub(super) output: Receiver,
+    pub(super) errors: Receiver,
 }
 
 impl Launcher {
@@ -77,7 +77,8 @@ impl Launcher {
         }
     }
 
-    fn open(&self, proxy: Option<OwnedFd>) -> Result<Ends, ScriptError> {
+    /// Makes both ends, and hands the launcher its own.
+    pub(super) fn open(&self, proxy: Option<OwnedFd>) -> Result<Ends, ScriptError> {
         let lost = ScriptError::Lost;
         let (control, theirs) = StdStream::pair().map_err(lost)?;
         let (reads_input, input) = pipe().map_err(lost)?;
@@ -102,8 +103,10 @@ fn request<'a>(confinement: &Confinement, input: &'a [u8]) -> Result<(Vec<u8>, &
     let too_large = |max| ScriptError::InputTooLarge { bytes: input.len(), max };
     let refuse = |reason: &str| ScriptError::from(Refusal::new(super::Part::Request, reason));
     let encode = |confinement| frame::encode(&Asked::Script(confinement)).map_err(|error| refuse(&error.to_string()));
-    if confinement.contract == Contract::Lines {
-        return Ok((encode(confinement.clone())?, input));
+    match confinement.contract {
+        Contract::Lines => return Ok((encode(confinement.clone())?, input)),
+        Contract::Environment => {}
+        Contract::Kept => return Err(refuse("what is kept is not run to its end")),
     }
     if input.len() > SCRIPT_VARIABLE_BYTES {
         return Err(too_large(SCRIPT_VARIABLE_BYTES));
@@ -112,6 +115,11 @@ fn request<'a>(confinement: &Confinement, input: &'a [u8]) -> Result<(Vec<u8>, &
     let mut confinement = confinement.clone();
     confinement.variables.insert(INPUT.into(), text.to_owned());
     Ok((encode(confinement)?, &[]))
+}
+
+/// Lets go of a cell and waits until it is empty.
+pub(super) async fn dead(mut control: UnixStream) -> Result<(), ScriptError> {
+    let_go(&mut control, &mut Vec::new()).await
 }
 
 /// Lets go of a cell and waits until it is empty; what it still said is appended.

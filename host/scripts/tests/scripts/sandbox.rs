@@ -8,6 +8,7 @@ mod contract;
 mod escape;
 mod floods;
 mod ground;
+mod kept;
 mod machine;
 mod shells;
 mod tree;

@@ -162,6 +162,7 @@ impl Ground {
             tools: Vec::new(),
             limits: limits_on(machine),
             commands: limits_on(machine),
+            kept: limits_on(machine),
             without_namespaces,
         };
         let role = format!("{ROLE}{machine}");
@@ -186,6 +187,7 @@ impl Ground {
         Confinement {
             plugin: "p".into(),
             program: program.into(),
+            sha256: None,
             options: Vec::new(),
             script: name.into(),
             contract: Contract::Environment,
