@@ -20,7 +20,7 @@ use skynet_policy::naming::plain_line;
 use skynet_scripts::sandbox::{Ceiling, Confinement, Contract, Launcher, Said, ScriptError as Broken, ScriptLimits, ScriptRoot, serve};
 use skynet_scripts::wall::{Layer, State};
 use skynet_scripts::worker::End;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
