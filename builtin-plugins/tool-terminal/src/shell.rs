@@ -78,7 +78,7 @@ pub(crate) fn specs() -> Vec<ToolSpec> {
             "run",
             "Runs a command, of one or several lines, in the shell of this conversation (bash) and gives its output and exit code. Folder, \
              variables and functions stay for the next command. The shell is in a sandbox: no network, no files but the folders that its \
-             owner granted and an empty home that goes with it. A command that is not over after `wait_s` goes on: use `output` to \
+             owner granted and a home that goes with it, with a link to each of them. A command that is not over after `wait_s` goes on: use `output` to \
              wait for more, `input` to answer or interrupt it. What is found to stand out in a command is told as advice.",
             r#"{"type":"object","properties":{"command":{"type":"string","minLength":1,"maxLength":16384},"wait_s":{"type":"integer","minimum":1,"maximum":300,"description":"Seconds to wait for its end; 30 if absent"}},"required":["command"],"additionalProperties":false}"#,
         )

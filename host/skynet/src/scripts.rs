@@ -22,6 +22,7 @@ use skynet_scripts::wall::{Layer, State};
 use skynet_scripts::worker::End;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,8 +62,8 @@ pub(crate) fn launcher_main() -> ExitCode {
 pub(crate) struct HostScripts {
     launcher: Result<Arc<Launcher>, String>,
     limits: ScriptLimits,
-    /// Names of those that the launcher knows.
-    roots: BTreeSet<String>,
+    /// Those that the launcher knows, as it knows them.
+    roots: BTreeMap<String, PathBuf>,
     seats: Seats,
 }
 
@@ -72,7 +73,7 @@ impl HostScripts {
         let limits = limits(&config.scripts);
         if !config.scripts.enabled {
             let off = "the owner switched scripts off; `skynet config set scripts.enabled true` and a restart switch them on";
-            return Self { launcher: Err(off.into()), limits, roots: BTreeSet::new(), seats: Seats::default() };
+            return Self { launcher: Err(off.into()), limits, roots: BTreeMap::new(), seats: Seats::default() };
         }
         let ceiling = Ceiling {
             plugins: trees::kept_in(&home.private()),
@@ -87,7 +88,7 @@ impl HostScripts {
         let program = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
         let started = program.and_then(|program| Launcher::start(&program, &[LAUNCHER], &ceiling)).map(Arc::new);
         let launcher = started.map_err(|error| format!("scripts are off: {error}. Restart skynet, and look into its log"));
-        let scripts = Self { launcher, limits, roots: ceiling.roots.into_keys().collect(), seats: Seats::default() };
+        let scripts = Self { launcher, limits, roots: places(ceiling.roots), seats: Seats::default() };
         for (name, layer) in scripts.layers() {
             match layer.state {
                 State::Off => tracing::warn!("{name}: OFF: {}", layer.says),
@@ -99,7 +100,7 @@ impl HostScripts {
 
     /// A host that runs none.
     pub(crate) fn off(why: &str) -> Self {
-        Self { launcher: Err(why.to_owned()), limits: limits(&ScriptsConfig::default()), roots: BTreeSet::new(), seats: Seats::default() }
+        Self { launcher: Err(why.to_owned()), limits: limits(&ScriptsConfig::default()), roots: BTreeMap::new(), seats: Seats::default() }
     }
 
     /// Their launcher, for what else runs in cells, or why there is none.
@@ -112,8 +113,8 @@ impl HostScripts {
         self.limits
     }
 
-    /// Names of the roots that scripts can be given.
-    pub(crate) fn open_roots(&self) -> BTreeSet<String> {
+    /// The roots that scripts can be given, and where they see them.
+    pub(crate) fn open_roots(&self) -> BTreeMap<String, PathBuf> {
         self.roots.clone()
     }
 
@@ -184,6 +185,11 @@ fn roots(home: &Home, config: &Config) -> BTreeMap<String, ScriptRoot> {
     let open = |name: &String| config.scripts.roots.as_ref().is_none_or(|names| names.contains(name));
     let roots = wire::roots(home, config).into_iter().filter(|(name, _)| open(name));
     roots.map(|(name, root)| (name, ScriptRoot { path: root.path, writable: root.writable })).collect()
+}
+
+/// Where they really are, which is where the launcher shows them.
+fn places(roots: BTreeMap<String, ScriptRoot>) -> BTreeMap<String, PathBuf> {
+    roots.into_iter().map(|(name, root)| (name, root.path.canonicalize().unwrap_or(root.path))).collect()
 }
 
 #[async_trait]

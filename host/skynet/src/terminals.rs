@@ -18,6 +18,7 @@ use skynet_scripts::terminal::shells::{Key, Shells};
 use skynet_scripts::terminal::startup::Kind;
 use skynet_scripts::worker::End;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -41,7 +42,7 @@ pub(crate) struct HostTerminals {
     launcher: Result<Arc<Launcher>, String>,
     limits: ScriptLimits,
     /// Those that are open to scripts at all.
-    roots: BTreeSet<String>,
+    roots: BTreeMap<String, PathBuf>,
     plugins: Shells,
     own: Shells,
     /// What is told of the owner's shells.
@@ -70,9 +71,12 @@ impl HostTerminals {
     }
 
     fn spec(&self, kind: Kind, grant: &ShellGrant) -> ShellSpec {
-        let roots = grant.roots.iter().filter(|(name, _)| self.roots.contains(*name)).map(|(name, change)| (name.clone(), *change));
+        let known = |name: &&String| self.roots.contains_key(*name);
+        let roots = grant.roots.iter().filter(|(name, _)| known(name)).map(|(name, change)| (name.clone(), *change)).collect();
+        let links = self.roots.iter().filter(|(name, _)| grant.roots.contains_key(*name));
+        let links = links.map(|(name, path)| (name.clone(), path.clone())).collect();
         let still = Arc::clone(&grant.still);
-        ShellSpec { kind, roots: roots.collect(), folder: None, size: SIZE, limits: self.limits, idle: SHELL_IDLE, still }
+        ShellSpec { kind, roots, links, folder: None, size: SIZE, limits: self.limits, idle: SHELL_IDLE, still }
     }
 
     /// The shell of this key: bash, or sh where there is none.
@@ -99,7 +103,7 @@ impl HostTerminals {
 
     /// All roots, as their owner has them configured.
     fn owners_grant(&self) -> ShellGrant {
-        ShellGrant { roots: self.roots.iter().map(|name| (name.clone(), true)).collect(), still: Arc::new(|| true) }
+        ShellGrant { roots: self.roots.keys().map(|name| (name.clone(), true)).collect(), still: Arc::new(|| true) }
     }
 
     fn command(&self, text: &str, wall: Duration) -> Command {
@@ -108,7 +112,7 @@ impl HostTerminals {
             arguments: vec!["-c".into(), text.into()],
             startup: None,
             variables: BTreeMap::from([("TERM".to_owned(), "dumb".to_owned())]),
-            roots: self.roots.clone(),
+            roots: self.roots.keys().cloned().collect(),
             unchanged: BTreeSet::new(),
             limits: ScriptLimits { wall: wall.min(self.limits.wall), ..self.limits },
             window: None,

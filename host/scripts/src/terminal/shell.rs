@@ -13,6 +13,7 @@ use crate::limits::{
 };
 use crate::sandbox::{Command, Launcher, ScriptError, ScriptLimits, Tty, Window};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -28,6 +29,8 @@ pub struct ShellSpec {
     pub kind: Kind,
     /// Named folders that it may reach, and whether it may change each.
     pub roots: BTreeMap<String, bool>,
+    /// Links in its home, by name: how it finds those folders.
+    pub links: BTreeMap<String, PathBuf>,
     /// Where it begins; its own empty folder if none.
     pub folder: Option<String>,
     /// Characters in a line, lines.
@@ -208,7 +211,7 @@ impl Shell {
         let command = Command {
             program: spec.kind.program().into(),
             arguments: spec.kind.arguments(),
-            startup: Some(spec.kind.startup(&nonce, spec.folder.as_deref(), strength)),
+            startup: Some(spec.kind.startup(&nonce, &spec.links, spec.folder.as_deref(), strength)),
             variables: spec.kind.variables().into_iter().collect(),
             roots,
             unchanged,

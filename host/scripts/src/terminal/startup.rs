@@ -6,7 +6,9 @@
 
 use crate::limits::SHELL_COMMAND_BYTES;
 use crate::sandbox::Strength;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 /// Which shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +49,14 @@ impl Kind {
         self == Self::Bash
     }
 
-    /// The file that it begins with. `folder` is where it goes then.
-    pub(super) fn startup(self, nonce: &str, folder: Option<&str>, strength: Option<Strength>) -> String {
+    /// The file that it begins with. `links` go into its home; `folder` is where it goes then.
+    pub(super) fn startup(
+        self,
+        nonce: &str,
+        links: &BTreeMap<String, PathBuf>,
+        folder: Option<&str>,
+        strength: Option<Strength>,
+    ) -> String {
         let text = match self {
             Self::Bash => BASH,
             Self::Sh => SH,
@@ -57,6 +65,9 @@ impl Kind {
         let groups = if strength == Some(Strength::Full) { ":" } else { "set +m" };
         let words = [("NONCE", nonce), ("STARTUP", crate::sandbox::STARTUP), ("<GROUPS>", groups), ("<ESC>", "\x1b"), ("<BEL>", "\x07")];
         let mut text = words.into_iter().fold(text.to_owned(), |text, (word, means)| text.replace(word, means));
+        for (name, path) in links {
+            let _ = writeln!(text, "ln -s -- {} \"$HOME/\"{}", quoted(&path.to_string_lossy()), quoted(name));
+        }
         if let Some(folder) = folder {
             let _ = writeln!(text, "cd -- {}", quoted(folder));
         }

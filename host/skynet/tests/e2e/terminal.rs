@@ -51,8 +51,7 @@ fn a_model_runs_commands_in_a_shell_of_its_conversation_once_its_owner_allows_th
 
     // Its folders, and no others; no secrets of the host's.
     let workspace = home.home().join("workspace");
-    let said =
-        command(&home, "main", &format!("echo made > {}/file && env && cat {}/owner.token", workspace.display(), home.home().display()));
+    let said = command(&home, "main", &format!("echo made > ~/workspace/file && env && cat {}/owner.token", home.home().display()));
     assert!(!said.contains("SKYNET") && said.contains("[exit code 1]"), "{said}");
     assert_eq!(std::fs::read_to_string(workspace.join("file")).unwrap(), "made\n");
 

@@ -20,6 +20,7 @@ fn spec(ground: &Ground, kind: Kind) -> ShellSpec {
     ShellSpec {
         kind,
         roots: BTreeMap::from([("shown".to_owned(), false), ("shared".to_owned(), true)]),
+        links: BTreeMap::from([("shared".to_owned(), ground.at("shared"))]),
         folder: None,
         size: (80, 24),
         limits: ground.limits,
@@ -194,7 +195,7 @@ async fn a_shell_reaches_its_roots_and_no_other_file_and_no_server() {
             assert_eq!(code != 0, fails, "{machine}: {command}: {text}");
             text
         };
-        check("cd AT/shared && echo new > made && cat AT/shown/file", false).await;
+        check("cd ~/shared && test \"$(pwd -P)\" = AT/shared && echo new > made && cat AT/shown/file", false).await;
         for refused in [
             "cat AT/elsewhere/file",
             "echo x > AT/shown/file",
