@@ -17,6 +17,7 @@ mod settings;
 mod standing;
 mod submission;
 mod timer;
+mod unfinished;
 
 pub use init::Setup;
 pub use keys::{Keys, RoleKey};

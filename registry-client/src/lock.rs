@@ -52,6 +52,9 @@ pub struct Locked {
     pub file: String,
     /// The publisher's keys that signed it.
     pub publisher_keys: Vec<KeyId>,
+    /// SHA-256 of the newest statement in its publisher's record then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
     /// Digest of the permissions that were granted with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
@@ -132,7 +135,8 @@ impl Lock {
         }
         for plugin in &lock.plugins {
             let former = plugin.former.iter().flat_map(|old| [&old.release, &old.component, &old.file]);
-            let digests = [&plugin.release, &plugin.component, &plugin.file].into_iter().chain(former).chain(&plugin.grant);
+            let digests = [&plugin.release, &plugin.component, &plugin.file].into_iter().chain(former);
+            let digests = digests.chain(&plugin.statement).chain(&plugin.grant);
             if digests.into_iter().any(|digest| !is_sha256_hex(digest)) {
                 return Err(bad(format!("a digest of {} is none", plugin.id)));
             }
@@ -166,6 +170,7 @@ impl Lock {
             component: offer.release.component.sha256.clone(),
             file: kept.sha256.clone(),
             publisher_keys: offer.signers.clone(),
+            statement: offer.publisher.newest_statement().map(ToOwned::to_owned),
             grant: approval.grant,
             approved_by: plain_line(&approval.by, 100),
             installed_at: approval.at,
@@ -215,6 +220,8 @@ impl Lock {
     pub fn roll_back(&mut self, id: &PluginId, to: &Former, approval: Approval) -> Result<(), RegistryError> {
         let plugin = self.remove(id).ok_or_else(|| not_installed(id))?;
         let (registry, root_version) = (plugin.registry.clone(), plugin.root_version);
+        // What was seen of its publisher stays seen.
+        let statement = plugin.statement.clone();
         let mut former = plugin.into_former();
         former.retain(|old| old.release != to.release);
         former.truncate(FORMER_RELEASES);
@@ -227,6 +234,7 @@ impl Lock {
             component: to.component.clone(),
             file: to.file.clone(),
             publisher_keys: to.publisher_keys.clone(),
+            statement,
             grant: approval.grant,
             approved_by: plain_line(&approval.by, 100),
             installed_at: approval.at,
@@ -273,6 +281,9 @@ impl Locked {
         }
         if self.publisher_keys.iter().any(|key| !offer.signers.contains(key)) {
             return Err(not_the_locked(&self.id, "it is not signed by the keys in plugins.lock".into()));
+        }
+        if self.statement.as_deref().is_some_and(|seen| !offer.publisher.continues(seen)) {
+            return Err(not_the_locked(&self.id, "its publisher's record does not continue the one that plugins.lock names".into()));
         }
         Ok(())
     }

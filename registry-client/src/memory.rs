@@ -7,6 +7,7 @@
 use crate::disk::Folder;
 use crate::error::RegistryError;
 use crate::limits::ROOT_BYTES;
+use crate::roots::follow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use skynet_policy::registry::advisories::Advisories;
@@ -118,9 +119,7 @@ fn read_root(bytes: &[u8]) -> Result<(String, Signed<Root>), String> {
         return Err(format!("the root has more than {ROOT_BYTES} bytes"));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| "the root is not text".to_owned())?.to_owned();
-    let root: Signed<Root> = serde_json::from_slice(bytes).map_err(|error| format!("the root is malformed: {error}"))?;
-    root.signed.verify_role(&root).map_err(|error| format!("the root does not sign itself: {error}"))?;
-    Ok((text, root))
+    Ok((text, follow(None, bytes)?))
 }
 
 fn keys(root: &Root) -> BTreeMap<String, BTreeSet<String>> {

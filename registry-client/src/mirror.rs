@@ -11,6 +11,7 @@ use crate::limits::{BLOB_TIMEOUT, ROOT_BYTES, TARGETS_BYTES};
 use crate::offer::Offer;
 use crate::progress::Progress;
 use crate::receive::blob;
+use crate::roots::follow;
 use crate::visit::Visit;
 use skynet_policy::registry::target::Target;
 use skynet_policy::sha256_hex;
@@ -156,12 +157,8 @@ impl Visit {
                 None => self.courier.bytes(&path, ROOT_BYTES).await.map_err(|error| named(&what, error))?,
             };
             let refused = |why: String| RegistryError::refused(what.clone(), why, "Tell the registry's keeper");
-            let root: Signed<Root> = serde_json::from_slice(&bytes).map_err(|error| refused(error.to_string()))?;
-            for by in before.iter().chain([&root]) {
-                by.signed.verify_role(&root).map_err(|error| refused(error.to_string()))?;
-            }
+            before = Some(follow(before.as_ref(), &bytes).map_err(refused)?);
             sink.put(&path, &bytes)?;
-            before = Some(root);
         }
         let last = "metadata/timestamp.json";
         let lists = self.metadata.iter().filter(|(path, _)| !path.ends_with(".root.json") && path.as_str() != last);

@@ -37,6 +37,8 @@ pub struct Step {
     pub registry: String,
     /// Who signed it.
     pub publisher_keys: Vec<KeyId>,
+    /// All keys that may sign for its namespace on this machine afterwards.
+    pub trusted_keys: Vec<KeyId>,
     /// How these keys relate to those of the installed release; none for a new plugin.
     pub continuity: Option<Continuity>,
     /// One line.
@@ -119,7 +121,8 @@ impl Step {
             action: action(offer, installed.locked),
             registry: offer.registry.clone(),
             publisher_keys: offer.signers.clone(),
-            continuity: installed.locked.map(|locked| offer.publisher.continuity(&locked.publisher_keys)),
+            trusted_keys: offer.publisher.counting().iter().map(|key| key.key_id()).collect(),
+            continuity: installed.locked.map(|locked| offer.publisher.continuity(&locked.publisher_keys, locked.statement.as_deref())),
             summary: plain_line(&release.summary, 200),
             created: release.created.clone(),
             listed_days: listed.map(|listed| now.duration_since(listed).as_hours() / 24),
@@ -141,6 +144,7 @@ impl Step {
             action: Action::Remove { from: locked.version.clone() },
             registry: locked.registry.clone(),
             publisher_keys: locked.publisher_keys.clone(),
+            trusted_keys: Vec::new(),
             continuity: None,
             summary: String::new(),
             created: locked.installed_at.clone(),
@@ -177,7 +181,7 @@ impl Step {
             Some(Continuity::Broken) => {
                 reasons.push("its publisher's keys are not those that this machine knows, and those did not sign for them".into())
             }
-            Some(Continuity::Rotated) => reasons.push("its publisher changed keys; the old ones signed for the new ones".into()),
+            Some(Continuity::Rotated) => reasons.push("its publisher changed its keys, and the old ones signed for that".into()),
             Some(Continuity::Same) | None => {}
         }
         let granted = installed.granted.cloned().unwrap_or_default();
@@ -241,6 +245,10 @@ impl fmt::Display for Step {
         let age = self.listed_days.map_or_else(|| "unknown time".to_owned(), |days| format!("{days} days"));
         writeln!(f, "  {}", self.summary)?;
         writeln!(f, "  from {}, listed for {age}, signed by {}, {} bytes", self.registry, keys.join(", "), self.size)?;
+        let more: Vec<&str> = self.trusted_keys.iter().filter(|key| !self.publisher_keys.contains(key)).map(KeyId::as_str).collect();
+        if !more.is_empty() {
+            writeln!(f, "  from then on, {} may sign for {} as well", more.join(", "), self.id.namespace())?;
+        }
         for line in self.diff.to_string().lines() {
             writeln!(f, "  {line}")?;
         }

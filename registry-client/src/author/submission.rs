@@ -17,6 +17,7 @@ use skynet_policy::registry::index::Index;
 use skynet_policy::registry::publisher::PublisherRecord;
 use skynet_policy::registry::target::Target;
 use skynet_policy::release::{Release, split};
+use skynet_policy::signature::KeyId;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -146,12 +147,17 @@ impl Author {
     /// The record of a submission: whether it could be listed. `None` when there is none.
     pub fn examine_record(&self, document: &[u8]) -> (Option<PublisherRecord>, Check) {
         let checked = PublisherRecord::parse(document).map_err(RegistryError::from).and_then(|record| {
-            self.check_record(&record, false)?;
-            Ok(record)
+            let publisher = self.check_record(&record, false)?;
+            Ok((record, publisher))
         });
         match checked {
-            Ok(record) => {
-                let says = format!("the keys of namespace {} are proven by its own signatures", record.namespace);
+            Ok((record, publisher)) => {
+                let keys: Vec<String> = publisher.counting().iter().map(|key| key.key_id().to_string()).collect();
+                let mut says = format!("the keys of namespace {} are proven by its own signatures: {}", record.namespace, keys.join(", "));
+                let gone: Vec<&str> = publisher.withdrawn().iter().map(KeyId::as_str).collect();
+                if !gone.is_empty() {
+                    says.push_str(&format!("; withdrawn, with all that they signed: {}", gone.join(", ")));
+                }
                 (Some(record), Check::of("publisher", Ok::<_, String>(says)))
             }
             Err(error) => (None, Check::of("publisher", Err::<String, _>(error))),
@@ -184,7 +190,7 @@ impl Author {
                 return examined;
             }
         };
-        let signers: Vec<&str> = review.signers.iter().map(skynet_policy::KeyId::as_str).collect();
+        let signers: Vec<&str> = review.signers.iter().map(KeyId::as_str).collect();
         let says = format!("signed by {}, which may sign for {}", signers.join(", "), review.release.id.namespace());
         examined.checks.push(Check::of("signature", Ok::<_, String>(says)));
         let before = review.before.as_ref().map_or("it is the first release".to_owned(), |before| format!("it follows {before}"));

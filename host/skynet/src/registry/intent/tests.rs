@@ -41,6 +41,7 @@ fn locked(version: &str, file: &[u8]) -> Locked {
         component: "c".repeat(64),
         file: sha256_hex(file),
         publisher_keys: Vec::new(),
+        statement: None,
         grant: None,
         approved_by: "me".into(),
         installed_at: "2026-01-01T00:00:00Z".into(),
