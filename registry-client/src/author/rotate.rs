@@ -9,7 +9,7 @@ use super::change::{Change, SignedLists, Signer, next};
 use super::init::holders;
 use super::keys::{self, Keys, Made};
 use super::refused_by;
-use super::repository::{Author, METADATA};
+use super::repository::Author;
 use super::settings::ends;
 use super::unfinished;
 use crate::disk::Folder;
