@@ -56,13 +56,18 @@ impl Home {
         let file = self.folder.append(".lock")?.into_std();
         file.try_lock()
             .map_err(|_| RegistryError::refused("the change", "another process is installing or updating", "Wait until it is done"))?;
-        for folder in [&self.folder, &self.store, &self.quarantine] {
-            folder.sweep("")?;
-        }
         // A visit needs no lock, so what it is just writing must not be swept away.
         let _alone = self.memory_lock()?;
-        self.known.sweep("")?;
+        for folder in [&self.folder, &self.known, &self.store, &self.quarantine] {
+            folder.sweep("")?;
+        }
         Ok(HomeLock(file))
+    }
+
+    /// Writes a file of its user's beside the lockfile, for who does not hold the lock.
+    pub fn write_note(&self, name: &str, bytes: &[u8]) -> Result<(), RegistryError> {
+        let _alone = self.memory_lock()?;
+        Ok(self.folder.write(name, bytes, 0o600)?)
     }
 
     /// Held for the moment of comparing and writing what was seen; never across a wait for a server.

@@ -100,6 +100,7 @@ pub(crate) async fn change(home: &Home, held: &Registries, lock: &HomeLock, prop
         locked: Some(locked),
         trust: offer.publisher.trusted_keys(&offer.registry, &keys::now()),
         grant,
+        seen: proposal.stored.clone(),
         lower: proposal.lower,
         recorded: false,
     };
@@ -124,6 +125,7 @@ pub(crate) async fn reproduce(
         locked: Some(locked.clone()),
         trust: proposal.offer.publisher.trusted_keys(&proposal.offer.registry, &keys::now()),
         grant: if whole { proposal.approved(&ready.publisher).grant(&word.by, word.at_ms()) } else { None },
+        seen: proposal.stored.clone(),
         lower: proposal.lower,
         recorded: false,
     };

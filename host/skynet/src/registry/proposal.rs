@@ -13,6 +13,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use skynet_core::PluginId;
+use skynet_core::plugin::Receipt;
 use skynet_core::ports::{PluginStore as _, StoredGrant};
 use skynet_policy::grant::{beyond, exceeds};
 use skynet_policy::permission::Permissions;
@@ -20,7 +21,8 @@ use skynet_policy::registry::index::Index;
 use skynet_policy::registry::publisher::Continuity;
 use skynet_policy::registry::similar::similar;
 use skynet_policy::release::{Release, split};
-use skynet_policy::trust::{Tier, TrustStore};
+use skynet_policy::signature::KeyId;
+use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::lock::Locked;
 use skynet_registry_client::offer::Offer;
@@ -38,6 +40,8 @@ pub(crate) struct Proposal {
     pub(crate) before: Option<Permissions>,
     /// The grant in force.
     pub(crate) stored: Option<StoredGrant>,
+    /// The installed plugin's last grant, where none is in force.
+    pub(crate) ended: Option<StoredGrant>,
     /// An older version than ran here.
     pub(crate) lower: bool,
     /// Sentences of this machine: what stays kept from it, and what speaks against it.
@@ -52,7 +56,9 @@ impl Proposal {
         let locked = lock.find(&id);
         let installed = installed(held, store, &id, locked).await?;
         let stored = store.grant(&id).await?;
-        let granted: Option<Permissions> = stored.as_ref().and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok());
+        // What was installed anew after it was removed has nothing to do with the grant of then.
+        let ended = if locked.is_some() { store.ended_grant(&id).await? } else { None };
+        let granted = granted(stored.as_ref(), &offer);
         let listed = index.find(&id).and_then(|entry| entry.releases.iter().find(|release| release.release == offer.digest));
         let known = Installed {
             locked,
@@ -63,8 +69,9 @@ impl Proposal {
         let step = Step::new(&offer, known, listed.map(|release| release.listed.as_str()), now);
         let highest = store.highest_version(&id).await?;
         let lower = highest.as_ref().is_some_and(|highest| *highest > offer.release.version);
-        check_namespace(&keys::load_trust(home)?, &offer)?;
-        let mut proposal = Self { before: installed.map(|release| release.permissions), offer, step, stored, lower, notes: Vec::new() };
+        check_namespace(&keys::load_trust(home)?, &store.serving().await?, &offer)?;
+        let before = installed.map(|release| release.permissions);
+        let mut proposal = Self { before, offer, step, stored, ended, lower, notes: Vec::new() };
         proposal.notes = proposal.said_here(home, locked, highest.as_ref())?;
         let known = lock.plugins.iter().map(|plugin| &plugin.id).chain(index.plugins.iter().map(|entry| &entry.id));
         if let Some((other, how)) = similar(&id, known.filter(|other| **other != id)).filter(|_| locked.is_none()) {
@@ -81,14 +88,25 @@ impl Proposal {
             request: &self.offer.release.permissions,
             before: self.before.as_ref(),
             stored: self.stored.as_ref(),
-            same_publisher: matches!(self.step.continuity, Some(Continuity::Same | Continuity::Rotated)),
+            ended: self.ended.as_ref(),
+            same_publisher: matches!(self.step.continuity, Some(Continuity::Same | Continuity::Rotated))
+                && self.stored.as_ref().or(self.ended.as_ref()).is_none_or(|grant| is_for(grant, &self.offer)),
         }
+    }
+
+    /// Whether it may be installed without a word.
+    pub(crate) fn may_go_alone(&self) -> bool {
+        self.step.may_go_alone() && self.widens().is_empty()
     }
 
     fn said_here(&self, home: &Home, locked: Option<&Locked>, highest: Option<&semver::Version>) -> Result<Vec<String>> {
         let mut notes = Vec::new();
         if locked.is_none() && self.before.is_some() {
             notes.push("a plugin of this name is here already that came from no registry; its grant is not taken over".into());
+        }
+        if self.ended.is_some() && !self.offer.release.permissions.is_empty() {
+            let how = format!("skynet plugin grant {}", self.offer.release.id);
+            notes.push(format!("its grant was revoked or has expired, and this brings none; afterwards it waits for: {how}"));
         }
         if let Some(highest) = highest.filter(|_| self.lower) {
             notes.push(format!("version {highest} ran here before; this goes back behind it"));
@@ -111,7 +129,7 @@ impl Proposal {
 
     /// What beyond the present grant it would be allowed, in sentences.
     pub(crate) fn widens(&self) -> Vec<String> {
-        let granted = self.stored.as_ref().and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok()).unwrap_or_default();
+        let granted = granted(self.stored.as_ref(), &self.offer).unwrap_or_default();
         exceeds(&self.offer.release.permissions, &granted)
     }
 
@@ -149,14 +167,28 @@ async fn installed(held: &Registries, store: &Store, id: &PluginId, locked: Opti
     Ok(receipts.first().and_then(|receipt| Release::parse(receipt.release_json.as_bytes()).ok()))
 }
 
+/// Whether a grant is for the publisher of an offer, by an unbroken chain of keys.
+fn is_for(grant: &StoredGrant, offer: &Offer) -> bool {
+    let known = |keyid: KeyId| offer.signers.contains(&keyid) || offer.publisher.continuity(&[keyid], None) != Continuity::Broken;
+    KeyId::parse(&grant.publisher).is_ok_and(known)
+}
+
+/// What counts of a grant for an offer: that of another publisher nothing.
+fn granted(stored: Option<&StoredGrant>, offer: &Offer) -> Option<Permissions> {
+    let stored = stored.filter(|stored| is_for(stored, offer))?;
+    serde_json::from_value(stored.permissions.clone()).ok()
+}
+
 /// Who signs a namespace here by the owner's own word, or came with this build, is not
-/// replaced by whom a registry names.
-fn check_namespace(trust: &TrustStore, offer: &Offer) -> Result<()> {
+/// replaced by whom a registry names; nor is a key of the owner's for all namespaces, with
+/// which something of this one serves.
+fn check_namespace(trust: &TrustStore, serving: &[Receipt], offer: &Offer) -> Result<()> {
     let namespace = offer.release.id.namespace();
-    let own = |key: &&skynet_policy::trust::TrustedKey| {
-        key.tier != Tier::Registry && key.revoked.is_none() && key.namespaces.iter().any(|held| held == namespace)
-    };
-    let own: Vec<&skynet_policy::trust::TrustedKey> = trust.keys.iter().filter(own).collect();
+    let counts = |key: &&TrustedKey| key.tier != Tier::Registry && key.revoked.is_none();
+    let own = |key: &&TrustedKey| counts(key) && key.namespaces.iter().any(|held| held == namespace);
+    let of_it = || serving.iter().filter(|receipt| receipt.plugin.id.namespace() == namespace);
+    let used = |key: &&TrustedKey| counts(key) && of_it().any(|receipt| receipt.signers.iter().any(|keyid| keyid == key.keyid.as_str()));
+    let own: Vec<&TrustedKey> = trust.keys.iter().filter(|key| own(key) || used(key)).collect();
     if own.is_empty() || own.iter().any(|key| offer.signers.contains(&key.keyid)) {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 //! Installs nothing. One registry that does not answer leaves the others their say.
 
 use super::proposal::Proposal;
-use crate::home::{self, Home};
+use crate::home::Home;
 use crate::limits::UPDATES_BYTES;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -67,16 +67,19 @@ pub(crate) async fn look(home: &Home, held: &Registries, store: &Store, named: &
         if !lock.plugins.iter().any(|plugin| plugin.registry == place.name) {
             continue;
         }
-        let visited = held.visit(&place.name, super::fetch([place])?, Freshness::Strict, now).await;
-        let visit = match visited {
-            Ok(visit) => visit,
+        let asked = async {
+            let visit = held.visit(&place.name, super::fetch([place])?, Freshness::Strict, now).await.map_err(super::failed)?;
+            let index = visit.index().await.map_err(super::failed)?;
+            anyhow::Ok((visit, index))
+        };
+        let (visit, index) = match asked.await {
+            Ok(answered) => answered,
             Err(error) => {
-                look.known.faults.push(error.to_string());
+                look.known.faults.push(format!("{error:#}"));
                 continue;
             }
         };
         look.known.warnings.extend(visit.warnings.iter().cloned());
-        let index = visit.index().await.map_err(super::failed)?;
         for locked in theirs {
             match visit.newer(locked).await {
                 Ok(Some(offer)) => match Proposal::of(home, held, store, offer, &index, now).await {
@@ -112,7 +115,7 @@ fn update(proposal: &Proposal, lock: &skynet_registry_client::lock::Lock) -> Opt
 
 /// Keeps it for `status`.
 pub(crate) fn keep(home: &Home, known: &Known) -> Result<()> {
-    home::write_file(&home.registries().join(FILE), &serde_json::to_vec(known)?, 0o600)
+    super::open(home)?.write_note(FILE, &serde_json::to_vec(known)?).map_err(super::failed)
 }
 
 /// What the last look found, of what is still installed as it was then.
