@@ -23,6 +23,7 @@ pub use init::Setup;
 pub use keys::{Keys, RoleKey};
 pub use publish::{Review, Warrant};
 pub use repository::Author;
+pub(crate) use repository::sweep;
 pub use settings::Expiries;
 pub use standing::{RoleStanding, Standing};
 pub use submission::{Check, Examination, Outcome, Submission};

@@ -17,6 +17,8 @@ mod household;
 mod install;
 #[path = "registry/keeper.rs"]
 mod keeper;
+#[path = "registry/owner.rs"]
+mod owner;
 #[path = "registry/proposals.rs"]
 mod proposals;
 #[path = "registry/server.rs"]

@@ -127,7 +127,7 @@ fn lock(folder: &Folder) -> Result<std::fs::File, RegistryError> {
 }
 
 /// Takes away what a killed publication had not finished.
-fn sweep(folder: &Folder) -> Result<(), RegistryError> {
+pub(crate) fn sweep(folder: &Folder) -> Result<(), RegistryError> {
     folder.sweep(METADATA)?;
     folder.sweep(TARGETS)?;
     for prefix in folder.names(BLOBS)? {

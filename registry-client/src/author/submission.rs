@@ -7,9 +7,9 @@
 
 use super::publish::Review;
 use super::repository::{Author, BLOBS};
-use crate::disk::Folder;
+use crate::disk::{DiskError, Folder};
 use crate::error::RegistryError;
-use crate::limits::{SUBMISSION_BYTES, SUBMISSION_FILES};
+use crate::limits::{SUBMISSION_BYTES, SUBMISSION_FILES, SUBMISSION_TEXT_BYTES, SUBMISSION_TOTAL_BYTES};
 use jiff::Timestamp;
 use serde::Serialize;
 use skynet_policy::naming::plain_line;
@@ -23,6 +23,8 @@ use std::path::Path;
 
 /// The publisher's record in a submission.
 const RECORD: &str = "publisher.json";
+/// As much as any client reads of a record.
+const RECORD_BYTES: u64 = skynet_policy::limits::PUBLISHER_BYTES as u64;
 /// The folder with sources: it is built elsewhere, and not read here.
 const SOURCE: &str = "source";
 
@@ -100,15 +102,28 @@ impl Submission {
             let why = format!("it holds {} files", names.len());
             return Err(RegistryError::refused(shown, why, format!("Hand in at most {SUBMISSION_FILES}; sources go into `{SOURCE}`")));
         }
-        let mut found = Self::default();
+        let (mut found, mut left) = (Self::default(), SUBMISSION_TOTAL_BYTES);
+        // What a stranger hands in is read within what is left for all of it.
+        let mut read = |name: &str, max: u64| -> Result<Option<Vec<u8>>, RegistryError> {
+            let most = max.min(left);
+            let bytes = folder.read(name, most).map_err(|error| match error {
+                DiskError::TooLarge { path, .. } => {
+                    let why = format!("it has more than {most} bytes; {max} are read of one such file, {SUBMISSION_TOTAL_BYTES} of all");
+                    RegistryError::refused(path, why, "Hand in less")
+                }
+                other => other.into(),
+            })?;
+            left = left.saturating_sub(bytes.as_ref().map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
+            Ok(bytes)
+        };
         for name in names {
             let is_text = [".md", ".txt", ".toml", ".json"].iter().any(|end| name.ends_with(end));
             match name.as_str() {
                 SOURCE => found.source = true,
-                RECORD => found.record = folder.read(&name, SUBMISSION_BYTES)?,
+                RECORD => found.record = read(&name, RECORD_BYTES)?,
                 _ if name.starts_with('.') => found.strange.push(name),
-                _ if name.ends_with(".wasm") => found.files.extend(folder.read(&name, SUBMISSION_BYTES)?.map(|bytes| (name, bytes))),
-                _ if is_text => found.texts.extend(folder.read(&name, SUBMISSION_BYTES)?.map(|bytes| (name, bytes))),
+                _ if name.ends_with(".wasm") => found.files.extend(read(&name, SUBMISSION_BYTES)?.map(|bytes| (name, bytes))),
+                _ if is_text => found.texts.extend(read(&name, SUBMISSION_TEXT_BYTES)?.map(|bytes| (name, bytes))),
                 _ => found.strange.push(name),
             }
         }

@@ -6,7 +6,7 @@ use crate::home::Home;
 use crate::output::Out;
 use crate::registry::carry::{self, Word};
 use crate::registry::proposal::Proposal;
-use crate::registry::{self, approval};
+use crate::registry::{self, approval, in_place};
 use crate::wire;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -61,11 +61,15 @@ pub(super) async fn agree_and_do(
         out.value(&json!({ "plan": found.iter().map(|(_, proposal)| proposal.value()).collect::<Vec<_>>() }));
         return Ok(());
     }
-    let (due, kept): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, proposal)| !is_in_place(home, proposal));
-    for (_, proposal) in &kept {
-        out.line(&format!("{} is installed already", proposal.offer.name()));
+    let (mut ats, mut proposals) = (Vec::new(), Vec::new());
+    for (at, proposal) in found {
+        if in_place::is(home, held, &proposal)? {
+            out.line(&format!("{} is installed already", proposal.offer.name()));
+            continue;
+        }
+        ats.push(at);
+        proposals.push(proposal);
     }
-    let (ats, proposals): (Vec<usize>, Vec<Proposal>) = due.into_iter().unzip();
     if proposals.is_empty() {
         out.value(&json!([]));
         return Ok(());
@@ -90,12 +94,6 @@ pub(super) async fn agree_and_do(
 pub(super) fn tidy(held: &Registries, lock: &HomeLock) -> Result<()> {
     let needed = held.read_lock().map_err(registry::failed)?.needed();
     held.prune(lock, &needed).map(drop).map_err(registry::failed)
-}
-
-/// The release of the lockfile, and its file where the host reads it.
-fn is_in_place(home: &Home, proposal: &Proposal) -> bool {
-    let file = home.plugins().join(registry::intent::file_name(&proposal.offer.release.id));
-    proposal.is_kept() && file.is_file()
 }
 
 /// A look at a registry, or at a bundle of it; each once.
@@ -134,7 +132,13 @@ async fn locked(home: &Home, held: &Registries, lock: &HomeLock, install: Instal
         let offer = visit.locked(entry).await.map_err(registry::failed)?;
         let index = visit.index().await.map_err(registry::failed)?;
         let proposal = Proposal::of(home, held, &store, offer, &index, now).await?;
-        due.push((at, entry, proposal));
+        if install.source.plan || !in_place::is_whole(home, held, &proposal, entry)? {
+            due.push((at, entry, proposal));
+        }
+    }
+    if due.is_empty() {
+        out.both("everything is installed as the lockfile says", &json!([]));
+        return Ok(());
     }
     if install.source.plan {
         due.iter().for_each(|(_, _, proposal)| proposal.show(out));

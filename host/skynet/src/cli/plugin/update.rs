@@ -6,7 +6,7 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
 use crate::registry::proposal::Proposal;
-use crate::registry::{self, updates};
+use crate::registry::{self, carried, updates};
 use crate::wire;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -72,12 +72,12 @@ async fn from_bundle(
 ) -> Result<(Vec<Visit>, Vec<(usize, Proposal)>)> {
     let installed = held.read_lock().map_err(registry::failed)?;
     let due = Plan::due(&installed, named);
-    let Some(name) = due.first().map(|plugin| plugin.registry.clone()) else { return Ok((Vec::new(), Vec::new())) };
     let freshness = stale.map_or(Freshness::Strict, Freshness::AcceptStale);
-    let visit = held.visit_bundle(&name, file, freshness, now).await.map_err(registry::failed)?;
+    let names = due.iter().map(|plugin| plugin.registry.clone()).collect();
+    let Some(visit) = carried::visit(held, &names, file, freshness, now).await? else { return Ok((Vec::new(), Vec::new())) };
     let index = visit.index().await.map_err(registry::failed)?;
     let mut found = Vec::new();
-    for locked in due.iter().filter(|plugin| plugin.registry == name) {
+    for locked in due.iter().filter(|plugin| plugin.registry == visit.registry()) {
         if let Some(offer) = visit.newer(locked).await.map_err(registry::failed)? {
             found.push((0, Proposal::of(home, held, store, offer, &index, now).await?));
         }
