@@ -196,3 +196,6 @@ fn check_namespace(trust: &TrustStore, serving: &[Receipt], offer: &Offer) -> Re
     let why = format!("plugins of the namespace {namespace} are signed by {} on this machine, and this one is not", names.join(", "));
     Err(fail(Kind::Refused, format!("{} is refused: {why}. Nothing was changed. `skynet key list` shows these keys", offer.name())))
 }
+
+#[cfg(test)]
+mod tests;
