@@ -70,6 +70,11 @@ impl Home {
         Ok(self.folder.write(name, bytes, 0o600)?)
     }
 
+    /// Whether somebody holds the lock just now.
+    pub fn is_being_changed(&self) -> bool {
+        self.folder.append(".lock").is_ok_and(|file| file.into_std().try_lock().is_err())
+    }
+
     /// Held for the moment of comparing and writing what was seen; never across a wait for a server.
     pub(crate) fn memory_lock(&self) -> Result<std::fs::File, RegistryError> {
         let file = self.known.append(".lock")?.into_std();

@@ -158,6 +158,21 @@ impl Step {
         }
     }
 
+    /// What an owner weighs beside what it asks for: how it differs from what is installed, whose keys it brings, what was
+    /// said about it, and why it is not done without a person. One line each.
+    pub fn against(&self) -> Vec<String> {
+        let diff = self.diff.to_string();
+        let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
+        let more: Vec<&str> = self.trusted_keys.iter().filter(|key| !self.publisher_keys.contains(key)).map(KeyId::as_str).collect();
+        if !more.is_empty() {
+            lines.push(format!("from then on, {} may sign for {} as well", more.join(", "), self.id.namespace()));
+        }
+        for (label, said) in [("imports", &self.new_imports), ("advisory", &self.advisories), ("asks you, because", &self.reasons)] {
+            lines.extend(said.iter().map(|line| format!("{label} {line}")));
+        }
+        lines
+    }
+
     /// Whether it could be done without a person, if the owner turned that on.
     pub fn may_go_alone(&self) -> bool {
         matches!(self.action, Action::Update { .. }) && self.reasons.is_empty()
@@ -245,19 +260,7 @@ impl fmt::Display for Step {
         let age = self.listed_days.map_or_else(|| "unknown time".to_owned(), |days| format!("{days} days"));
         writeln!(f, "  {}", self.summary)?;
         writeln!(f, "  from {}, listed for {age}, signed by {}, {} bytes", self.registry, keys.join(", "), self.size)?;
-        let more: Vec<&str> = self.trusted_keys.iter().filter(|key| !self.publisher_keys.contains(key)).map(KeyId::as_str).collect();
-        if !more.is_empty() {
-            writeln!(f, "  from then on, {} may sign for {} as well", more.join(", "), self.id.namespace())?;
-        }
-        for line in self.diff.to_string().lines() {
-            writeln!(f, "  {line}")?;
-        }
-        for (label, lines) in [("imports", &self.new_imports), ("advisory", &self.advisories), ("asks you, because", &self.reasons)] {
-            for line in lines {
-                writeln!(f, "  {label} {line}")?;
-            }
-        }
-        Ok(())
+        self.against().iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }
 

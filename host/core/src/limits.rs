@@ -87,7 +87,7 @@ pub const PLUGIN_MESSAGE_BYTES: usize = 16 * 1024;
 /// Proposals that one user's conversations may have waiting: more than a person looks through.
 pub const PROPOSALS_OF_USER: u64 = 10;
 
-/// Proposals of all users that may wait.
+/// Proposals of all users but the owner that may wait.
 pub const PROPOSALS: u64 = 50;
 
 /// Proposals that a list shows, the newest.

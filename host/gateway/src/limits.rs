@@ -72,10 +72,10 @@ pub(crate) const RUN_KEPT: Duration = Duration::from_secs(5 * 60);
 /// Ended runs that are kept.
 pub(crate) const RUNS_KEPT: usize = 1000;
 
-/// Any question to the store. It is a local file; more is a fault to report.
+/// Any question to the store, not a change (see `auth::secret::within`). It is a local file; more is a fault to report.
 pub(crate) const STORE_DEADLINE: Duration = Duration::from_secs(10);
-/// A management call: it may verify and compile a component.
-pub(crate) const ADMIN_DEADLINE: Duration = Duration::from_secs(120);
+/// A management call: it may verify and compile a component, which alone may take 300 s.
+pub(crate) const ADMIN_DEADLINE: Duration = Duration::from_secs(320);
 /// For a turn to leave its session after an abort.
 pub(crate) const QUIESCE_DEADLINE: Duration = Duration::from_secs(5);
 /// Ceiling of a wait for a turn, above the longest turn that can be configured.
@@ -153,3 +153,14 @@ pub(crate) const RUNS_OF_EACH: usize = 10;
 
 /// Longest id or code of a proposal, bytes: several times what either has.
 pub(crate) const PROPOSAL_WORD: usize = 32;
+
+/// For a shell to be started, typed to or killed: some seconds of a loaded machine.
+pub(crate) const TERMINAL_DEADLINE: Duration = Duration::from_secs(30);
+/// A command that somebody waits for, when they say no time.
+pub(crate) const COMMAND_WALL: Duration = Duration::from_secs(30);
+/// The most: what takes longer goes into the background.
+pub(crate) const COMMAND_WALL_MOST: Duration = Duration::from_secs(300);
+/// Characters of each stream of a command: about what a model or a person reads at once.
+pub(crate) const COMMAND_OUTPUT: usize = 30_000;
+/// Characters of a job's command in lists.
+pub(crate) const JOB_COMMAND: usize = 200;

@@ -29,6 +29,10 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 impl Blobs {
     pub(crate) fn open(folder: &Path) -> std::io::Result<Self> {
         private_folder(folder)?;
@@ -44,10 +48,17 @@ impl Blobs {
         Ok(digest)
     }
 
+    /// Gives that one up.
+    pub(crate) fn remove(&self, unwanted: &str) -> std::io::Result<()> {
+        if !is_digest(unwanted) {
+            return Err(std::io::Error::other("not a digest"));
+        }
+        durable_file::remove(&self.folder.join(unwanted))
+    }
+
     /// The bytes of that digest.
     pub(crate) fn get(&self, wanted: &str) -> std::io::Result<Vec<u8>> {
-        let legal = wanted.len() == 64 && wanted.bytes().all(|b| b.is_ascii_hexdigit());
-        if !legal {
+        if !is_digest(wanted) {
             return Err(std::io::Error::other("not a digest"));
         }
         let bytes = std::fs::read(self.folder.join(wanted))?;
@@ -75,6 +86,10 @@ mod tests {
         assert_eq!(blobs.put(b"component").unwrap(), digest, "putting it again heals it");
         assert_eq!(blobs.get(&digest).unwrap(), b"component");
         assert!(blobs.get("../../etc/passwd").is_err());
+        assert!(blobs.remove("../../etc/passwd").is_err());
+        blobs.remove(&digest).unwrap();
+        blobs.remove(&digest).unwrap();
+        assert!(blobs.get(&digest).is_err());
     }
 
     #[test]

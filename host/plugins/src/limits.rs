@@ -81,6 +81,8 @@ pub(crate) const SCRIPT_INPUT_BYTES: usize = 1024 * 1024;
 pub(crate) const PROPOSALS_OF_CALL: u32 = 2;
 /// Characters of one line of a report on a proposed plugin.
 pub(crate) const REPORT_LINE: usize = 400;
+/// Characters of why nothing could be proposed: a few trials, each with what it gave.
+pub(crate) const UNFIT_CHARS: usize = 4_000;
 
 /// Wasm stack of a guest.
 pub(crate) const WASM_STACK: usize = 512 * 1024;
@@ -109,11 +111,14 @@ pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(180);
 /// Compiling one component: CPU seconds of the child.
 pub const COMPILE_CPU_SECONDS: u64 = 300;
 /// Compiling one component: wall time.
-pub(crate) const COMPILE_WALL: Duration = Duration::from_secs(300);
+pub const COMPILE_WALL: Duration = Duration::from_secs(300);
 /// By how much compiling gives way to calls: to a tenth of a core that they want too.
 pub const COMPILE_NICE: i32 = 10;
 /// Address space of the compiling child: an interpreter of 20 MB needs 400 MB.
 pub const COMPILE_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
+
+/// What is left of a call's time when the wait for a shell is over: for the guest to say what came of it.
+pub(crate) const SHELL_ANSWER: Duration = Duration::from_secs(5);
 
 /// Bytes of a script's request head, and of what is read ahead of its body.
 pub(crate) const SCRIPT_HTTP_BUFFER: usize = 64 * 1024;

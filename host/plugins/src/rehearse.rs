@@ -15,7 +15,7 @@ use crate::runtime::Runtime;
 use crate::scrub::Scrub as _;
 use crate::store::{CallLimits, Purpose};
 use skynet_core::plugin::PluginKind;
-use skynet_core::ports::{CallContext, Registry as _};
+use skynet_core::ports::{CallContext, Progress, Registry as _};
 use skynet_core::proposals::Trial;
 use skynet_core::{Generation, PluginError, PluginId, PluginRef, ResultPart, SessionKey, ToolOutcome, ToolSpec, TurnId, UserId};
 use skynet_policy::naming;
@@ -56,13 +56,50 @@ impl PluginHost {
             return Err("it offers no tools".into());
         }
         let digest = runtime.blobs.put(&component).map_err(|error| format!("it could not be kept: {error}"))?;
-        let code = runtime.component(&digest).await.map_err(|error| error.to_string())?;
-        let loaded = Arc::new(Loaded::link(&runtime.engine, &code, &kinds, asks)?);
-        let wished = Terms { permissions: Arc::new(asks.clone()), ..nothing() };
-        let said = probe::probe(runtime, &plugin, &loaded, &kinds, &wished).await.map_err(|error| error.to_string())?;
+        let tried = self.tried(&plugin, &digest, &kinds, asks, trials).await;
+        if tried.as_ref().map_or(true, |rehearsal| !rehearsal.failed.is_empty()) {
+            self.discard(id, &digest).await;
+        }
+        tried
+    }
+
+    /// Gives up a component that nobody will install, and the code made of it. One that a receipt of this
+    /// plugin names stays: its version may be gone back to.
+    pub async fn discard(&self, id: &PluginId, component: &str) {
+        let runtime = &*self.shared.runtime;
+        let receipts = match self.shared.state.receipts(id).await {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                tracing::warn!(plugin = %id, %error, "a component that nobody installs is kept");
+                return;
+            }
+        };
+        if receipts.iter().any(|receipt| receipt.component == component) {
+            return;
+        }
+        for removed in [runtime.artifacts.remove(component), runtime.blobs.remove(component)] {
+            if let Err(error) = removed {
+                tracing::warn!(plugin = %id, %error, "a component that nobody installs could not be removed");
+            }
+        }
+    }
+
+    /// Compiled, linked with what it asks for, and run with none of it.
+    async fn tried(
+        &self,
+        plugin: &PluginRef,
+        digest: &str,
+        kinds: &[PluginKind],
+        asks: &Permissions,
+        trials: &[Trial],
+    ) -> Result<Rehearsal, String> {
+        let (runtime, id) = (&*self.shared.runtime, &plugin.id);
+        let code = runtime.component(digest).await.map_err(|error| error.to_string())?;
+        let loaded = Arc::new(Loaded::link(&runtime.engine, &code, kinds, asks)?);
+        let said = probe::probe(runtime, plugin, &loaded, kinds, &nothing()).await.map_err(|error| error.to_string())?;
         self.check_free(id, &said.tools)?;
         if said.tools.is_empty() {
-            let why = refusal(runtime, &plugin, &loaded).await;
+            let why = refusal(runtime, plugin, &loaded).await;
             return Err(format!("it offers no tools{}", why.map(|why| format!(": {why}")).unwrap_or_default()));
         }
         let mut rehearsal = Rehearsal { tools: said.tools, ..Rehearsal::default() };
@@ -72,7 +109,7 @@ impl PluginHost {
                 rehearsal.failed.push(line);
                 continue;
             }
-            let ended = call(runtime, &plugin, &loaded, trial).await;
+            let ended = call(runtime, plugin, &loaded, trial).await;
             match judged(trial, ended) {
                 Ok(line) => rehearsal.passed.push(line),
                 Err(line) => rehearsal.failed.push(line),
@@ -126,7 +163,8 @@ async fn refusal(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>) ->
 async fn call(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>, trial: &Trial) -> Result<ToolOutcome, PluginError> {
     let (limits, terms) = (CallLimits::probe(&Permissions::default()), nothing());
     let turn = TurnId("rehearsal".into());
-    let context = CallContext { turn, session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 };
+    let context =
+        CallContext { turn, session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0, progress: Progress::default() };
     let guest_context = to_guest::context(&context, limits.wall);
     let during = format!("trial of {}", trial.tool);
     let (name, arguments) = (trial.tool.clone(), trial.arguments.to_string());

@@ -52,8 +52,8 @@ pub(crate) fn of_bytes(bytes: &[u8], at: Range<usize>, secrets: &[Range<usize>])
 /// not known which are secret. What else stands there stays, so that what hides among them is still found.
 pub(crate) fn veil(bytes: &[u8], secrets: Option<&[Range<usize>]>) -> Vec<u8> {
     let mut veiled = bytes.to_vec();
-    let whole = [0..bytes.len()];
-    for secret in secrets.unwrap_or(&whole) {
+    let whole = 0..bytes.len();
+    for secret in secrets.unwrap_or(std::slice::from_ref(&whole)) {
         let inside = veiled.get_mut(secret.start..secret.end.min(bytes.len())).unwrap_or_default();
         inside.iter_mut().filter(|byte| byte.is_ascii_alphanumeric()).for_each(|byte| *byte = b'x');
     }

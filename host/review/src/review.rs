@@ -134,11 +134,13 @@ fn contents(component: &[u8], release: Option<&Release>, found: &mut Vec<Finding
     let joined = Joined::of(&shape.regions);
     let at = |offset: usize| joined.place(offset).1;
     found.extend(servers::look(&joined.bytes, "data", at, permissions, &mut BTreeSet::new()));
-    found.extend(hits(&joined.bytes, Kind::Data, |offset| {
-        let (place, at) = joined.place(offset);
-        (place.to_owned(), at)
-    })
-    .0);
+    found.extend(
+        hits(&joined.bytes, Kind::Data, |offset| {
+            let (place, at) = joined.place(offset);
+            (place.to_owned(), at)
+        })
+        .0,
+    );
     Ok(counts)
 }
 

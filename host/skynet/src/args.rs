@@ -56,6 +56,10 @@ pub(crate) enum Command {
     /// Check everything that could be wrong, each with its remedy.
     Doctor,
     /// Talk to the agent, in a terminal or with one message.
+    #[command(
+        after_help = "Lines that begin with /proposals, /approve or /refuse are answered by this program, as `skynet proposals` is:\n\
+    the model hears nothing of them. /help lists what the host itself answers."
+    )]
     Chat(Chat),
     /// Manage plugins.
     #[command(subcommand)]
@@ -536,6 +540,8 @@ pub(crate) enum BenchPart {
     Swaps,
     /// A script plugin's call, beside a bare start of its interpreter.
     Scripts,
+    /// From a script to the first answer of its tool, beside compiling it whole.
+    Instant,
     /// A host with a thousand tools, beside one with none of them.
     Scale,
     /// The model in the sandbox, beside the same code built for this machine.

@@ -7,18 +7,22 @@
 use crate::home::Home;
 use crate::registry;
 use crate::registry::carry::{self, Ready, Word};
+use crate::registry::intent::Intent;
 use crate::registry::proposal::Proposal;
 use crate::workshop::{look, place};
 use anyhow::{Result, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use skynet_core::PluginId;
+use skynet_core::ports::{PluginStore as _, StoredGrant};
 use skynet_core::proposals::{Candidate, Found, Market, ProposalKind, Supply};
 use skynet_plugins::PluginHost;
 use skynet_policy::permission::Permissions;
+use skynet_policy::registry::publisher::Continuity;
 use skynet_policy::release;
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
+use skynet_registry_client::lock::Locked;
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::visit::{Freshness, Visit};
 use skynet_store::Store;
@@ -40,6 +44,32 @@ struct Looked {
     ready: Ready,
 }
 
+/// What was here of a plugin before a change.
+struct Before {
+    locked: Option<Locked>,
+    grant: Option<StoredGrant>,
+}
+
+impl Looked {
+    /// What it would be allowed. What the owner kept from an earlier version stays kept; then the grant in force is
+    /// the right one.
+    fn allowed(&self) -> Result<Permissions> {
+        let asks = &self.proposal.offer.release.permissions;
+        let granted = self.proposal.approved(&self.ready.publisher).grant("", 0).or_else(|| self.proposal.stored.clone());
+        let allowed = match granted.filter(|_| !asks.is_empty()) {
+            Some(grant) => serde_json::from_value(grant.permissions)?,
+            None => asks.clone(),
+        };
+        Ok(allowed.normalized())
+    }
+
+    /// The version that it would take the place of.
+    fn replaces(&self) -> Result<Option<String>> {
+        let installed = self.held.read_lock().map_err(registry::failed)?;
+        Ok(installed.find(&self.proposal.offer.release.id).map(|plugin| plugin.version.to_string()))
+    }
+}
+
 impl RegistryMarket {
     pub(crate) fn new(home: Home, store: Arc<Store>) -> Self {
         Self { home, store, host: OnceLock::new() }
@@ -59,23 +89,31 @@ impl RegistryMarket {
 
     /// The release that fits, verified, and its file.
     async fn look(&self, wish: &Wish) -> Result<Looked> {
-        let (held, lock) = registry::open_to_change(&self.home).await?;
+        let (held, lock) = registry::open_to_change_soon(&self.home).await?;
         let name = held.places().and_then(|places| places.of(&wish.id).map(|place| place.name.clone())).map_err(registry::failed)?;
         let visit = self.visit(&held, &name).await?;
         let offer = visit.select(wish).await.map_err(registry::failed)?;
         let index = visit.index().await.map_err(registry::failed)?;
         let proposal = Proposal::of(&self.home, &held, &self.store, offer, &index, Timestamp::now()).await?;
+        let name = proposal.offer.name();
+        let by_hand = "only the owner does that, with `skynet plugin install`";
         if proposal.is_kept() {
-            bail!("{} is installed already", proposal.offer.name());
+            bail!("{name} is installed already");
         }
         if proposal.lower {
-            bail!("{} is older than what ran here; only the owner goes back, with `skynet plugin install`", proposal.offer.name());
+            bail!("{name} is older than what ran here; {by_hand}");
+        }
+        if held.read_lock().map_err(registry::failed)?.find(&wish.id).is_some_and(|locked| locked.pinned) {
+            bail!("the owner pinned another release of {}; `skynet plugin pin` ends that", wish.id);
+        }
+        if proposal.step.continuity == Some(Continuity::Broken) {
+            bail!("the publisher's keys of {name} are not those that this machine knows, and those did not sign for them; {by_hand}");
         }
         let ready = carry::fetch(&self.home, &held, &lock, &visit, &proposal).await?;
         Ok(Looked { held, lock, proposal, ready })
     }
 
-    /// The very release that was proposed.
+    /// The very release that was proposed, with what it would be allowed and what it would replace.
     async fn again(&self, candidate: &Candidate) -> Result<Looked> {
         let version = semver::VersionReq::parse(&format!("={}", candidate.version))?;
         let looked = self.look(&Wish { id: candidate.subject.clone(), version: Some(version) }).await?;
@@ -85,48 +123,79 @@ impl RegistryMarket {
         if looked.ready.publisher != candidate.publisher {
             bail!("it is signed by another key now");
         }
+        if serde_json::to_value(looked.allowed()?)? != candidate.permissions || looked.replaces()? != candidate.replaces {
+            bail!("what it would be allowed or would replace is not what was shown any more; it has to be proposed again");
+        }
         Ok(looked)
     }
 
     async fn planned(&self, id: &PluginId, version: Option<&semver::Version>) -> Result<Candidate> {
         let version = version.map(|version| semver::VersionReq::parse(&format!("={version}"))).transpose()?;
-        let Looked { held, proposal, ready, .. } = self.look(&Wish { id: id.clone(), version }).await?;
+        let looked = self.look(&Wish { id: id.clone(), version }).await?;
+        let Looked { held, proposal, ready, .. } = &looked;
         let release = proposal.offer.release.clone();
         let bytes = held.kept(&ready.kept.sha256).map_err(registry::failed)?;
         let known: Vec<PluginId> = held.read_lock().map_err(registry::failed)?.plugins.into_iter().map(|plugin| plugin.id).collect();
         let looked_at = release.clone();
         let review = move || look::findings(&looked_at, release::strip(&bytes), "", &known);
         let mut findings = tokio::task::spawn_blocking(review).await?.map_err(anyhow::Error::msg)?;
-        findings.splice(0..0, proposal.notes.iter().cloned());
-        // What the owner kept from an earlier version stays kept; then the grant in force is the right one.
-        let granted = proposal.approved(&ready.publisher).grant("", 0).or_else(|| proposal.stored.clone());
-        let permissions: Permissions = match granted.filter(|_| !release.permissions.is_empty()) {
-            Some(grant) => serde_json::from_value(grant.permissions)?,
-            None => release.permissions.clone(),
-        };
+        findings.splice(0..0, proposal.step.against().into_iter().chain(proposal.notes.iter().cloned()));
+        let (permissions, replaces) = (looked.allowed()?, looked.replaces()?);
         Ok(Candidate {
             kind: ProposalKind::Registry,
             subject: release.id.clone(),
             version: release.version.clone(),
             digest: proposal.offer.digest.clone(),
-            publisher: ready.publisher,
+            publisher: ready.publisher.clone(),
             summary: release.summary.clone(),
-            permissions: serde_json::to_value(permissions.normalized())?,
+            permissions: serde_json::to_value(&permissions)?,
             request: release.permissions.digest(),
             asks: permissions.sentences(),
             tools: release.tools.iter().map(|tool| tool.name.clone()).collect(),
             findings,
             trials: Vec::new(),
-            replaces: held.read_lock().map_err(registry::failed)?.find(id).map(|plugin| plugin.version.to_string()),
+            replaces,
             source: None,
             registry: Some(proposal.offer.registry.clone()),
         })
+    }
+
+    /// Whether the lockfile has this very release: an earlier attempt came that far.
+    fn is_installed(&self, candidate: &Candidate) -> Result<bool> {
+        let installed = registry::open(&self.home)?.read_lock().map_err(registry::failed)?;
+        Ok(installed.find(&candidate.subject).is_some_and(|locked| locked.release == candidate.digest))
     }
 
     async fn installed(&self, candidate: &Candidate, by: &str) -> Result<()> {
         let Looked { held, lock, proposal, ready } = self.again(candidate).await?;
         let word = Word { by: by.to_owned(), now: Timestamp::now() };
         carry::change(&self.home, &held, &lock, &proposal, &ready, &word).await
+    }
+
+    /// What did not serve goes, and the release before it comes back with the grant that it had.
+    async fn taken_back(&self, candidate: &Candidate, before: Before, by: &str) -> Result<()> {
+        let (held, lock) = registry::open_to_change_soon(&self.home).await?;
+        let now = held.read_lock().map_err(registry::failed)?;
+        if now.find(&candidate.subject).is_none_or(|locked| locked.release != candidate.digest) {
+            return Ok(());
+        }
+        let lower = before.locked.is_some();
+        let intent = Intent {
+            id: candidate.subject.clone(),
+            action: if lower { "rollback".into() } else { "remove".into() },
+            by: by.to_owned(),
+            locked: before.locked,
+            trust: Vec::new(),
+            grant: before.grant,
+            lower,
+            recorded: false,
+        };
+        intent.carry_out(&self.home, &held, &lock).await
+    }
+
+    async fn before(&self, id: &PluginId) -> Result<Before> {
+        let locked = registry::open(&self.home)?.read_lock().map_err(registry::failed)?.find(id).cloned();
+        Ok(Before { locked, grant: self.store.grant(id).await? })
     }
 
     async fn searched(&self, query: &str, limit: usize) -> Result<Vec<Found>> {
@@ -136,8 +205,16 @@ impl RegistryMarket {
             bail!("the owner has named no registry; that is done with `skynet registry add`");
         }
         let mut found = Vec::new();
+        let mut silent = Vec::new();
         for place in &places.all {
-            let index = self.visit(&held, &place.name).await?.index().await.map_err(registry::failed)?;
+            let asked = async { self.visit(&held, &place.name).await?.index().await.map_err(registry::failed) };
+            let index = match asked.await {
+                Ok(index) => index,
+                Err(error) => {
+                    silent.push(format!("{}: {error:#}", place.name));
+                    continue;
+                }
+            };
             for entry in index.search(query) {
                 let theirs = places.of(&entry.id).is_ok_and(|owner| owner.name == place.name);
                 let Some(newest) = entry.releases.last().filter(|_| theirs) else { continue };
@@ -146,6 +223,11 @@ impl RegistryMarket {
             }
         }
         found.truncate(limit);
+        // One that does not answer hides nothing of the others.
+        if found.is_empty() && !silent.is_empty() {
+            bail!("{}", silent.join("; "));
+        }
+        silent.iter().for_each(|why| tracing::warn!("a registry was left out of a search: {why}"));
         Ok(found)
     }
 }
@@ -164,14 +246,24 @@ impl Supply for RegistryMarket {
     async fn install(&self, candidate: &Candidate, by: &str) -> Result<(), String> {
         let host = self.host.get().ok_or("the host is still starting; try again in a moment")?;
         let file = registry::intent::file_name(&candidate.subject);
-        match place::serves(host, candidate).await {
+        if place::serves(host, candidate).await {
             // Done by an earlier attempt.
-            true => Ok(()),
-            false => {
-                Box::pin(self.installed(candidate, by)).await.map_err(said)?;
-                place::served(host, candidate, &file).await
-            }
+            return Ok(());
         }
+        let before = self.before(&candidate.subject).await.map_err(said)?;
+        if !self.is_installed(candidate).map_err(said)? {
+            Box::pin(self.installed(candidate, by)).await.map_err(said)?;
+        }
+        let served = place::served(host, candidate, &file).await;
+        if served.is_err() {
+            // After a crash in between, what was here before is no longer known: then it is removed.
+            let before = Before { locked: before.locked.filter(|locked| locked.release != candidate.digest), ..before };
+            if let Err(error) = Box::pin(self.taken_back(candidate, before, by)).await {
+                tracing::error!(plugin = %candidate.subject, "an installation that failed could not be taken back: {error:#}");
+            }
+            host.look_now();
+        }
+        served
     }
 
     /// What was fetched stays on the shelf until the next installation tidies it.

@@ -32,9 +32,15 @@ use skynet_core::ports::{Audit as _, AuditRow};
 use skynet_policy::naming::plain_line;
 use skynet_registry_client::home::{HomeLock, RootTrust};
 use skynet_registry_client::{Home as Registries, RegistryError};
+use std::time::Duration;
 
 /// Characters of a reason in a row of the audit log.
 const WHY: usize = 400;
+
+/// How long a host waits for another process that is installing.
+const LOCK_WAIT: Duration = Duration::from_secs(30);
+/// How often it looks meanwhile.
+const LOCK_LOOK: Duration = Duration::from_millis(100);
 
 /// The folder of registries below the data folder.
 pub(crate) fn open(home: &Home) -> Result<Registries> {
@@ -50,6 +56,19 @@ pub(crate) async fn open_to_change(home: &Home) -> Result<(Registries, HomeLock)
         tracing::info!("{resumed}");
     }
     Ok((held, lock))
+}
+
+/// The same for a running host, which has nobody to try again: waits a while for another that is changing it.
+pub(crate) async fn open_to_change_soon(home: &Home) -> Result<(Registries, HomeLock)> {
+    let until = tokio::time::Instant::now() + LOCK_WAIT;
+    loop {
+        match open_to_change(home).await {
+            Err(_) if home.registries().is_dir() && open(home)?.is_being_changed() && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(LOCK_LOOK).await;
+            }
+            ended => return ended,
+        }
+    }
 }
 
 /// Finishes at a start what a command left half done. What cannot be finished is no reason

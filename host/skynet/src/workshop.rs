@@ -4,6 +4,7 @@
 //! under its digest, unsigned, in the host's private folder. Installing signs exactly that
 //! with the dev key. Refuses a draft that takes another plugin's name, or asks to propose.
 
+pub(crate) mod ahead;
 mod kept;
 pub(crate) mod look;
 pub(crate) mod place;
@@ -172,15 +173,28 @@ impl Workshop for HomeWorkshop {
 #[async_trait]
 impl Supply for HomeWorkshop {
     async fn check(&self, candidate: &Candidate) -> Result<(), String> {
-        self.kept(candidate).map(drop)
+        self.kept(candidate)?;
+        // Another may have been installed since: then this would replace what the owner was not told of.
+        let replaces = place::newer_than(self.host()?, &candidate.subject, &candidate.version).await?;
+        if replaces == candidate.replaces {
+            return Ok(());
+        }
+        let now = replaces.map_or_else(|| "nothing".to_owned(), |version| format!("version {version}"));
+        Err(format!("it would replace {now} now, which is not what was shown; it has to be proposed again"))
     }
 
     async fn install(&self, candidate: &Candidate, _: &str) -> Result<(), String> {
         let signed = self.signed(candidate)?;
-        place::put(&self.home, self.host()?, candidate, &signed).await
+        match place::serves(self.host()?, candidate).await {
+            // Done by an earlier attempt.
+            true => Ok(()),
+            false => place::put(&self.home, self.host()?, candidate, &signed).await,
+        }
     }
 
     async fn forget(&self, candidate: &Candidate) {
-        self.drop_kept(candidate);
+        if let (Some(component), Ok(host)) = (self.drop_kept(candidate), self.host()) {
+            host.discard(&candidate.subject, &component).await;
+        }
     }
 }

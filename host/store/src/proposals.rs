@@ -14,10 +14,10 @@ use crate::store::Store;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
-use skynet_core::StoreError;
 use skynet_core::limits::{CODE_TRIES, PROPOSALS, PROPOSALS_OF_USER};
 use skynet_core::ports::{AuditRow, PluginChange};
 use skynet_core::proposals::{Candidate, CodeHash, Decision, Proposal, ProposalFilter, ProposalState, ProposalStore, Proposer, Verdict};
+use skynet_core::{StoreError, UserId};
 
 /// What stands in `body`.
 #[derive(Serialize, Deserialize)]
@@ -109,7 +109,11 @@ fn add(db: &Connection, body: Body, expires_ms: u64, now: u64) -> Result<(Propos
     let sql = format!("UPDATE proposals SET state = 'refused', why = 'a newer proposal took its place', code = NULL WHERE {same}");
     run(db, &sql, params![user, plugin, subject])?;
     room(db, "user = ?1 AND", &user, PROPOSALS_OF_USER)?;
-    room(db, "?1 = ?1 AND", "", PROPOSALS)?;
+    // Others cannot take the owner's own conversations their room.
+    let owner = UserId::owner().0;
+    if user != owner {
+        room(db, "user <> ?1 AND", &owner, PROPOSALS)?;
+    }
     let sql = "DELETE FROM proposals WHERE rowid IN
         (SELECT rowid FROM proposals WHERE state NOT IN ('open', 'approved') ORDER BY created_ms DESC, rowid DESC LIMIT -1 OFFSET ?1)";
     run(db, sql, params![CLOSED_PROPOSALS])?;

@@ -9,6 +9,14 @@ import { prepare } from "./layer.js";
 const sentence = (thrown) => (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown));
 const isCase = (thrown) => typeof thrown?.tag === "string";
 
+/** What a provider threw, as its interface has it. What the sink said is of another one, and would end the call in a trap. */
+function providerError(thrown) {
+  const { tag, val } = thrown?.payload ?? thrown ?? {};
+  if (tag === "too-large") return { tag: "protocol", val: `the answer is larger than the host takes: ${val}` };
+  if (thrown?.payload !== undefined && tag === "cancelled") return { tag };
+  return isCase(thrown) ? thrown : { tag: "other", val: ["exception", sentence(thrown)] };
+}
+
 function guarded(work, failure) {
   return async (...parts) => {
     try {
@@ -45,9 +53,8 @@ export function plainPlugin(kind, script, wit, manifest) {
       }
     },
   };
-  const other = (thrown) => (isCase(thrown) ? thrown : { tag: "other", val: ["exception", sentence(thrown)] });
   const exported = {
-    provider: () => ({ models: guarded(() => own.models(), other), complete: guarded((request, sink) => own.complete(request, sink), other) }),
+    provider: () => ({ models: guarded(() => own.models(), providerError), complete: guarded((request, sink) => own.complete(request, sink), providerError) }),
     channel: () => ({ handle: guarded((event) => own.handle(event), sentence) }),
     hook: () => ({ points: () => own.points(), before: (point, payload) => judged(own, point, payload), after: (point, payload) => own.after?.(point, payload) }),
   };

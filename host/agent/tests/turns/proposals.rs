@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use skynet_agent::{DeskParts, ProposalDesk};
 use skynet_core::neighbours::Caller;
-use skynet_core::ports::{Audit as _, CallContext, Clock, PluginStore as _};
+use skynet_core::ports::{Audit as _, CallContext, Clock, PluginStore as _, Progress};
 use skynet_core::proposals::*;
 use skynet_core::{Generation, PluginId, PluginRef, SessionKey, TurnId, UserId};
 use skynet_store::Store;
@@ -155,7 +155,14 @@ impl Office {
 
 fn caller() -> Caller {
     let plugin = PluginRef { id: PluginId::new("acme/tool").unwrap(), version: semver::Version::new(1, 0, 0), generation: Generation(1) };
-    let context = CallContext { turn: TurnId("t".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 };
+    let context = CallContext {
+        turn: TurnId("t".into()),
+        session: SessionKey::main(),
+        user: UserId::owner(),
+        time_zone: None,
+        depth: 0,
+        progress: Progress::default(),
+    };
     Caller { plugin, context }
 }
 
@@ -210,7 +217,7 @@ async fn what_was_approved_before_a_crash_is_installed_at_the_next_start_or_give
         let steps = vec![skynet_core::ports::PluginChange::Grant(grant)];
         let decision = Decision { id: id.clone(), digest: proposal.candidate.digest, code: Some([1; 32]), steps, row };
         assert_eq!(office.store.decide(decision).await.unwrap(), Verdict::Taken);
-        *office.bench.changed.lock().unwrap() = fault;
+        *office.bench.fault.lock().unwrap() = fault;
         let restarted = Office::desk(&office.store, &office.clock, &office.bench);
         restarted.recover().await.unwrap();
         assert_eq!((office.state(&id).await, office.granted("made/dice").await), (state, granted));

@@ -171,7 +171,7 @@ impl Pairing {
     pub(crate) async fn remove(&self, id: &str) -> Result<bool, StoreError> {
         let _settling = self.settling.lock().await;
         self.issued.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        within(self.access.remove_device(id)).await
+        self.access.remove_device(id).await
     }
 
     fn row(&self, ask: &Ask<'_>, scopes: Scopes) -> DeviceRow {
@@ -202,7 +202,7 @@ impl Pairing {
     async fn store_with_new_token(&self, row: &mut DeviceRow) -> Result<String, StoreError> {
         let token = secret::random()?;
         row.token = Some(secret::hash(&token));
-        within(self.access.upsert_device(row.clone())).await?;
+        self.access.upsert_device(row.clone()).await?;
         self.issued.lock().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), token.clone());
         Ok(token)
     }

@@ -39,7 +39,8 @@ pub(crate) async fn find(access: &dyn AccessStore, token: &str) -> Result<Option
     within(access.find_token(&hash(token))).await
 }
 
-/// An answer of the store, or the word that it did not come.
+/// An answer of the store, or the word that it did not come. For questions only: a change that was asked for is waited
+/// for, because one that is given up may still happen, and the log and the client would have it that it did not.
 pub(crate) async fn within<T>(question: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match tokio::time::timeout(STORE_DEADLINE, question).await {
         Ok(answer) => answer,

@@ -96,8 +96,8 @@ async fn inject(call: Call) -> Answer {
         Some(StopReason::EndTurn),
         Usage::default(),
     );
-    let lease = within(server.memory.take_lease(&key)).await?;
-    let stored = within(server.memory.append(&key, lease, &run, vec![message])).await?;
+    let lease = server.memory.take_lease(&key).await?;
+    let stored = server.memory.append(&key, lease, &run, vec![message]).await?;
     let id = stored.first().map(|stored| stored.id.clone()).unwrap_or_default();
     let message = transcript::answer(&text, server.clock.now_ms());
     let payload = json!({"runId": run, "sessionKey": key, "seq": 0, "state": "final", "message": message});

@@ -87,14 +87,14 @@ async fn write(call: Call) -> Answer {
     let article = NewArticle { topic: text("topic"), content: text("content"), tags, source: "user".into() };
     article.check().map_err(|why| Refusal::invalid(format!("invalid knowledge.write params: {why}")))?;
     let topic = article.topic.clone();
-    recorded(&call, "write", &topic, async { Ok(within(call.server.articles.write_article(article)).await?) }).await?;
+    recorded(&call, "write", &topic, async { Ok(call.server.articles.write_article(article).await?) }).await?;
     Ok(json!({"ok": true}).into())
 }
 
 async fn delete(call: Call) -> Answer {
     let topic = call.text("topic").unwrap_or_default();
     let act = async {
-        match within(call.server.articles.delete_article(topic)).await? {
+        match call.server.articles.delete_article(topic).await? {
             true => Ok(()),
             false => Err(unknown(topic)),
         }

@@ -87,7 +87,7 @@ async fn learn(call: Call) -> Answer {
     fact.check().map_err(|why| Refusal::invalid(format!("invalid memory.learn params: {why}")))?;
     let (category, key) = (fact.category.clone(), fact.key.clone());
     let act = async {
-        match within(call.server.facts.learn(&UserId::owner(), fact)).await? {
+        match call.server.facts.learn(&UserId::owner(), fact).await? {
             true => Ok(()),
             false => Err(Refusal::invalid(SURER)),
         }
@@ -104,7 +104,7 @@ async fn learn(call: Call) -> Answer {
 async fn forget(call: Call) -> Answer {
     let (category, key) = (call.text("category").unwrap_or_default(), call.text("key").unwrap_or_default());
     let act = async {
-        match within(call.server.facts.forget(&UserId::owner(), category, key)).await? {
+        match call.server.facts.forget(&UserId::owner(), category, key).await? {
             true => Ok(()),
             false => Err(Refusal::not_found(format!(
                 "nothing is remembered as {}; memory.list shows what is",

@@ -64,7 +64,10 @@ fn id(call: &Call) -> Result<&str, Refusal> {
 async fn within<T>(what: impl Future<Output = Result<T, ApprovalError>>) -> Result<T, Refusal> {
     match tokio::time::timeout(ADMIN_DEADLINE, what).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(Refusal::unavailable(format!("this took more than {} s; see the log", ADMIN_DEADLINE.as_secs()))),
+        Err(_) => Err(Refusal::unavailable(format!(
+            "this takes more than {} s and goes on; `skynet proposals list --all` tells how it ends",
+            ADMIN_DEADLINE.as_secs()
+        ))),
     }
 }
 

@@ -132,7 +132,7 @@ async fn create(call: Call) -> Answer {
     if let Some(model) = call.text("model") {
         patch.model = Some(model_named(&call, model)?);
     }
-    let session = within(call.server.memory.patch_session(&key, patch)).await?;
+    let session = call.server.memory.patch_session(&key, patch).await?;
     call.server.feed.send(News::Changed { session: key.clone(), reason: "create" });
     let task = call.text("task").or(call.text("message")).filter(|task| !task.trim().is_empty());
     let mut answer = json!({"ok": true, "key": key, "sessionId": session.id, "entry": entry(&session), "runStarted": task.is_some()});
@@ -173,7 +173,7 @@ async fn patch(call: Call) -> Answer {
             None => None,
         });
     }
-    let session = within(call.server.memory.patch_session(&key, patch)).await?;
+    let session = call.server.memory.patch_session(&key, patch).await?;
     call.server.feed.send(News::Changed { session: key.clone(), reason: "patch" });
     let row = Rows::new(&call.server).row(&session);
     let resolved = json!({"modelProvider": row.get("modelProvider"), "model": row.get("model")});
@@ -183,7 +183,7 @@ async fn patch(call: Call) -> Answer {
 async fn reset(call: Call) -> Answer {
     let key = call.session("key")?;
     quiesce(&call, &key).await?;
-    let session = within(call.server.memory.reset_session(&key)).await?;
+    let session = call.server.memory.reset_session(&key).await?;
     let reason = if call.text("reason") == Some("new") { "new" } else { "reset" };
     call.server.feed.send(News::Changed { session: key.clone(), reason });
     call.server.health.stale();
@@ -196,7 +196,7 @@ async fn delete(call: Call) -> Answer {
         return Err(Refusal::invalid(format!("Cannot delete the main session ({key}).")));
     }
     quiesce(&call, &key).await?;
-    let deleted = within(call.server.memory.delete_session(&key)).await?;
+    let deleted = call.server.memory.delete_session(&key).await?;
     if deleted {
         call.server.feed.send(News::Changed { session: key.clone(), reason: "delete" });
         call.server.health.stale();

@@ -1,5 +1,7 @@
-//! `skynet:plugin/kv`: a plugin's own small store. Linked only when granted; the
-//! quota is checked by the store in the transaction that writes.
+//! `skynet:plugin/kv`: a plugin's own small store. Linked only when granted, or for a
+//! trial of what was only asked for: then nothing is read either, because what is there
+//! belongs to the version that serves. The quota is checked by the store in the
+//! transaction that writes.
 
 use crate::bindings::v0::skynet::plugin::kv::{Host, KvError};
 use crate::store::CallState;
@@ -28,9 +30,15 @@ fn failed(error: StoreError) -> KvError {
     }
 }
 
+/// The quota of the grant in force, without which there is no store.
+fn granted(call: &CallState) -> Result<KvQuota, KvError> {
+    let rule = call.reach.permissions.kv.as_ref().ok_or_else(|| KvError::Unavailable("not granted".into()))?;
+    Ok(KvQuota { bytes: rule.bytes, keys: rule.keys })
+}
+
 impl Host for CallState {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, KvError>> {
-        if let Err(error) = check_key(&key) {
+        if let Err(error) = granted(self).and_then(|_| check_key(&key)) {
             return Ok(Err(error));
         }
         Ok(self.reach.state.kv_get(&self.reach.plugin.id, &key).await.map_err(failed))
@@ -46,21 +54,24 @@ impl Host for CallState {
         if value.len() > VALUE_BYTES {
             return Ok(Err(KvError::QuotaExceeded(format!("a value has at most {VALUE_BYTES} bytes"))));
         }
-        let Some(rule) = self.reach.permissions.kv.as_ref() else {
-            return Ok(Err(KvError::Unavailable("not granted".into())));
+        let quota = match granted(self) {
+            Ok(quota) => quota,
+            Err(error) => return Ok(Err(error)),
         };
-        let quota = KvQuota { bytes: rule.bytes, keys: rule.keys };
         Ok(self.reach.state.kv_set(&self.reach.plugin.id, &key, value, quota).await.map_err(failed))
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), KvError>> {
-        if let Err(error) = check_key(&key) {
+        if let Err(error) = granted(self).and_then(|_| check_key(&key)) {
             return Ok(Err(error));
         }
         Ok(self.reach.state.kv_delete(&self.reach.plugin.id, &key).await.map_err(failed))
     }
 
     async fn keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> wasmtime::Result<Result<Vec<String>, KvError>> {
+        if let Err(error) = granted(self) {
+            return Ok(Err(error));
+        }
         let id = &self.reach.plugin.id;
         Ok(self.reach.state.kv_keys(id, &prefix, after.as_deref(), limit.min(KEYS)).await.map_err(failed))
     }

@@ -32,7 +32,8 @@ impl CallState {
             ProposeError::Unfit(why) => {
                 // The row says that it was refused; what the builder said may quote the source.
                 let _ = self.failed(act, "it could not be proposed as it is".into()).await;
-                why
+                // A registry may have had a word in it.
+                plain_line(&self.clean(&why), limits::UNFIT_CHARS)
             }
             ProposeError::Store(error) => self.failed(act, told(error)).await,
         }
@@ -75,10 +76,7 @@ impl CallState {
         let propose = self.reach.neighbours.propose.clone();
         match propose.propose_plugin(&caller, source, &manifest).await {
             Ok(proposal) => Ok(of_proposal(proposal)),
-            Err(error) => {
-                let said = self.unfit(&act, error).await;
-                Err(self.clean(&said))
-            }
+            Err(error) => Err(self.unfit(&act, error).await),
         }
     }
 

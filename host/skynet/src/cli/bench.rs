@@ -8,6 +8,7 @@ mod calls;
 mod cores;
 mod door;
 mod host;
+mod instant;
 mod model;
 mod neighbours;
 mod report;
@@ -97,14 +98,17 @@ fn models_folder(real: &Home) -> Result<PathBuf> {
     Ok(real.root().join(&root.path))
 }
 
-/// What was asked for; else everything, the model only where it is installed.
-fn parts(bench: &Bench, folder: &Path) -> Vec<BenchPart> {
+/// What was asked for; else everything, of what is not always installed only what is.
+fn parts(bench: &Bench, folder: &Path, runtime: &Path) -> Vec<BenchPart> {
     if !bench.parts.is_empty() {
         return bench.parts.clone();
     }
     let mut all = vec![BenchPart::Calls, BenchPart::Neighbours, BenchPart::Door, BenchPart::Host, BenchPart::Swaps, BenchPart::Scale];
     if find(folder, scripts::BRIDGE).is_ok() {
         all.push(BenchPart::Scripts);
+    }
+    if runtime.is_file() {
+        all.push(BenchPart::Instant);
     }
     if find(folder, model::PLUGIN).is_ok() {
         all.push(BenchPart::Model);
@@ -116,7 +120,7 @@ pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
     real.must_exist()?;
     let folder = bench.plugins.clone().unwrap_or_else(|| real.plugins());
     let mut report = Report::new(&bench, out);
-    for part in parts(&bench, &folder) {
+    for part in parts(&bench, &folder, &real.js_runtime()) {
         let bed = |names: &[&str]| {
             let files: Vec<_> = names.iter().map(|name| find(&folder, name)).collect::<Result<_>>()?;
             Bed::make(real, &files)
@@ -131,6 +135,7 @@ pub(crate) async fn run(real: &Home, bench: Bench, out: &Out) -> Result<()> {
             }
             BenchPart::Swaps => swaps::run(&bed(&[TOOL])?, &find(&folder, TOOL)?, bench.quick, &mut report).await?,
             BenchPart::Scripts => scripts::run(&bed(&[scripts::BRIDGE])?, bench.quick, &mut report).await?,
+            BenchPart::Instant => instant::run(&bed(&[])?, &real.js_runtime(), bench.quick, &mut report).await?,
             BenchPart::Scale => scale::run(&bed(&[PROVIDER])?, &folder, bench.quick, &mut report).await?,
             BenchPart::Model => {
                 let models = models_folder(real)?;

@@ -19,6 +19,7 @@ use serde_json::json;
 use skynet_core::config::LogConfig;
 use skynet_core::ports::{Audit as _, AuditRow};
 use skynet_policy::scrub::Known;
+use skynet_scripts::code_pages::CodePages;
 use skynet_store::Store;
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -30,6 +31,9 @@ use tracing_subscriber::EnvFilter;
 
 /// Running turns get so long to end after SIGTERM; service managers wait 90 s.
 const DRAIN: Duration = Duration::from_secs(60);
+
+/// By then a start is over, but for what must be compiled first.
+const STARTED: Duration = Duration::from_secs(1);
 
 fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
     let filter = std::env::var("SKYNET_LOG").unwrap_or_else(|_| config.level.clone());
@@ -54,6 +58,7 @@ pub(crate) struct Begun {
     places: Places,
     scripts: HostScripts,
     wall: Told,
+    code: Option<CodePages>,
 }
 
 /// Takes the lock, opens the log, starts what must stand outside of the wall, raises it.
@@ -67,13 +72,14 @@ pub(crate) fn begin(home: &Home) -> Result<Begun> {
     start_log(&config.log, &known)?;
     let anchor = Anchor::start(home, &config.audit)?;
     let places = Places::of(home)?.ahead_of_the_wall();
+    let code = CodePages::find();
     let scripts = HostScripts::start(home, &config);
     let wall = wall::raise(home, &config, scripts.layers())?;
-    Ok(Begun { lock, known, anchor, places, scripts, wall })
+    Ok(Begun { lock, known, anchor, places, scripts, wall, code })
 }
 
 pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
-    let Begun { mut lock, known, anchor, places, scripts, wall } = begun;
+    let Begun { mut lock, known, anchor, places, scripts, wall, code } = begun;
     // Before anybody can know that there is a host to end.
     let mut asked = Signals::take()?;
     let store = wire::open_store(home).await?;
@@ -97,6 +103,7 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let plugins = tokio::spawn(wired.runner.run(wait(stopped.clone())));
+    let ahead = tokio::spawn(crate::workshop::ahead::compile(home.clone(), wired.host.clone()));
     let desk = wired.desk;
     let approved = tokio::spawn(async move {
         if let Err(error) = desk.recover().await {
@@ -117,6 +124,12 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
         let _ = stop.send(true);
     });
     let registries = tokio::spawn(wired.watch.run());
+    tokio::spawn(async move {
+        tokio::time::sleep(STARTED).await;
+        if let Some(Err(error)) = code.map(CodePages::give_back) {
+            tracing::debug!(%error, "code that only the start needed stays in memory");
+        }
+    });
     let anchor = Arc::new(anchor);
     let checkpoints = tokio::spawn(Arc::clone(&anchor).tend(home.clone(), Store::clone(&store)));
     wired.gateway.serve(wait(stopped)).await?;
@@ -124,6 +137,7 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
     checkpoints.abort();
     registries.abort();
     approved.abort();
+    ahead.abort();
     // Both end with the same word; what serves and what is planned is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(plugins, jobs) }).await;
     end_run(home, &anchor, &store).await?;

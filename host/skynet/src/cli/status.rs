@@ -20,20 +20,23 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
         let plugins = client.call("plugins.list", json!({})).await?;
         let sessions = client.call("sessions.list", json!({ "limit": 5 })).await?;
         let model = client.call("agent.model", json!({})).await?;
-        anyhow::Ok((models, plugins, sessions, model))
+        let proposals = client.call("proposals.list", json!({})).await?;
+        anyhow::Ok((models, plugins, sessions, model, proposals))
     });
-    let (models, plugins, sessions, model) = asked.await.map_err(|_| fail(Kind::TryLater, "the host did not answer in time"))??;
+    let (models, plugins, sessions, model, proposals) =
+        asked.await.map_err(|_| fail(Kind::TryLater, "the host did not answer in time"))??;
     let count = |state: &str| plugins["plugins"].as_array().into_iter().flatten().filter(|plugin| plugin["state"] == state).count();
     let wall = lock::holder(home).map(|pid| wall::of(home, pid));
     let scripts = lock::holder(home).map(|pid| wall::scripts(home, pid));
     let uptime = client.hello["snapshot"]["uptimeMs"].as_u64().unwrap_or_default() / 1000;
     let updates = registry::updates::kept(home).map(|known| known.updates).unwrap_or_default();
+    let waiting = proposals["proposals"].as_array().map_or(0, Vec::len);
     let value = json!({
         "version": client.hello["server"]["version"], "pid": lock::holder(home), "home": home.root(), "uptime_s": uptime,
         "model": model["model"], "models": models["models"], "plugins": plugins["plugins"], "sessions": sessions["count"],
         "wall": wall,
         "scripts": scripts.as_ref().map(|layers| layers.iter().cloned().collect::<std::collections::BTreeMap<_, _>>()),
-        "updates": updates,
+        "updates": updates, "proposals": waiting,
     });
     out.value(&value);
     let version = value["version"].as_str().unwrap_or_default();
@@ -60,6 +63,9 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
         count("refused") + count("sick"),
         count("disabled")
     ));
+    if waiting > 0 {
+        out.line(&format!("asked    {waiting} plugin(s) wait for your yes or no: skynet proposals list"));
+    }
     for update in &updates {
         let more = if update.widens.is_empty() {
             "asks for no more than now".to_owned()

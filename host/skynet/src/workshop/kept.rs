@@ -78,13 +78,16 @@ impl HomeWorkshop {
         Ok(release::join(parts.component, parts.release_json, &signatures.to_bytes()))
     }
 
-    pub(super) fn drop_kept(&self, candidate: &Candidate) {
-        if let Ok(file) = self.file(&candidate.digest)
-            && let Err(error) = std::fs::remove_file(&file)
+    /// Removes what was kept; gives the digest of its component, if it was still there.
+    pub(super) fn drop_kept(&self, candidate: &Candidate) -> Option<String> {
+        let file = self.file(&candidate.digest).ok()?;
+        let bytes = std::fs::read(&file).ok();
+        if let Err(error) = std::fs::remove_file(&file)
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(%error, file = %file.display(), "what was kept of a proposal could not be removed");
         }
+        bytes.as_deref().and_then(|bytes| release::split(bytes).ok()).map(|parts| sha256_hex(parts.component))
     }
 }
 

@@ -4,16 +4,18 @@
 //! What lay there before is put back when the new one does not serve.
 
 use crate::home::{self, Home};
+use crate::registry::intent;
 use skynet_core::PluginId;
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::plugin::{PluginState, PluginStatus};
 use skynet_core::proposals::Candidate;
 use skynet_plugins::PluginHost;
+use skynet_plugins::limits::COMPILE_WALL;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long the plugin host may take to admit it: compiling was done for its trials, mostly.
-const ADMIT: Duration = Duration::from_secs(100);
+/// How long the plugin host may take to admit it: longer than a component may take to compile.
+const ADMIT: Duration = COMPILE_WALL.saturating_add(Duration::from_secs(10));
 
 async fn status(host: &PluginHost, name: &str) -> Option<PluginStatus> {
     host.list().await.into_iter().find(|plugin| plugin.name == name)
@@ -30,14 +32,9 @@ pub(super) async fn newer_than(host: &PluginHost, id: &PluginId, version: &semve
     }
 }
 
-/// As registries name theirs. Ids have no `--`, so no two share one.
-fn file_name(id: &PluginId) -> String {
-    format!("{}--{}.wasm", id.namespace(), id.name())
-}
-
 /// Puts it there and waits until it serves. Doing it again is harmless.
 pub(super) async fn put(home: &Home, host: &PluginHost, candidate: &Candidate, signed: &[u8]) -> Result<(), String> {
-    let name = file_name(&candidate.subject);
+    let name = intent::file_name(&candidate.subject);
     let path = home.plugins().join(&name);
     let before = std::fs::read(&path).ok();
     home::write_file(&path, signed, 0o644).map_err(|error| format!("{error:#}"))?;

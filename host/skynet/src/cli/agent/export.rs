@@ -22,10 +22,13 @@ use skynet_policy::trust::Tier;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// The namespace of what `skynet plugin add-mcp` makes.
+const MCP: &str = "mcp";
+
 pub(super) async fn run(home: &Home, wish: AgentExport, out: &Out) -> Result<()> {
     home.must_exist()?;
     let files = prompt_files(home)?;
-    let receipts = chosen(home, &wish).await?;
+    let (receipts, left) = chosen(home, &wish).await?;
     let plugins = receipts.iter().map(listed).collect::<Result<Vec<_>>>()?;
     let schemas = receipts.iter().filter_map(|receipt| Some((receipt.plugin.id.to_string(), receipt.config_schema.clone()?)));
     let manifest = AgentManifest {
@@ -54,6 +57,7 @@ pub(super) async fn run(home: &Home, wish: AgentExport, out: &Out) -> Result<()>
     bundle::read(&bytes).map_err(|error| fail(Kind::Refused, error.to_string()))?;
     home::write_file(&path, &bytes, 0o644)?;
     tell(&bundle, &path, key.public().key_id().as_str(), &key.public().text(), out);
+    left.iter().for_each(|why| out.line(why));
     Ok(())
 }
 
@@ -95,16 +99,40 @@ fn described((name, text): (&String, &String)) -> AgentFile {
     AgentFile { name: name.clone(), sha256: sha256_hex(text.as_bytes()), size: text.len() as u64 }
 }
 
-async fn chosen(home: &Home, wish: &AgentExport) -> Result<Vec<Receipt>> {
+/// Those that go along, and a line for each that does not unless it is named.
+async fn chosen(home: &Home, wish: &AgentExport) -> Result<(Vec<Receipt>, Vec<String>)> {
     let serving = wire::open_store(home).await?.serving().await?;
-    if wish.plugins.is_empty() {
-        // Those that came with the host come with every host.
-        return Ok(serving.into_iter().filter(|receipt| receipt.trust != Tier::Builtin.as_str()).collect());
-    }
     if let Some(missing) = wish.plugins.iter().find(|id| serving.iter().all(|receipt| receipt.plugin.id != **id)) {
         return Err(fail(Kind::NotFound, format!("{missing} does not serve here; skynet plugin list shows what does")));
     }
-    Ok(serving.into_iter().filter(|receipt| wish.plugins.contains(&receipt.plugin.id)).collect())
+    let (mut chosen, mut left) = (Vec::new(), Vec::new());
+    for receipt in serving {
+        let id = receipt.plugin.id.clone();
+        let named = wish.plugins.contains(&id);
+        match stays(&receipt) {
+            Some(why) if named && is_folder(&receipt) => return Err(fail(Kind::Refused, format!("{id} cannot go along: {why}"))),
+            Some(why) if !named && wish.plugins.is_empty() => left.push(format!("left out {id}: {why}")),
+            // Those that came with the host come with every host.
+            None if !named && (!wish.plugins.is_empty() || receipt.trust == Tier::Builtin.as_str()) => {}
+            Some(_) if !named => {}
+            _ => chosen.push(receipt),
+        }
+    }
+    Ok((chosen, left))
+}
+
+/// Why a plugin is not given away unasked.
+fn stays(receipt: &Receipt) -> Option<&'static str> {
+    if is_folder(receipt) {
+        return Some("it is a folder of scripts, which is copied by hand and approved where it comes to");
+    }
+    // Made by `skynet plugin add-mcp`: an address of the owner's is in it, and that may hold a key.
+    let is_mcp = receipt.plugin.id.namespace() == MCP;
+    is_mcp.then_some("it holds the address of one of your servers; --plugin takes it along")
+}
+
+fn is_folder(receipt: &Receipt) -> bool {
+    skynet_plugins::is_script_folder(&receipt.source)
 }
 
 fn listed(receipt: &Receipt) -> Result<AgentPlugin> {

@@ -24,7 +24,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// A component with its release section, not signed yet. `path` stands in errors, `prev` is the
 /// digest of the release before it.
-pub(super) fn packed(path: &Path, bytes: &[u8], manifest: Manifest, prev: Option<String>) -> Result<(Release, Vec<u8>)> {
+pub(crate) fn packed(path: &Path, bytes: &[u8], manifest: Manifest, prev: Option<String>) -> Result<(Release, Vec<u8>)> {
     let component = release::strip(bytes);
     let look = skynet_plugins::file::look(component).map_err(|why| refused(path, why))?;
     let release = Release {
@@ -91,7 +91,7 @@ pub(super) fn signing_key(home: &Home, key: Option<&Path>) -> Result<SecretKey> 
 }
 
 /// A packed file with one signature more.
-pub(super) fn signed(path: &Path, bytes: &[u8], key: &SecretKey) -> Result<(Release, Vec<u8>)> {
+pub(crate) fn signed(path: &Path, bytes: &[u8], key: &SecretKey) -> Result<(Release, Vec<u8>)> {
     let parts = release::split(bytes).map_err(|error| refused(path, error))?;
     let release = Release::parse(parts.release_json).map_err(|error| refused(path, error))?;
     release.check_component(parts.component).map_err(|error| refused(path, error))?;

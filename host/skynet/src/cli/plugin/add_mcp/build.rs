@@ -5,7 +5,6 @@
 //! here was somebody's word before. Refuses addresses with credentials in them.
 
 use crate::cli::plugin::file::refused;
-use crate::cli::plugin::room;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::keys;
@@ -13,6 +12,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skynet_core::PluginId;
+use skynet_plugins::room::{self, RoomError};
 use skynet_policy::digest::sha256_hex;
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::{self, ComponentDigest, Release};
@@ -111,7 +111,7 @@ impl Bridge {
                 continue;
             }
             let Ok(bytes) = std::fs::read(&path) else { continue };
-            if room::is_there(&bytes) && room::read(&bytes).is_none() {
+            if room::SERVER.is_in(&bytes) && room::SERVER.read(&bytes).is_none() {
                 return Self::of(&path, &bytes, &trust);
             }
         }
@@ -132,7 +132,8 @@ impl Bridge {
     /// The signed file of one version.
     pub(super) fn plugin(&self, home: &Home, id: &PluginId, version: &semver::Version, server: &Server) -> Result<Vec<u8>> {
         let payload = serde_json::to_vec(server)?;
-        let component = room::fill(&self.component, &payload).map_err(|why| fail(Kind::Refused, why))?;
+        let mut component = self.component.clone();
+        room::SERVER.fill(&mut component, &payload).map_err(|why| fail(Kind::Refused, unfit(&why)))?;
         let release = Release {
             id: id.clone(),
             version: version.clone(),
@@ -155,12 +156,19 @@ impl Bridge {
     }
 }
 
+fn unfit(why: &RoomError) -> String {
+    match why {
+        RoomError::TooLong { bytes, room } => format!("the server's tools take {bytes} bytes, and a bridge has room for {room}"),
+        RoomError::None | RoomError::Several | RoomError::Filled => format!("it is no bridge for a server as it was built: {why}"),
+    }
+}
+
 /// What a plugin of ours holds, and which version it is. Its signature counts here too.
 pub(super) fn read(home: &Home, file: &Path, name: &str) -> Result<(Server, semver::Version)> {
     let bytes = std::fs::read(file)
         .map_err(|_| fail(Kind::NotFound, format!("no server named {name} was added; add it with: skynet plugin add-mcp {name} URL")))?;
     let found = Bridge::of(file, &bytes, &keys::load_trust(home)?)?;
-    let payload = room::read(&found.component).ok_or_else(|| refused(file, "it holds no server"))?;
+    let payload = room::SERVER.read(&found.component).ok_or_else(|| refused(file, "it holds no server"))?;
     let server = serde_json::from_slice(payload).map_err(|error| refused(file, error))?;
     Ok((server, found.release.version))
 }

@@ -10,16 +10,12 @@ use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use wasi_preview1_component_adapter_provider::{WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER};
 use wit_component::{ComponentEncoder, StringEncoding};
-use wit_parser::Resolve;
+use wit_parser::{Resolve, WorldId};
 
 /// Makes a component of that module; gives its file, beside the module's.
 pub(super) fn componentize(project: &Project, module: &Path) -> Result<PathBuf> {
     let mut bytes = std::fs::read(module).with_context(|| format!("{} cannot be read", module.display()))?;
-    let folder = project.build_folder()?.join("wit");
-    lay_out_contract(&folder)?;
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(&folder).context("the contract in this program cannot be read")?;
-    let world = resolve.select_world(&[package], Some(project.manifest.world.as_str()))?;
+    let (resolve, world) = contract(project)?;
     wit_component::embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8)?;
     let mut encoder = ComponentEncoder::default()
         .module(&bytes)
@@ -31,6 +27,18 @@ pub(super) fn componentize(project: &Project, module: &Path) -> Result<PathBuf> 
     let path = module.with_extension("component.wasm");
     std::fs::write(&path, component).with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(path)
+}
+
+/// The contract, and the world of this project in it.
+pub(super) fn contract(project: &Project) -> Result<(Resolve, WorldId)> {
+    let folder = project.build_folder()?.join("wit");
+    lay_out_contract(&folder)?;
+    // What other languages add for themselves is no part of it.
+    let _ = std::fs::remove_file(folder.join("project.wit"));
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(&folder).context("the contract in this program cannot be read")?;
+    let world = resolve.select_world(&[package], Some(project.manifest.world.as_str()))?;
+    Ok((resolve, world))
 }
 
 /// The contract as files, which is how its parser takes it.

@@ -4,7 +4,7 @@
 //! script is put into it. What the plugin may do stands in a `plugin.toml` beside the script;
 //! without one it asks for nothing. Refuses other languages, and a manifest of another name.
 
-use super::new;
+use super::{language, new};
 use crate::args::author::NewPlugin;
 use crate::cli::plugin::file;
 use crate::exit::{Kind, fail};
@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use skynet_core::PluginId;
 use skynet_plugins::instant;
-use skynet_policy::manifest::Manifest;
+use skynet_policy::manifest::{Manifest, World};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -22,6 +22,11 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
     let began = Instant::now();
     if args.lang != "js" {
         return Err(fail(Kind::Refused, format!("--instant takes scripts in js, not in {}", args.lang)));
+    }
+    if args.kind.world() != World::ToolPlugin {
+        let kind = language::short(args.kind.world());
+        let why = format!("an instant plugin offers tools; a {kind} in js is built: skynet plugin new --lang js --kind {kind} NAME");
+        return Err(fail(Kind::Refused, why));
     }
     // Before the work: nobody wants to be told of a missing key after it.
     let key = file::signing_key(home, None)?;

@@ -8,7 +8,8 @@
 use super::bed::{Bed, cut_off};
 use super::checks::{self, Report};
 use super::console::Console;
-use super::golden::{self, Ended, Golden, GoldenCall};
+use super::golden::came::Came;
+use super::golden::{self, Ended, Golden, GoldenCall, Question};
 use super::project::Project;
 use crate::args::author::Test;
 use crate::exit::{Kind, fail};
@@ -77,6 +78,11 @@ async fn test(project: &Project, component: &Path, golden: &Golden, tape: Vec<Ex
         let unsteady = (first != again).then(|| format!("it gave {} and then {}", first.told(), again.told()));
         report.note(format!("{CALLS}: {}", call.name), differs.or(unsteady));
     }
+    for question in golden.questions() {
+        let (first, again) = (asked(&bed, &staged, &question).await, asked(&bed, &staged, &question).await);
+        let unsteady = (first != again).then(|| format!("it gave {} and then {}", first.told(), again.told()));
+        report.note(format!("{CALLS}: {}", question.name()), question.differs(&first).or(unsteady));
+    }
     drop(bed);
     if cut_off(request) != *request {
         denied(project, component, golden, &kinds, &mut report).await?;
@@ -87,6 +93,12 @@ async fn test(project: &Project, component: &Path, golden: &Golden, tape: Vec<Ex
 async fn golden_call(bed: &Bed, staged: &Staged, call: &GoldenCall) -> Ended {
     staged.set(call.now_ms.unwrap_or(golden::NOON_OF_TESTS), call.seed);
     checks::call(bed, &call.tool, &call.arguments).await
+}
+
+async fn asked(bed: &Bed, staged: &Staged, question: &Question<'_>) -> Came {
+    let (now_ms, seed) = question.stage();
+    staged.set(now_ms, seed);
+    question.ask(bed).await
 }
 
 /// Every call again, with servers and files refused.
@@ -101,13 +113,18 @@ async fn denied(project: &Project, component: &Path, golden: &Golden, kinds: &[P
             fault = fault.or(Some(format!("{}: {why}", call.name)));
         }
     }
+    for question in golden.questions() {
+        if let Some(why) = question.ask(&bed).await.fault() {
+            fault = fault.or(Some(format!("{}: {why}", question.name())));
+        }
+    }
     report.note("with servers and files refused, every call is still an answer or an error", fault);
     Ok(())
 }
 
 /// Makes the author's calls with the real servers, and keeps what they answer.
 async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool, out: &Out) -> Result<()> {
-    if golden.calls.is_empty() {
+    if golden.is_empty() {
         return Err(fail(Kind::NotFound, format!("{CALLS} holds no calls; write down what to record first")));
     }
     let asks = project.manifest.permissions.sentences();
@@ -120,6 +137,9 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
     for call in &golden.calls {
         let ended = golden_call(&bed, &staged, call).await;
         out.line(&format!("{}: {}", call.name, ended.told()));
+    }
+    for question in golden.questions() {
+        out.line(&format!("{}: {}", question.name(), asked(&bed, &staged, &question).await.told()));
     }
     let (path, tape) = (project.folder.join(TAPE), staged.tape());
     golden::write_tape(&path, &tape)?;
