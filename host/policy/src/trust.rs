@@ -230,7 +230,8 @@ mod tests {
             namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
             ..key(seed, "x")
         };
-        let mut store = TrustStore { keys: vec![key(1, "acme"), registry(2, &["acme"]), registry(3, &["acme", "bob"]), registry(4, &["acme"])] };
+        let mut store =
+            TrustStore { keys: vec![key(1, "acme"), registry(2, &["acme"]), registry(3, &["acme", "bob"]), registry(4, &["acme"])] };
         store.keys.push(registry(5, &["acme"]));
         store.revoke(&registry(5, &[]).keyid, "stolen").unwrap();
         store.leave("acme", &[registry(4, &[]).keyid]);

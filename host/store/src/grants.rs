@@ -7,8 +7,8 @@
 use crate::error::{Doing, Result};
 use crate::json::Json;
 use rusqlite::{Connection, ToSql, params};
-use skynet_core::{PluginId, StoreError};
 use skynet_core::ports::StoredGrant;
+use skynet_core::{PluginId, StoreError};
 
 /// The one in force.
 pub(crate) fn of_plugin(db: &Connection, id: &PluginId, now: u64) -> Result<Option<StoredGrant>> {

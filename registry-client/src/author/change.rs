@@ -131,9 +131,9 @@ impl Signer<'_> {
         let what = format!("signing the {}", T::TYPE);
         let holder = KeyHolder::Root(self.root.clone());
         let signed = SignedRole::new(role, &holder, self.keys.sources(), &SystemRandom::new()).await.map_err(refused_by(&what))?;
-        self.root.verify_role(signed.signed()).map_err(|error| {
-            RegistryError::refused(&what, error, "Give the folders of enough keys of this role; nothing was changed")
-        })?;
+        self.root
+            .verify_role(signed.signed())
+            .map_err(|error| RegistryError::refused(&what, error, "Give the folders of enough keys of this role; nothing was changed"))?;
         Ok(signed)
     }
 }

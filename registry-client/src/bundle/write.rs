@@ -19,7 +19,8 @@ pub(super) struct Archive {
 
 impl Archive {
     pub(super) fn create(path: &Path) -> Result<Self, DiskError> {
-        let file = tempfile::Builder::new().prefix(crate::disk::UNFINISHED).tempfile_in(beside(path)).map_err(|error| failed(path, error))?;
+        let file =
+            tempfile::Builder::new().prefix(crate::disk::UNFINISHED).tempfile_in(beside(path)).map_err(|error| failed(path, error))?;
         Ok(Self { file, path: path.to_owned(), names: BTreeSet::new() })
     }
 

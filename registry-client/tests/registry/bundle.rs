@@ -217,8 +217,7 @@ async fn a_copy_ends_where_the_server_does_and_goes_on_from_there() {
     assert_eq!(server.count(&first), 0, "what is there is not fetched again");
     assert_eq!(server.count("rel--acme--first"), 0);
     assert_eq!(server.count("pub--acme"), 0);
-    let from: Vec<u64> =
-        server.asked.lock().unwrap().iter().filter(|(path, _)| path.ends_with(&second)).map(|(_, from)| *from).collect();
+    let from: Vec<u64> = server.asked.lock().unwrap().iter().filter(|(path, _)| path.ends_with(&second)).map(|(_, from)| *from).collect();
     assert_eq!(from, [1000], "and what broke off is continued");
     assert_eq!(server.count("rel--acme--second"), 1);
     assert!(files(&mirror).keys().all(|name| !name.starts_with('.')), "{:?}", files(&mirror).keys());

@@ -145,7 +145,10 @@ async fn a_record_that_withdraws_keys_says_which_before_it_is_listed() {
     let gone = format!("withdrawn, with all that they signed: {}", key(1).public().key_id());
     assert!(said.says.contains(&gone) && said.says.contains(key(2).public().key_id().as_str()), "{said:?}");
     // Another publisher's key is not theirs to withdraw.
-    let thief = KeyStatement { withdrawn: vec![key(1).public().key_id()], ..KeyStatement::first("weather", &[key(9).public()], 1, "2026-01-01T00:00:00Z") };
+    let thief = KeyStatement {
+        withdrawn: vec![key(1).public().key_id()],
+        ..KeyStatement::first("weather", &[key(9).public()], 1, "2026-01-01T00:00:00Z")
+    };
     let (_, said) = world.author().examine_record(&PublisherRecord::new("weather", None, thief.signed(&[&key(9)])).to_bytes());
     assert!(said.outcome == Outcome::Failed && said.says.contains("in no earlier statement"), "{said:?}");
 }

@@ -126,13 +126,7 @@ impl Watch {
     /// A failed update of the host's own is on record like anybody's.
     async fn refused(&self, id: &PluginId, error: &anyhow::Error) {
         let detail = json!({ "why": plain_line(&format!("{error:#}"), super::WHY) });
-        let row = AuditRow {
-            kind: "plugin.update".into(),
-            actor: HOST.into(),
-            subject: id.to_string(),
-            verdict: "refused".into(),
-            detail,
-        };
+        let row = AuditRow { kind: "plugin.update".into(), actor: HOST.into(), subject: id.to_string(), verdict: "refused".into(), detail };
         if let Err(unwritten) = self.store.record(row).await {
             tracing::error!("a refusal was not recorded: {unwritten}");
         }

@@ -1,10 +1,10 @@
 //! A crash after each step: the next command or start finishes what was begun.
 
 use super::*;
-use skynet_policy::trust::Tier;
 use skynet_core::ports::Audit as _;
 use skynet_policy::permission::{NetRule, Permissions};
 use skynet_policy::signature::SecretKey;
+use skynet_policy::trust::Tier;
 use std::os::unix::fs::PermissionsExt;
 
 /// A data folder in which this file of acme/x is on the shelf.
