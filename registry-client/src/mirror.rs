@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::receive::{Expected, blob, part, receive};
 use crate::roots::follow;
 use crate::visit::Visit;
-use skynet_policy::limits::{ADVISORIES_BYTES, INDEX_BYTES, PUBLISHER_BYTES, RELEASE_JSON_BYTES, SIGNATURES_JSON_BYTES};
+use skynet_policy::limits::{ADVISORIES_BYTES, AGENT_LISTED_BYTES, INDEX_BYTES, PUBLISHER_BYTES, RELEASE_JSON_BYTES, SIGNATURES_JSON_BYTES};
 use skynet_policy::registry::index::Index;
 use skynet_policy::registry::target::Target;
 use skynet_policy::sha256_hex;
@@ -195,6 +195,11 @@ impl Visit {
                 taken.put(sink)?;
             }
             Target::Advisories => self.taken(target, ADVISORIES_BYTES, listed, sink).await?.put(sink)?,
+            Target::Agent(id, version) => {
+                let taken = self.taken(target, AGENT_LISTED_BYTES, listed, sink).await?;
+                drop(self.judged_agent(id, version, &taken.bytes).await?);
+                taken.put(sink)?;
+            }
         }
         Ok(None)
     }

@@ -175,7 +175,7 @@ skynet plugin install --locked")]
     /// Update plugins from their registries, after showing what changes.
     Update(registry::Update),
     /// Say which plugins have newer releases, and what would change.
-    Outdated,
+    Outdated(registry::keeper::OciAccount),
     /// Hold a plugin at its version.
     Pin {
         /// namespace/name
@@ -538,6 +538,8 @@ pub(crate) enum BenchPart {
     Host,
     /// New versions under running calls.
     Swaps,
+    /// An installation from a registry, and how fast files are looked at.
+    Install,
     /// A script plugin's call, beside a bare start of its interpreter.
     Scripts,
     /// From a script to the first answer of its tool, beside compiling it whole.

@@ -109,6 +109,8 @@ fn a_plugin_in_rust_goes_from_nothing_to_an_answer_and_hears_recorded_servers() 
     change(&folder.join("calls.json"), "\"name\": \"Ada\"", "\"name\": \"Eve\"");
     let said = author(&home, &["plugin", "test", at]);
     assert!(said.code == 1 && said.out.contains("wanted \"200 Servus!\", got the error unavailable"), "{}", said.out);
+    assert!(said.out.contains("no recorded exchange fits GET https://api.example.com/greet/Eve"), "{}", said.out);
+    assert!(said.out.contains("skynet plugin test --record"), "{}", said.out);
 }
 
 #[test]
@@ -156,6 +158,34 @@ fn every_other_kind(home: &Household, lang: &str) {
         assert_eq!((&measured["kind"], &measured["calls"]), (&kind.into(), &50.into()), "{measured}");
         assert!(measured["empty_p50_us"].as_f64().unwrap() > 0.0, "{measured}");
     }
+}
+
+#[test]
+fn ten_thousand_texts_beside_the_one_that_is_asked_for_cost_a_plugin_in_c_no_memory() {
+    let home = Household::new();
+    let folder = home.home().join("../many");
+    let at = folder.to_str().unwrap();
+    author(&home, &["plugin", "new", "--lang", "c", "many", "--path", at]).done();
+    let texts = vec![r#""a\"b""#; 10_000].join(",");
+    change(&folder.join("calls.json"), r#""name": "Ada""#, &format!(r#""list": [{texts}], "name": "Ada""#));
+    author(&home, &["plugin", "test", at]).done();
+}
+
+#[test]
+fn a_recording_of_nothing_and_a_build_that_fails_are_said_and_leave_what_was_there() {
+    let home = Household::new();
+    let folder = home.home().join("../still");
+    let at = folder.to_str().unwrap();
+    author(&home, &["plugin", "new", "--lang", "c", "still", "--path", at]).done();
+    let tape = folder.join("exchanges.json");
+    std::fs::write(&tape, "[]").unwrap();
+    author(&home, &["plugin", "test", "--record", "--yes", at]).refused(5, &["no call asked a server", "exchanges.json is as it was"]);
+    change(&folder.join("calls.json"), "\"tool\": \"greet\"", "\"tool\": \"great\"");
+    author(&home, &["plugin", "test", "--record", "--yes", at])
+        .refused(4, &["not every call succeeded", "unknown-tool", "exchanges.json is as it was"]);
+    change(&folder.join("src/plugin.c"), "#include", "#inklude");
+    author(&home, &["plugin", "dev", "--once", at]).refused(1, &["inklude"]);
+    assert!(!home.home().join("plugins/local--still.wasm").exists());
 }
 
 #[test]

@@ -55,3 +55,5 @@ mod terminal;
 #[cfg(target_os = "linux")]
 #[path = "e2e/wall.rs"]
 mod wall;
+#[path = "e2e/workflow.rs"]
+mod workflow;

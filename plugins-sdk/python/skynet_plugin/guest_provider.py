@@ -10,7 +10,7 @@ from wit_world import exports
 from wit_world.exports.provider import ProviderError_Cancelled, ProviderError_Other, ProviderError_Protocol
 from wit_world.imports.delta_sink import EmitError_Cancelled, EmitError_TooLarge
 
-from . import cut
+from . import cut, told
 from .guest_lifecycle import Lifecycle
 
 __all__ = ["Lifecycle", "Provider"]
@@ -34,7 +34,7 @@ def guarded(work, *arguments):
     except Err as error:
         raise Err(provider_error(error.value)) from None
     except Exception as error:
-        raise Err(ProviderError_Other(("exception", cut(f"{type(error).__name__}: {error}")))) from None
+        raise Err(ProviderError_Other(("exception", told(error)))) from None
 
 
 class Provider(exports.Provider):

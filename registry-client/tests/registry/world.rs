@@ -137,7 +137,8 @@ impl World {
     /// The client comes to know the registry by its first root.
     pub(crate) async fn meet(&self) {
         let (home, root) = (self.home(), self.author().first_root().unwrap());
-        let place = Place { name: "main".into(), url: Some(SERVER.into()), folder: None, namespaces: vec!["acme".into()], private: false };
+        let (url, namespaces) = (Some(SERVER.into()), vec!["acme".into()]);
+        let place = Place { name: "main".into(), url, folder: None, namespaces, private: false, ca: None };
         home.add(&home.lock().unwrap(), place, RootTrust::Bytes(root), self.honest()).await.unwrap();
     }
 

@@ -22,9 +22,9 @@ pub(crate) fn is(home: &Home, held: &Registries, proposal: &Proposal) -> Result<
 
 /// Whether there is nothing to do for an entry of the lockfile: its file is here and kept,
 /// its keys count, and its grant covers what it asks for.
-pub(crate) fn is_whole(home: &Home, held: &Registries, proposal: &Proposal, entry: &Locked) -> Result<bool> {
+pub(crate) fn is_whole(home: &Home, held: &Registries, widens: &[String], entry: &Locked) -> Result<bool> {
     let trust = keys::load_trust(home)?;
     let counts = |key: &skynet_policy::KeyId| trust.find(key).is_some_and(|known| known.revoked.is_none() && known.may_sign(&entry.id));
     let is_trusted = entry.publisher_keys.iter().any(counts);
-    Ok(is_trusted && proposal.widens().is_empty() && holds(home, entry) && held.keeps(&entry.file))
+    Ok(is_trusted && widens.is_empty() && holds(home, entry) && held.keeps(&entry.file))
 }

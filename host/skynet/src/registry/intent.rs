@@ -74,7 +74,11 @@ impl Intent {
             self.check_grant(wire::open_store(home).await?.grant(&self.id).await?)?;
         }
         self.begin(home, held)?;
-        self.finish(home, held, lock).await
+        let id = self.id.clone();
+        let ended = self.finish(home, held, lock).await;
+        ended.with_context(|| {
+            format!("the change to {id} was begun and not ended; the next command that changes plugins, or the next start, ends it")
+        })
     }
 
     /// The grant that is there: the one that was looked at, or the one that this stored before.
@@ -90,12 +94,12 @@ impl Intent {
         if let Some(locked) = &self.locked {
             let bytes = held.kept(&locked.file).map_err(super::failed)?;
             let waiting = staged(home, &self.id);
-            let written = home::write_file(&waiting, &bytes, 0o600);
+            let written = home::write_file(&waiting, &bytes, 0o600).and_then(|()| self.write(home));
             if written.is_err() {
-                // Half a file under a name that nobody reads; what serves is untouched.
+                // A name that nobody reads; what serves is untouched.
                 let _ = std::fs::remove_file(&waiting);
             }
-            written.context("the plugins folder takes no new file; nothing was changed. Make room and try again")?;
+            return written.context("nothing was changed");
         }
         self.write(home)
     }
@@ -165,7 +169,7 @@ impl Intent {
                     steps.push(PluginChange::Lower { id: self.id.clone(), version: locked.version.clone() });
                 }
                 json!({
-                    "version": locked.version.to_string(), "registry": locked.registry, "release": locked.release,
+                    "version": locked.version.to_string(), "from": locked.origin(), "release": locked.release,
                     "signers": locked.publisher_keys, "permissions": self.grant.as_ref().map(|grant| &grant.permissions),
                 })
             }

@@ -4,11 +4,12 @@
 //! Asks nobody where no registry is named. Nothing here ever widens what a plugin may do.
 
 use super::carry::{self, Word};
+use super::findings;
 use super::proposal::Proposal;
 use super::updates::{self, Look};
 use crate::home::Home;
 use crate::limits::{REGISTRY_CHECK, REGISTRY_FIRST_CHECK};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
 use skynet_core::PluginId;
@@ -17,9 +18,11 @@ use skynet_core::ports::{Audit as _, AuditRow};
 use skynet_gateway::Herald;
 use skynet_plugins::PluginHost;
 use skynet_policy::naming::plain_line;
+use skynet_policy::release::{Release, split};
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::visit::Visit;
+use skynet_review::{Policy, Report};
 use skynet_store::Store;
 use std::sync::Arc;
 
@@ -68,6 +71,10 @@ impl Watch {
         if self.config.auto_update {
             self.go_alone(&held, &mut look).await?;
         }
+        // Tags in OCI registries are the owner's to ask; what was last heard of them stays.
+        let lock = held.read_lock().map_err(super::failed)?;
+        let from_oci = |update: &&updates::Update| lock.find(&update.id).is_some_and(|locked| locked.oci.is_some());
+        look.known.updates.extend(before.iter().filter(from_oci).cloned());
         updates::keep(&self.home, &look.known)?;
         if !look.known.updates.is_empty() && look.known.updates != before {
             tracing::info!("{} newer releases of plugins; see: skynet plugin outdated", look.known.updates.len());
@@ -100,6 +107,7 @@ impl Watch {
                 }
             }
         }
+        carry::tidy(held, &lock)?;
         self.host.look_now();
         Ok(())
     }
@@ -113,7 +121,15 @@ impl Watch {
         if !proposal.may_go_alone() {
             return Ok(false);
         }
-        let ready = carry::fetch(&self.home, held, lock, visit, &proposal).await?;
+        let ready = carry::fetch(&self.home, (held, lock), visit, &proposal, &Policy::default()).await?;
+        findings::pass(&proposal.offer.name(), &ready.findings)?;
+        let graver = findings::graver(&ready.findings, &self.reviewed(held, &proposal)?);
+        if !graver.is_empty() {
+            anyhow::bail!(
+                "a review finds what it did not find in the installed one: {}; see it with: skynet plugin update --plan",
+                graver.join(", ")
+            );
+        }
         let proposal = again().await?;
         if !proposal.may_go_alone() {
             return Ok(false);
@@ -130,5 +146,14 @@ impl Watch {
         if let Err(unwritten) = self.store.record(row).await {
             tracing::error!("a refusal was not recorded: {unwritten}");
         }
+    }
+
+    /// What a review finds in the installed release.
+    fn reviewed(&self, held: &Registries, proposal: &Proposal) -> Result<Report> {
+        let lock = held.read_lock().map_err(super::failed)?;
+        let locked = lock.find(&proposal.offer.release.id).context("the lockfile lost an entry")?;
+        let file = held.kept(&locked.file).map_err(super::failed)?;
+        let release = Release::parse(split(&file)?.release_json)?;
+        Ok(findings::of(&file, &release, &[], &Policy::default()))
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(home: &Home, add: AddRegistry, out: &Out) -> Result<()> 
         json!({ "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces }),
     )
     .await?;
-    let added = held.add(&lock, place.clone(), root, registry::fetch([&place])?).await.map_err(registry::failed);
+    let added = held.add(&lock, place.clone(), root, registry::fetch(&place)?).await.map_err(registry::failed);
     registry::ended(home, "registry", &place.name, added).await?;
     let text = format!(
         "added registry {} at {}, for plugins of: {}\nsee what it has with: skynet plugin search",
@@ -38,11 +38,11 @@ pub(super) async fn run(home: &Home, add: AddRegistry, out: &Out) -> Result<()> 
 
 fn place(add: &AddRegistry) -> Result<Place> {
     let name = add.name.clone().unwrap_or_else(|| named_after(&add.place));
-    located(name, &add.place, add.namespaces.clone(), add.private)
+    located(name, &add.place, add.namespaces.clone(), (add.private, add.ca.as_deref()))
 }
 
 /// What an argument names: a server, or a folder as an absolute path.
-pub(super) fn located(name: String, text: &str, namespaces: Vec<String>, private: bool) -> Result<Place> {
+pub(super) fn located(name: String, text: &str, namespaces: Vec<String>, (private, ca): (bool, Option<&Path>)) -> Result<Place> {
     let url = Url::parse(text).ok().filter(|url| url.scheme().len() > 1);
     let (url, folder) = match url {
         Some(url) if url.scheme() == "file" => {
@@ -60,7 +60,17 @@ pub(super) fn located(name: String, text: &str, namespaces: Vec<String>, private
         }
         None => None,
     };
-    Ok(Place { name, url, folder, namespaces, private })
+    Ok(Place { name, url, folder, namespaces, private, ca: ca.map(authority).transpose()? })
+}
+
+/// The certificate of whoever vouches for the server, kept as it is now: the file may go.
+pub(super) fn authority(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if text.contains("PRIVATE KEY") {
+        let why = "it holds a private key, which belongs with the authority alone; name a file with its certificate";
+        return Err(fail(Kind::Refused, format!("{}: {why}", path.display())));
+    }
+    Ok(text)
 }
 
 /// `plugins-example-org` of `https://plugins.example.org/x`.
@@ -87,7 +97,7 @@ mod tests {
     fn a_place_is_a_server_or_a_folder_that_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let real = folder.path().canonicalize().unwrap().to_str().unwrap().to_owned();
-        let at = |text: &str| located("x".into(), text, vec!["*".into()], true).map(|place| (place.url, place.folder, place.private));
+        let at = |text: &str| located("x".into(), text, vec!["*".into()], (true, None)).map(|place| (place.url, place.folder, place.private));
         assert_eq!(at(&real).unwrap(), (None, Some(real.clone()), true));
         assert_eq!(at(&format!("file://{real}")).unwrap(), (None, Some(real.clone()), true));
         assert_eq!(at("https://nas.lan/x").unwrap(), (Some("https://nas.lan/x".into()), None, true));

@@ -46,8 +46,8 @@ async fn offer() -> Offer {
     let root = RootTrust::Bytes(author.first_root().unwrap());
     let held = Registries::open(&folder.path().join("home")).unwrap();
     let at = registry.canonicalize().unwrap().to_str().unwrap().to_owned();
-    let place = Place { name: "main".into(), url: None, folder: Some(at), namespaces: vec!["*".into()], private: false };
-    let fetch = super::super::fetch([&place]).unwrap();
+    let place = Place { name: "main".into(), url: None, folder: Some(at), namespaces: vec!["*".into()], private: false, ca: None };
+    let fetch = super::super::fetch(&place).unwrap();
     held.add(&held.lock().unwrap(), place, root, fetch.clone()).await.unwrap();
     let visit = held.visit("main", fetch, Freshness::Strict, now).await.unwrap();
     visit.offer(&release.id, &release.version).await.unwrap()

@@ -63,14 +63,25 @@ impl Bed {
         settings: Settings,
         staged: Arc<Staged>,
     ) -> Result<Self> {
+        let id = manifest.id.clone();
+        let packed = file::packed(component, bytes, manifest, None)?.1;
+        Self::packed(id, (component, &packed), grant, settings, staged).await
+    }
+
+    /// With a packed plugin, whoever signed it.
+    pub(super) async fn packed(
+        id: PluginId,
+        (path, packed): (&Path, &[u8]),
+        grant: &Permissions,
+        settings: Settings,
+        staged: Arc<Staged>,
+    ) -> Result<Self> {
         let private = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("skynet-test-").permissions(private).tempdir()?;
-        let id = manifest.id.clone();
         let key = SecretKey::generate()?;
         let mut trust = TrustStore::default();
         trust.trust(TrustedKey::new(&key.public(), "test", vec!["*".into()], Tier::Local, &crate::keys::now()))?;
-        let packed = file::packed(component, bytes, manifest, None)?.1;
-        let signed = file::signed(component, &packed, &key)?.1;
+        let signed = file::signed(path, packed, &key)?.1;
         let inbox = folder.path().join("plugins");
         std::fs::create_dir_all(&inbox)?;
         std::fs::write(inbox.join("plugin.wasm"), signed)?;

@@ -36,6 +36,13 @@ struct Times {
 }
 
 pub(super) async fn run(args: &BenchPlugin, out: &Out) -> Result<()> {
+    tokio::select! {
+        measured = measure(args, out) => measured,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("stopped"),
+    }
+}
+
+async fn measure(args: &BenchPlugin, out: &Out) -> Result<()> {
     let project = Project::open(&args.folder, args.lang.as_deref())?;
     let golden: Golden = golden::read(&project.folder.join("calls.json"))?;
     let tape: Vec<Exchange> = golden::read(&project.folder.join("exchanges.json"))?;

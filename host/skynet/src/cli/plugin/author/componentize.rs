@@ -4,8 +4,8 @@
 //! is written into the module, and wasmtime's own adapter maps the first WASI to the second. So
 //! authors need their compiler and no further tool.
 
-use super::embedded;
 use super::project::Project;
+use super::world;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use wasi_preview1_component_adapter_provider::{WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER};
@@ -31,25 +31,9 @@ pub(super) fn componentize(project: &Project, module: &Path) -> Result<PathBuf> 
 
 /// The contract, and the world of this project in it.
 pub(super) fn contract(project: &Project) -> Result<(Resolve, WorldId)> {
-    let folder = project.build_folder()?.join("wit");
-    lay_out_contract(&folder)?;
-    // What other languages add for themselves is no part of it.
-    let _ = std::fs::remove_file(folder.join("project.wit"));
+    let folder = world::lay_contract(project)?;
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(&folder).context("the contract in this program cannot be read")?;
     let world = resolve.select_world(&[package], Some(project.manifest.world.as_str()))?;
     Ok((resolve, world))
-}
-
-/// The contract as files, which is how its parser takes it.
-fn lay_out_contract(folder: &Path) -> Result<()> {
-    for (path, bytes) in embedded::below("wit").filter(|(path, _)| path.ends_with(".wit")) {
-        let path = folder.join(path);
-        let put = || -> std::io::Result<()> {
-            std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
-            std::fs::write(&path, bytes)
-        };
-        put().with_context(|| format!("{} cannot be written", path.display()))?;
-    }
-    Ok(())
 }

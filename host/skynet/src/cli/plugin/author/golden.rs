@@ -193,6 +193,12 @@ impl Ended {
 }
 
 impl Expected {
+    /// Whether the call came to nothing that its author has in mind: an answer is one, whatever it says, and so is
+    /// the very error that is expected.
+    pub(super) fn is_failure(&self, ended: &Ended) -> bool {
+        !matches!(ended, Ended::Outcome { .. }) && self.differs(ended).is_some()
+    }
+
     /// What differs, if anything does.
     pub(super) fn differs(&self, ended: &Ended) -> Option<String> {
         let fits = match ended {
@@ -221,8 +227,14 @@ pub(super) fn read<T: Default + serde::de::DeserializeOwned>(path: &Path) -> Res
     if !path.exists() {
         return Ok(T::default());
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| fail(Kind::Refused, format!("{}: {error}", path.display())))
+    let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    parse(&path.display().to_string(), Some(&text))
+}
+
+/// The same for what was read already; none is what no file says.
+pub(super) fn parse<T: Default + serde::de::DeserializeOwned>(name: &str, text: Option<&[u8]>) -> Result<T> {
+    let Some(text) = text else { return Ok(T::default()) };
+    serde_json::from_slice(text).map_err(|error| fail(Kind::Refused, format!("{name}: {error}")))
 }
 
 /// Writes what servers answered.
@@ -251,6 +263,15 @@ mod tests {
         assert!(!differs(json!({ "error": "denied" }), &error));
         assert!(differs(json!({}), &error), "an error nobody expects is no success");
         assert!(differs(json!({ "error": "denied" }), &Ended::Fault("trap".into())));
+    }
+
+    #[test]
+    fn only_an_answer_or_the_error_that_is_wanted_is_worth_recording() {
+        let failure = |expected: Value, ended: &Ended| serde_json::from_value::<Expected>(expected).unwrap().is_failure(ended);
+        let denied = Ended::Error { case: "denied", text: "no".into() };
+        assert!(!failure(json!({ "text": "b" }), &Ended::Outcome { text: "a".into(), structured: None }));
+        assert!(!failure(json!({ "error": "denied" }), &denied));
+        assert!(failure(json!({ "text": "a" }), &denied) && failure(json!({ "error": "denied" }), &Ended::Fault("trap".into())));
     }
 
     #[test]

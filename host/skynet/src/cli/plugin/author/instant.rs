@@ -10,6 +10,7 @@ use crate::cli::plugin::file;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
+use crate::registry::intent::file_name;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use skynet_core::PluginId;
@@ -38,6 +39,7 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
     let (_, signed) = file::signed(script, &packed, &key)?;
     let target = args.path.clone().unwrap_or_default().join(format!("{}.wasm", release.id.name()));
     std::fs::create_dir_all(target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+    file::must_be_of(&target, &release.id)?;
     file::write(&target, &signed)?;
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, version) = (&release.id, &release.version);
@@ -46,7 +48,7 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
             "made {id} {version} in {took} ms: {}; install it with: cp {} {}",
             target.display(),
             target.display(),
-            home.plugins().display()
+            home.plugins().join(file_name(&release.id)).display()
         ),
         &json!({ "file": target, "id": id, "version": version, "size": signed.len(), "component": release.component,
                  "asks": release.permissions.sentences(), "ms": took }),

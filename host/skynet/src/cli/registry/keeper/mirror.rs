@@ -27,7 +27,7 @@ const MEMORY: &str = ".mirror";
 
 pub(super) async fn verify(wish: &VerifyRegistry, out: &Out) -> Result<()> {
     let scratch = tempfile::tempdir().context("no scratch folder")?;
-    let visit = visit(&scratch.path().join("seen"), &wish.place, &wish.begin, out).await?;
+    let visit = visit(&scratch.path().join("seen"), &wish.place, (&wish.begin, wish.ca.as_deref()), out).await?;
     let census = visit.verify(&Bar::default()).await.map_err(failed)?;
     tell(&wish.place, &visit, &census, out);
     out.value(&value(&wish.place, &visit, &census));
@@ -39,7 +39,7 @@ pub(super) async fn verify(wish: &VerifyRegistry, out: &Out) -> Result<()> {
 
 pub(super) async fn run(wish: &Mirror, out: &Out) -> Result<()> {
     std::fs::create_dir_all(&wish.folder).with_context(|| format!("{} cannot be made", wish.folder.display()))?;
-    let visit = visit(&wish.folder.join(MEMORY), &wish.place, &wish.begin, out).await?;
+    let visit = visit(&wish.folder.join(MEMORY), &wish.place, (&wish.begin, wish.ca.as_deref()), out).await?;
     let census = visit.mirror(&wish.folder, &Bar::default()).await.map_err(failed)?;
     tell(&wish.place, &visit, &census, out);
     out.line(&format!("copied to {}", wish.folder.display()));
@@ -50,12 +50,16 @@ pub(super) async fn run(wish: &Mirror, out: &Out) -> Result<()> {
 }
 
 /// A verified look, remembered in `memory`.
-async fn visit(memory: &Path, text: &str, begin: &Begin, out: &Out) -> Result<Visit> {
-    let place = located(NAME.into(), text, vec![REST.into()], begin.private)?;
+async fn visit(memory: &Path, text: &str, (begin, ca): (&Begin, Option<&Path>), out: &Out) -> Result<Visit> {
+    let mut place = located(NAME.into(), text, vec![REST.into()], (begin.private, ca))?;
     let known = Registries::open(memory).map_err(failed)?;
     let lock = known.lock().map_err(failed)?;
-    let fetch = registry::fetch([&place])?;
     let before = known.places().map_err(failed)?.all.into_iter().next();
+    if ca.is_none() {
+        // Named the first time only, like the root.
+        place.ca = before.as_ref().and_then(|before| before.ca.clone());
+    }
+    let fetch = registry::fetch(&place)?;
     match &before {
         Some(before) if before.url != place.url || before.folder != place.folder || before.private != place.private => {
             let was = registry::fetch::shown(before);

@@ -57,6 +57,11 @@ impl Came {
         if let Self::Fault(why) = self { Some(why.clone()) } else { None }
     }
 
+    /// Whether there is nothing to show for it.
+    pub(in super::super) fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Value(_))
+    }
+
     /// A line for reports.
     pub(in super::super) fn told(&self) -> String {
         match self {
