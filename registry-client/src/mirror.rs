@@ -14,7 +14,9 @@ use crate::progress::Progress;
 use crate::receive::{Expected, blob, part, receive};
 use crate::roots::follow;
 use crate::visit::Visit;
-use skynet_policy::limits::{ADVISORIES_BYTES, AGENT_LISTED_BYTES, INDEX_BYTES, PUBLISHER_BYTES, RELEASE_JSON_BYTES, SIGNATURES_JSON_BYTES};
+use skynet_policy::limits::{
+    ADVISORIES_BYTES, AGENT_LISTED_BYTES, INDEX_BYTES, PUBLISHER_BYTES, RELEASE_JSON_BYTES, SIGNATURES_JSON_BYTES,
+};
 use skynet_policy::registry::index::Index;
 use skynet_policy::registry::target::Target;
 use skynet_policy::sha256_hex;

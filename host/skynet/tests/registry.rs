@@ -21,10 +21,10 @@ mod install;
 mod keeper;
 #[path = "registry/oci.rs"]
 mod oci;
-#[path = "registry/parts.rs"]
-mod parts;
 #[path = "registry/owner.rs"]
 mod owner;
+#[path = "registry/parts.rs"]
+mod parts;
 #[path = "registry/proposals.rs"]
 mod proposals;
 #[path = "registry/rekey.rs"]

@@ -97,7 +97,8 @@ mod tests {
     fn a_place_is_a_server_or_a_folder_that_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let real = folder.path().canonicalize().unwrap().to_str().unwrap().to_owned();
-        let at = |text: &str| located("x".into(), text, vec!["*".into()], (true, None)).map(|place| (place.url, place.folder, place.private));
+        let at =
+            |text: &str| located("x".into(), text, vec!["*".into()], (true, None)).map(|place| (place.url, place.folder, place.private));
         assert_eq!(at(&real).unwrap(), (None, Some(real.clone()), true));
         assert_eq!(at(&format!("file://{real}")).unwrap(), (None, Some(real.clone()), true));
         assert_eq!(at("https://nas.lan/x").unwrap(), (Some("https://nas.lan/x".into()), None, true));
