@@ -172,7 +172,7 @@ async fn a_bundle_offers_what_it_holds_and_not_what_its_lists_name() {
     let lock = home.lock().unwrap();
     let kept = home.fetch(&lock, &carried, &offer, &Quiet).await.unwrap();
     let mut installed = home.read_lock().unwrap();
-    installed.install(&offer, &kept, approval());
+    installed.install(skynet_registry_client::lock::Origin::Listed(&offer), &kept, approval());
     assert!(carried.newer(&installed.plugins[0]).await.unwrap().is_none());
 }
 

@@ -354,7 +354,7 @@ async fn revoked() -> (World, skynet_registry_client::lock::Lock) {
     let offer = visit.select(&Wish::parse("acme/hello").unwrap()).await.unwrap();
     let kept = home.fetch(&lock, &visit, &offer, &skynet_registry_client::progress::Quiet).await.unwrap();
     let mut installed = home.read_lock().unwrap();
-    installed.install(&offer, &kept, crate::install::approval());
+    installed.install(skynet_registry_client::lock::Origin::Listed(&offer), &kept, crate::install::approval());
     home.write_lock(&lock, &installed).unwrap();
     let advisory = skynet_policy::registry::advisories::Advisory {
         id: "1".into(),
