@@ -71,10 +71,15 @@ impl Visit {
     /// The same by its exact version, for whoever passes agents on and installs nothing.
     pub(crate) async fn verified_agent(&self, id: &PluginId, version: &Version) -> Result<ListedAgent, RegistryError> {
         let file = self.document(&Target::Agent(id.clone(), version.clone()), AGENT_LISTED_BYTES).await?;
+        self.judged_agent(id, version, &file).await
+    }
+
+    /// The same from bytes that are the listed ones.
+    pub(crate) async fn judged_agent(&self, id: &PluginId, version: &Version, file: &[u8]) -> Result<ListedAgent, RegistryError> {
         let what = format!("the agent {id} {version} of registry `{}`", self.registry());
         let remedy = "Use another version, and tell the registry's keeper";
         let refused = |why: String| RegistryError::refused(&what, why, remedy);
-        let bundle = bundle::read(&file).map_err(|error| refused(error.to_string()))?;
+        let bundle = bundle::read(file).map_err(|error| refused(error.to_string()))?;
         let (said, spoken) = (&bundle.manifest.id, &bundle.manifest.version);
         if said != id || spoken != version {
             return Err(refused(format!("it says of itself that it is {said} {spoken}")));

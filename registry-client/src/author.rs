@@ -18,12 +18,14 @@ mod settings;
 mod standing;
 mod submission;
 mod timer;
+mod unfinished;
 
 pub use init::Setup;
 pub use keys::{Keys, RoleKey};
 pub use publish::{Review, Warrant};
 pub use publish_agent::AgentReview;
 pub use repository::Author;
+pub(crate) use repository::sweep;
 pub use settings::Expiries;
 pub use standing::{RoleStanding, Standing};
 pub use submission::{Check, Examination, Outcome, Submission};

@@ -10,8 +10,10 @@ mod write;
 pub use read::BundleFetch;
 
 use crate::courier::Courier;
+use crate::disk::{Folder, failed};
 use crate::error::RegistryError;
 use crate::home::{Home, named};
+use crate::mirror::Chain;
 use crate::offer::Wish;
 use crate::progress::Progress;
 use crate::visit::{Freshness, Visit};
@@ -32,6 +34,11 @@ fn name_of(path: &str) -> &str {
     }
 }
 
+/// The folder in which a file is.
+fn beside(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 impl Visit {
     /// Writes the lists and the chosen releases into one file, verified. Says how many releases.
     pub async fn export(&self, wishes: &[Wish], file: &Path, progress: &dyn Progress) -> Result<usize, RegistryError> {
@@ -45,10 +52,10 @@ impl Visit {
         }
         let targets: Vec<Target> = targets.into_iter().collect();
         let mut archive = Archive::create(file)?;
-        let census = self.walk(&targets, &mut archive, progress).await?;
+        let unfinished = tempfile::tempdir_in(beside(file)).map_err(|error| failed(file, error))?;
         // The chain of releases is not whole in a part of a registry, and no client needs it to be.
-        let broken = census.faults.iter().find(|fault| !fault.ends_with("does not name the release before it"));
-        if let Some(fault) = broken {
+        let census = self.walk((&targets, Chain::Part), &mut archive, &Folder::open(unfinished.path())?, progress).await?;
+        if let Some(fault) = census.faults.first() {
             return Err(RegistryError::refused("the bundle", fault, "Tell the registry's keeper"));
         }
         self.put_lists(&mut archive).await?;
@@ -62,7 +69,12 @@ impl Home {
     /// added here with its root. What was seen before binds a bundle, too.
     pub async fn visit_bundle(&self, registry: &str, file: &Path, freshness: Freshness, now: Timestamp) -> Result<Visit, RegistryError> {
         let place = self.places()?.named(registry)?.clone();
-        let courier = Courier::to_folder(Arc::new(BundleFetch::open(file)?)).map_err(|error| named("the bundle", error))?;
-        self.visit_by(place, courier, freshness, now).await
+        let bundle = BundleFetch::open(file)?;
+        let holds = bundle.documents();
+        let courier = Courier::to_folder(Arc::new(bundle)).map_err(|error| named("the bundle", error))?;
+        let mut visit = self.visit_by(place, courier, freshness, now).await?;
+        // Its lists are of the whole registry, and only this of it is here.
+        visit.holds = Some(holds);
+        Ok(visit)
     }
 }

@@ -19,6 +19,12 @@ pub enum RegistryError {
         /// What happened.
         why: String,
     },
+    /// The server answers, and has not got it. Another one may have.
+    #[error("{what} could not be fetched: the server does not have it. Nothing was changed; try again later, or use another mirror")]
+    Lacking {
+        /// Which file of which registry.
+        what: String,
+    },
     /// The bytes came and are not what they must be. Trying again does not help.
     #[error("{what} is refused: {why}. Nothing was changed. {remedy}")]
     Refused {
@@ -67,6 +73,15 @@ pub enum RegistryError {
         registry: String,
         /// What is wrong.
         why: String,
+    },
+    /// What it said before is not known, and it was not asked since.
+    #[error(
+        "what registry `{registry}` said of releases was lost, and it was not heard since. Until it is, nothing that came from it runs. \
+         Run `skynet plugin audit`, which asks it"
+    )]
+    Unheard {
+        /// Which registry.
+        registry: String,
     },
     /// There is no such thing.
     #[error("{what} was not found. {remedy}")]

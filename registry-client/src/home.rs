@@ -6,7 +6,7 @@ use crate::courier::{Courier, CourierError};
 use crate::disk::{Folder, failed};
 use crate::error::RegistryError;
 use crate::fetch::{Fetch, FolderFetch};
-use crate::limits::ROOT_BYTES;
+use crate::limits::{ROOT_BYTES, ROOT_UPDATES};
 use crate::memory::Memory;
 use crate::places::{Place, Places};
 use skynet_policy::registry::advisories::Advisories;
@@ -56,13 +56,18 @@ impl Home {
         let file = self.folder.append(".lock")?.into_std();
         file.try_lock()
             .map_err(|_| RegistryError::refused("the change", "another process is installing or updating", "Wait until it is done"))?;
-        for folder in [&self.folder, &self.store, &self.quarantine] {
-            folder.sweep("")?;
-        }
         // A visit needs no lock, so what it is just writing must not be swept away.
         let _alone = self.memory_lock()?;
-        self.known.sweep("")?;
+        for folder in [&self.folder, &self.known, &self.store, &self.quarantine] {
+            folder.sweep("")?;
+        }
         Ok(HomeLock(file))
+    }
+
+    /// Writes a file of its user's beside the lockfile, for who does not hold the lock.
+    pub fn write_note(&self, name: &str, bytes: &[u8]) -> Result<(), RegistryError> {
+        let _alone = self.memory_lock()?;
+        Ok(self.folder.write(name, bytes, 0o600)?)
     }
 
     /// Whether somebody holds the lock just now.
@@ -93,9 +98,15 @@ impl Home {
             ));
         }
         // An address that would be refused at each look is refused now.
-        courier(&place, Arc::clone(&http))?;
-        let memory = self.first_memory(&place, root, http).await?;
+        let way = courier(&place, Arc::clone(&http))?;
+        let mut memory = self.first_memory(&place, root, http).await?;
         let name = place.name.clone();
+        if let Some(plugin) = self.read_lock()?.plugins.iter().find(|plugin| plugin.registry == name) {
+            memory = self.same_registry(&name, memory, &way).await.map_err(|why| {
+                let why = format!("{} came from a registry of this name, and {why}", plugin.id);
+                RegistryError::refused(format!("registry {name}"), why, "Choose another name, or name the root of that registry")
+            })?;
+        }
         places.all.push(place);
         places.validate()?;
         // An entry without memory is refused at each use, memory without an entry is never used.
@@ -109,7 +120,30 @@ impl Home {
         let place = self.places()?.named(name)?.clone();
         let memory = self.first_memory(&place, root, http).await?;
         self.tuf.remove_all(name)?;
-        memory.write(&self.known, name)
+        let _alone = self.memory_lock()?;
+        memory.after_reset(self.memory(name)).write(&self.known, name)
+    }
+
+    /// What is known of a registry that was removed and is added again with this root: all of
+    /// it stays. The error is why it is not the same one.
+    async fn same_registry(&self, name: &str, first: Memory, way: &Courier) -> Result<Memory, String> {
+        if !Memory::is_there(&self.known, name).map_err(|error| error.to_string())? {
+            // A lockfile that came from another machine.
+            return Ok(first.unheard());
+        }
+        let known = self.memory(name).map_err(|error| error.to_string())?;
+        let mut reached = first;
+        // From the root that is named to the one that was seen last.
+        while reached.root != known.root {
+            let next = reached.seen.root.saturating_add(1);
+            if next > known.seen.root.min(ROOT_UPDATES) {
+                return Err("this one has another root".into());
+            }
+            let bytes = way.bytes(&format!("metadata/{next}.root.json"), ROOT_BYTES).await;
+            let bytes = bytes.map_err(|error| format!("its root {next}, which would show that it is the same, did not come: {error}"))?;
+            reached = reached.following(&bytes)?;
+        }
+        Ok(known)
     }
 
     /// Takes a registry away. What came from it stays installed, and so what it said about
@@ -129,7 +163,7 @@ impl Home {
 
     /// The last verified advisories of a registry, without a network.
     pub fn advisories(&self, name: &str) -> Result<Advisories, RegistryError> {
-        self.memory(name)?.advisories()
+        self.memory(name)?.advisories(name)
     }
 
     async fn first_memory(&self, place: &Place, root: RootTrust, http: Arc<dyn Fetch>) -> Result<Memory, RegistryError> {
@@ -164,7 +198,7 @@ pub(crate) fn courier(place: &Place, http: Arc<dyn Fetch>) -> Result<Courier, Re
 pub(crate) fn named(what: &str, error: CourierError) -> RegistryError {
     match error {
         CourierError::Refused(why) => RegistryError::refused(what, why, "Correct the address, or tell the registry's keeper"),
-        CourierError::NotFound => RegistryError::Unreachable { what: what.to_owned(), why: "the server does not have it".into() },
+        CourierError::NotFound => RegistryError::Lacking { what: what.to_owned() },
         CourierError::Broken(why) => RegistryError::Unreachable { what: what.to_owned(), why },
     }
 }

@@ -25,6 +25,7 @@ pub mod places;
 pub mod plan;
 pub mod progress;
 pub mod receive;
+mod roots;
 pub mod serve;
 pub mod shelf;
 mod transport;

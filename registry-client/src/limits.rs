@@ -73,6 +73,15 @@ pub const SUBMISSION_FILES: usize = 64;
 /// Bytes of one plugin file in a submission: what the analysis looks at, and its signatures.
 pub const SUBMISSION_BYTES: u64 = 33 * 1024 * 1024;
 
+/// Bytes of one text in a submission: a person is to read it.
+pub const SUBMISSION_TEXT_BYTES: u64 = 1024 * 1024;
+
+/// Bytes of all that is read of a submission: three plugins of the largest size that is looked at, and texts.
+pub const SUBMISSION_TOTAL_BYTES: u64 = 100 * 1024 * 1024;
+
+/// Days for which a component that did not come whole is kept: a slow line gets it in several evenings.
+pub const PART_DAYS: u64 = 7;
+
 /// How soon a timestamp that was not renewed is tried again: whoever publishes just now is done by then.
 pub const REFRESH_AGAIN: Duration = Duration::from_secs(60);
 

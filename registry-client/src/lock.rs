@@ -58,6 +58,9 @@ pub struct Locked {
     pub file: String,
     /// The publisher's keys that signed it.
     pub publisher_keys: Vec<KeyId>,
+    /// SHA-256 of the newest statement in its publisher's record then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
     /// Digest of the permissions that were granted with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
@@ -159,7 +162,8 @@ impl Lock {
         }
         for plugin in &lock.plugins {
             let former = plugin.former.iter().flat_map(|old| [&old.release, &old.component, &old.file]);
-            let digests = [&plugin.release, &plugin.component, &plugin.file].into_iter().chain(former).chain(&plugin.grant);
+            let digests = [&plugin.release, &plugin.component, &plugin.file].into_iter().chain(former);
+            let digests = digests.chain(&plugin.statement).chain(&plugin.grant);
             if digests.into_iter().any(|digest| !is_sha256_hex(digest)) {
                 return Err(bad(format!("a digest of {} is none", plugin.id)));
             }
@@ -190,6 +194,10 @@ impl Lock {
             Origin::Listed(offer) => (offer.registry.clone(), offer.root_version, None),
             Origin::Oci { reference, .. } => (String::new(), 0, Some(reference.to_owned())),
         };
+        let statement = match origin {
+            Origin::Listed(offer) => offer.publisher.newest_statement().map(ToOwned::to_owned),
+            Origin::Oci { .. } => None,
+        };
         let before = self.remove(&release.id);
         let pinned = before.as_ref().is_some_and(|before| before.pinned);
         let mut former = before.map(Locked::into_former).unwrap_or_default();
@@ -205,6 +213,7 @@ impl Lock {
             component: release.component.sha256.clone(),
             file: kept.sha256.clone(),
             publisher_keys: signers.to_vec(),
+            statement,
             grant: approval.grant,
             approved_by: plain_line(&approval.by, 100),
             installed_at: approval.at,
@@ -263,6 +272,8 @@ impl Lock {
                 return Err(RegistryError::refused(format!("{id} {}", to.version), why, "Install it by its version"));
             }
         };
+        // What was seen of its publisher stays seen.
+        let statement = plugin.statement.clone();
         let mut former = plugin.into_former();
         former.retain(|old| old.release != to.release);
         former.truncate(FORMER_RELEASES);
@@ -276,6 +287,7 @@ impl Lock {
             component: to.component.clone(),
             file: to.file.clone(),
             publisher_keys: to.publisher_keys.clone(),
+            statement,
             grant: approval.grant,
             approved_by: plain_line(&approval.by, 100),
             installed_at: approval.at,
@@ -317,6 +329,9 @@ impl Locked {
     pub fn check(&self, offer: &Offer) -> Result<(), RegistryError> {
         if self.registry != offer.registry {
             return Err(self.differs("registry", &self.registry, &offer.registry));
+        }
+        if self.statement.as_deref().is_some_and(|seen| !offer.publisher.continues(seen)) {
+            return Err(not_the_locked(&self.id, "its publisher's record does not continue the one that plugins.lock names".into()));
         }
         self.check_release(&offer.release, &offer.digest, &offer.signers)
     }

@@ -7,6 +7,7 @@
 use crate::disk::Folder;
 use crate::error::RegistryError;
 use crate::limits::ROOT_BYTES;
+use crate::roots::follow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use skynet_policy::registry::advisories::Advisories;
@@ -30,6 +31,9 @@ pub struct Memory {
     keys: BTreeMap<String, BTreeSet<String>>,
     /// The last verified advisories, in their exact bytes.
     pub advisories: Option<String>,
+    /// What was said before was lost, and the registry was not heard since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unheard: bool,
     /// When all of this was last confirmed by the registry; RFC 3339.
     pub checked: Option<String>,
 }
@@ -53,7 +57,33 @@ impl Memory {
     pub fn new(root: &[u8]) -> Result<Self, String> {
         let (text, parsed) = read_root(root)?;
         let seen = Seen { root: parsed.signed.version.get(), ..Seen::default() };
-        Ok(Self { schema: 1, root: text, seen, keys: keys(&parsed.signed), advisories: None, checked: None })
+        Ok(Self { schema: 1, root: text, seen, keys: keys(&parsed.signed), advisories: None, unheard: false, checked: None })
+    }
+
+    /// The same, with what was said of releases before: it holds until the registry is heard
+    /// again. Where that is lost, nothing of the registry runs meanwhile.
+    pub(crate) fn after_reset(self, before: Result<Self, RegistryError>) -> Self {
+        match before {
+            Ok(before) => Self { advisories: before.advisories, unheard: before.unheard, ..self },
+            Err(_) => self.unheard(),
+        }
+    }
+
+    /// The same of a registry of which nothing was heard yet, and from which something came.
+    pub(crate) fn unheard(self) -> Self {
+        Self { unheard: true, ..self }
+    }
+
+    /// Whether anything is known of `registry`, readable or not.
+    pub(crate) fn is_there(known: &Folder, registry: &str) -> Result<bool, RegistryError> {
+        Ok(known.size(&file(registry))?.is_some())
+    }
+
+    /// The same with the root that follows.
+    pub(crate) fn following(&self, bytes: &[u8]) -> Result<Self, String> {
+        let root = serde_json::from_str::<Signed<Root>>(&self.root).map_err(|error| error.to_string())?;
+        follow(Some(&root), bytes)?;
+        Self::new(bytes)
     }
 
     /// Reads what is known of `registry`. No file is as bad as a damaged one.
@@ -82,7 +112,10 @@ impl Memory {
     }
 
     /// The advisories of the last visit, for a machine without a network.
-    pub fn advisories(&self) -> Result<Advisories, RegistryError> {
+    pub fn advisories(&self, registry: &str) -> Result<Advisories, RegistryError> {
+        if self.unheard {
+            return Err(RegistryError::Unheard { registry: registry.to_owned() });
+        }
         match &self.advisories {
             Some(text) => Ok(Advisories::parse(text.as_bytes())?),
             None => Ok(Advisories::default()),
@@ -90,7 +123,14 @@ impl Memory {
     }
 
     /// What will be remembered after these versions, or the list that went back.
-    pub(crate) fn after(&self, root: &Root, text: Option<String>, now: Seen, at: Timestamp) -> Result<Self, (&'static str, u64, u64)> {
+    /// `at`: when the registry confirmed it; none for an old copy, which confirms nothing.
+    pub(crate) fn after(
+        &self,
+        root: &Root,
+        text: Option<String>,
+        now: Seen,
+        at: Option<Timestamp>,
+    ) -> Result<Self, (&'static str, u64, u64)> {
         let new_keys = keys(root);
         // Somebody with stolen keys may have counted very far; new keys start anew, as TUF says.
         let kept = if new_keys == self.keys { self.seen } else { Seen { root: self.seen.root, ..Seen::default() } };
@@ -105,7 +145,8 @@ impl Memory {
             }
         }
         let root = text.unwrap_or_else(|| self.root.clone());
-        Ok(Self { schema: 1, root, seen: now, keys: new_keys, advisories: self.advisories.clone(), checked: Some(at.to_string()) })
+        let checked = at.map_or_else(|| self.checked.clone(), |at| Some(at.to_string()));
+        Ok(Self { schema: 1, root, seen: now, keys: new_keys, advisories: self.advisories.clone(), unheard: false, checked })
     }
 }
 
@@ -118,9 +159,7 @@ fn read_root(bytes: &[u8]) -> Result<(String, Signed<Root>), String> {
         return Err(format!("the root has more than {ROOT_BYTES} bytes"));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| "the root is not text".to_owned())?.to_owned();
-    let root: Signed<Root> = serde_json::from_slice(bytes).map_err(|error| format!("the root is malformed: {error}"))?;
-    root.signed.verify_role(&root).map_err(|error| format!("the root does not sign itself: {error}"))?;
-    Ok((text, root))
+    Ok((text, follow(None, bytes)?))
 }
 
 fn keys(root: &Root) -> BTreeMap<String, BTreeSet<String>> {

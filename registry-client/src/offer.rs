@@ -101,6 +101,17 @@ impl Visit {
     pub(crate) async fn verified(&self, id: &PluginId, version: &Version) -> Result<Offer, RegistryError> {
         let release_json = self.document(&Target::Release(id.clone(), version.clone()), RELEASE_JSON_BYTES).await?;
         let signatures_json = self.document(&Target::Signatures(id.clone(), version.clone()), SIGNATURES_JSON_BYTES).await?;
+        self.judged(id, version, release_json, signatures_json).await
+    }
+
+    /// The same from documents that are the listed ones.
+    pub(crate) async fn judged(
+        &self,
+        id: &PluginId,
+        version: &Version,
+        release_json: Vec<u8>,
+        signatures_json: Vec<u8>,
+    ) -> Result<Offer, RegistryError> {
         let publisher = self.publisher(id.namespace()).await?;
         let what = format!("{id} {version} of registry `{}`", self.registry());
         let remedy = "Use another version, and tell the registry's keeper";
@@ -159,7 +170,8 @@ impl Visit {
             }
             withdrawn.push(format!("{version} is {}", said.join("; ")));
         }
-        let what = format!("a release of {} in registry `{}`", wish.id, self.registry());
+        let within = if self.holds.is_some() { "the bundle of registry" } else { "registry" };
+        let what = format!("a release of {} in {within} `{}`", wish.id, self.registry());
         if withdrawn.is_empty() {
             return Err(RegistryError::missing(
                 what,

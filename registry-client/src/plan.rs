@@ -37,6 +37,8 @@ pub struct Step {
     pub registry: String,
     /// Who signed it.
     pub publisher_keys: Vec<KeyId>,
+    /// All keys that may sign for its namespace on this machine afterwards.
+    pub trusted_keys: Vec<KeyId>,
     /// How these keys relate to those of the installed release; none for a new plugin.
     pub continuity: Option<Continuity>,
     /// One line.
@@ -119,7 +121,8 @@ impl Step {
             action: action(offer, installed.locked),
             registry: offer.registry.clone(),
             publisher_keys: offer.signers.clone(),
-            continuity: installed.locked.map(|locked| offer.publisher.continuity(&locked.publisher_keys)),
+            trusted_keys: offer.publisher.counting().iter().map(|key| key.key_id()).collect(),
+            continuity: installed.locked.map(|locked| offer.publisher.continuity(&locked.publisher_keys, locked.statement.as_deref())),
             summary: plain_line(&release.summary, 200),
             created: release.created.clone(),
             listed_days: listed.map(|listed| now.duration_since(listed).as_hours() / 24),
@@ -141,6 +144,7 @@ impl Step {
             action: Action::Remove { from: locked.version.clone() },
             registry: locked.registry.clone(),
             publisher_keys: locked.publisher_keys.clone(),
+            trusted_keys: Vec::new(),
             continuity: None,
             summary: String::new(),
             created: locked.installed_at.clone(),
@@ -154,11 +158,15 @@ impl Step {
         }
     }
 
-    /// What an owner weighs beside what it asks for: how it differs from what is installed, what was said about it,
-    /// and why it is not done without a person. One line each.
+    /// What an owner weighs beside what it asks for: how it differs from what is installed, whose keys it brings, what was
+    /// said about it, and why it is not done without a person. One line each.
     pub fn against(&self) -> Vec<String> {
         let diff = self.diff.to_string();
         let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
+        let more: Vec<&str> = self.trusted_keys.iter().filter(|key| !self.publisher_keys.contains(key)).map(KeyId::as_str).collect();
+        if !more.is_empty() {
+            lines.push(format!("from then on, {} may sign for {} as well", more.join(", "), self.id.namespace()));
+        }
         // Of a plugin that is new here all of them are, and what they allow is said by what it asks for.
         let none = Vec::new();
         let imports = if matches!(self.action, Action::Install { .. }) { &none } else { &self.new_imports };
@@ -191,7 +199,7 @@ impl Step {
             Some(Continuity::Broken) => {
                 reasons.push("its publisher's keys are not those that this machine knows, and those did not sign for them".into())
             }
-            Some(Continuity::Rotated) => reasons.push("its publisher changed keys; the old ones signed for the new ones".into()),
+            Some(Continuity::Rotated) => reasons.push("its publisher changed its keys, and the old ones signed for that".into()),
             Some(Continuity::Same) | None => {}
         }
         let granted = installed.granted.cloned().unwrap_or_default();

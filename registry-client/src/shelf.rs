@@ -3,9 +3,10 @@
 //! A file is whole and checked before it has its name here, and it is hashed again each
 //! time it is taken out: what was changed on the disk is not handed on.
 
+use crate::disk::failed;
 use crate::error::RegistryError;
 use crate::home::{Home, HomeLock};
-use crate::limits::{BLOB_BYTES, SECTION_BYTES};
+use crate::limits::{BLOB_BYTES, PART_DAYS, SECTION_BYTES};
 use crate::lock::Locked;
 use crate::offer::Offer;
 use crate::progress::Progress;
@@ -16,6 +17,7 @@ use skynet_policy::release::strip;
 use skynet_policy::sha256_hex;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A file that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +115,8 @@ impl Home {
         self.kept(sha256).is_ok()
     }
 
-    /// Takes away what is not among `needed`, and what was never finished. Says how many files.
+    /// Takes away what is not among `needed`, and what was begun long ago and never finished.
+    /// Says how many files.
     pub fn prune(&self, _lock: &HomeLock, needed: &BTreeSet<String>) -> Result<usize, RegistryError> {
         let mut gone = 0;
         for name in self.store.names("")?.iter().filter(|name| !needed.contains(*name)) {
@@ -121,10 +124,19 @@ impl Home {
             gone += 1;
         }
         for name in self.quarantine.names("")? {
-            self.quarantine.remove(&name)?;
-            gone += 1;
+            if self.is_old(&name)? {
+                self.quarantine.remove(&name)?;
+                gone += 1;
+            }
         }
         Ok(gone)
+    }
+
+    /// Whether nobody came to fetch the rest of a component for long.
+    fn is_old(&self, name: &str) -> Result<bool, RegistryError> {
+        let path = self.quarantine.path().join(name);
+        let modified = std::fs::symlink_metadata(&path).and_then(|meta| meta.modified()).map_err(|error| failed(&path, error))?;
+        Ok(modified.elapsed().is_ok_and(|age| age >= Duration::from_secs(24 * 3600 * PART_DAYS)))
     }
 }
 

@@ -22,8 +22,8 @@ use skynet_policy::registry::advisories::Advisories;
 use skynet_policy::registry::index::Index;
 use skynet_policy::registry::publisher::{Publisher, PublisherRecord};
 use skynet_policy::registry::target::Target;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tough::{ExpirationEnforcement, IntoVec, Limits, Repository, RepositoryLoader, TargetName};
 
 /// Whether dates that are over are taken.
@@ -45,6 +45,11 @@ pub struct Visit {
     listed: BTreeMap<Target, (TargetName, String, u64)>,
     advisories: Advisories,
     pub(crate) courier: Courier,
+    /// Digests of the documents that a bundle holds; of a whole registry nothing is said.
+    pub(crate) holds: Option<BTreeSet<String>>,
+    /// What was read of it already.
+    index: OnceLock<Index>,
+    publishers: Mutex<BTreeMap<String, Publisher>>,
     /// The exact files of its lists.
     pub(crate) metadata: BTreeMap<String, Vec<u8>>,
     /// Lines for the owner: what will soon be over.
@@ -72,6 +77,8 @@ impl Home {
         withheld_root(&place.name, &fetched)?;
         let repository = loaded.map_err(|error| load_failed(&place.name, error, &fetched))?;
         check_dates(&place.name, &repository, grace, now)?;
+        // What an owner took although its dates are over says nothing of today.
+        let confirmed = check_dates(&place.name, &repository, 0, now).is_ok().then_some(now);
         let seen = Seen {
             root: repository.root().signed.version.get(),
             timestamp: repository.timestamp().signed.version.get(),
@@ -86,14 +93,14 @@ impl Home {
             offered,
         };
         let root = repository.root().signed.clone();
-        memory.after(&root, text.clone(), seen, now).map_err(|back| went_back(&place.name, back))?;
+        memory.after(&root, text.clone(), seen, confirmed).map_err(|back| went_back(&place.name, back))?;
         let mut visit = Visit::new(place, self.places()?, repository, courier, fetched.files, now);
         let advisories = visit.document(&Target::Advisories, ADVISORIES_BYTES).await?;
         visit.advisories = Advisories::parse(&advisories)?;
         // Another visit may have seen newer lists meanwhile; its memory must not be overwritten.
         let _alone = self.memory_lock()?;
         let name = visit.place.name.clone();
-        let mut after = self.memory(&name)?.after(&root, text, seen, now).map_err(|back| went_back(&name, back))?;
+        let mut after = self.memory(&name)?.after(&root, text, seen, confirmed).map_err(|back| went_back(&name, back))?;
         after.advisories = Some(String::from_utf8_lossy(&advisories).into_owned());
         visit.metadata.insert(format!("metadata/{}.root.json", seen.root), after.root.clone().into_bytes());
         after.write(&self.known, &name)?;
@@ -164,8 +171,19 @@ impl Visit {
         if root.duration_since(now) < SignedDuration::from_hours(24 * ROOT_WARNING_DAYS) {
             warnings.push(format!("the root of registry `{}` is good until {root} only; tell its keeper to renew it", place.name));
         }
-        let (listed, advisories) = (known.collect(), Advisories::default());
-        Self { place, places, listed, advisories, courier, metadata, warnings, repository }
+        Self {
+            listed: known.collect(),
+            advisories: Advisories::default(),
+            holds: None,
+            index: OnceLock::new(),
+            publishers: Mutex::default(),
+            place,
+            places,
+            courier,
+            metadata,
+            warnings,
+            repository,
+        }
     }
 
     /// The registry's name.
@@ -188,31 +206,46 @@ impl Visit {
         &self.advisories
     }
 
-    /// All versions of a plugin, the newest first.
+    /// All versions of a plugin that can be had from here, the newest first.
     pub fn versions(&self, id: &PluginId) -> Vec<semver::Version> {
-        let of = |target: &Target| match target {
-            Target::Release(found, version) if found == id => Some(version.clone()),
+        let is_here = |digest: &str| self.holds.as_ref().is_none_or(|held| held.contains(digest));
+        let of = |(target, (_, digest, _)): (&Target, &(TargetName, String, u64))| match target {
+            Target::Release(found, version) if found == id && is_here(digest) => Some(version.clone()),
             _ => None,
         };
-        let mut versions: Vec<_> = self.listed.keys().filter_map(of).collect();
+        let mut versions: Vec<_> = self.listed.iter().filter_map(of).collect();
         versions.sort_by(|one, other| other.cmp(one));
         versions
     }
 
-    /// The search index.
+    /// The search index; fetched once.
     pub async fn index(&self) -> Result<Index, RegistryError> {
-        Ok(Index::parse(&self.document(&Target::Index, INDEX_BYTES).await?)?)
+        if let Some(known) = self.index.get() {
+            return Ok(known.clone());
+        }
+        let index = Index::parse(&self.document(&Target::Index, INDEX_BYTES).await?)?;
+        Ok(self.index.get_or_init(|| index).clone())
     }
 
-    /// A publisher's keys, verified.
+    /// A publisher's keys, verified; fetched once.
     pub async fn publisher(&self, namespace: &str) -> Result<Publisher, RegistryError> {
+        if let Some(known) = self.publishers.lock().unwrap_or_else(PoisonError::into_inner).get(namespace) {
+            return Ok(known.clone());
+        }
         let bytes = self.document(&Target::Publisher(namespace.to_owned()), PUBLISHER_BYTES).await?;
-        let record = PublisherRecord::parse(&bytes)?;
+        self.read_publisher(namespace, &bytes)
+    }
+
+    /// The same from bytes that are the listed ones.
+    pub(crate) fn read_publisher(&self, namespace: &str, bytes: &[u8]) -> Result<Publisher, RegistryError> {
+        let record = PublisherRecord::parse(bytes)?;
         if record.namespace != namespace {
             let what = format!("the record of namespace {namespace} in registry `{}`", self.registry());
             return Err(RegistryError::refused(what, "it is another namespace's", "Tell the registry's keeper"));
         }
-        Ok(record.verify()?)
+        let publisher = record.verify()?;
+        self.publishers.lock().unwrap_or_else(PoisonError::into_inner).insert(namespace.to_owned(), publisher.clone());
+        Ok(publisher)
     }
 
     /// Refuses a plugin of a namespace for which another registry answers, or none.

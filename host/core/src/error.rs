@@ -151,4 +151,7 @@ pub enum StoreError {
     /// A newer owner holds the session: this writer's lease epoch is old.
     #[error("this session was taken over by a newer owner")]
     LeaseLost,
+    /// What a change was decided upon is not so any more.
+    #[error("{0} was changed meanwhile, so nothing was done. Look at it again")]
+    Changed(String),
 }

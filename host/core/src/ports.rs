@@ -267,6 +267,14 @@ pub enum PluginChange {
         /// On or off.
         enabled: bool,
     },
+    /// Takes none of the steps unless this is the grant in force, or none is: for who
+    /// decided looking at it.
+    Still {
+        /// Of which plugin.
+        id: PluginId,
+        /// What was looked at.
+        grant: Option<StoredGrant>,
+    },
     /// Stores a grant; replaces the plugin's former one.
     Grant(StoredGrant),
     /// Ends a plugin's grant, if it has one.

@@ -255,7 +255,8 @@ fn check_schema(bytes: &[u8]) -> Result<(), ReleaseError> {
     }
 }
 
-fn is_timestamp(text: &str) -> bool {
+/// Whether this is a time as in RFC 3339, and nothing else that a terminal would obey.
+pub(crate) fn is_timestamp(text: &str) -> bool {
     text.len() <= 35 && text.is_ascii() && text.parse::<jiff::Timestamp>().is_ok()
 }
 

@@ -168,6 +168,16 @@ impl TrustStore {
         Ok(())
     }
 
+    /// Takes a namespace from all keys that a registry vouches for, but for those to `keep`.
+    /// A key that serves no other namespace goes; one that was revoked stays, known to be bad.
+    pub fn leave(&mut self, namespace: &str, keep: &[KeyId]) {
+        let gone = |key: &TrustedKey| key.tier == Tier::Registry && key.revoked.is_none() && !keep.contains(&key.keyid);
+        for key in self.keys.iter_mut().filter(|key| gone(key)) {
+            key.namespaces.retain(|held| held != namespace);
+        }
+        self.keys.retain(|key| !key.namespaces.is_empty());
+    }
+
     /// Withdraws a key for good. The entry stays, so that it is known to be bad.
     pub fn revoke(&mut self, keyid: &KeyId, reason: &str) -> Result<(), TrustError> {
         let key = self.keys.iter_mut().find(|key| key.keyid == *keyid).ok_or_else(|| TrustError::Unknown(keyid.clone()))?;
@@ -211,6 +221,25 @@ mod tests {
         {
             assert!(matches!(TrustStore::parse(&broken), Err(TrustError::Unreadable(_))), "{broken}");
         }
+    }
+
+    #[test]
+    fn a_namespace_is_left_by_registry_keys_alone_and_by_those_not_kept() {
+        let registry = |seed: u8, namespaces: &[&str]| TrustedKey {
+            tier: Tier::Registry,
+            namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+            ..key(seed, "x")
+        };
+        let mut store =
+            TrustStore { keys: vec![key(1, "acme"), registry(2, &["acme"]), registry(3, &["acme", "bob"]), registry(4, &["acme"])] };
+        store.keys.push(registry(5, &["acme"]));
+        store.revoke(&registry(5, &[]).keyid, "stolen").unwrap();
+        store.leave("acme", &[registry(4, &[]).keyid]);
+        let left: Vec<(&KeyId, Vec<&str>)> =
+            store.keys.iter().map(|key| (&key.keyid, key.namespaces.iter().map(String::as_str).collect())).collect();
+        let ids: Vec<KeyId> = [1, 3, 4, 5].iter().map(|seed| key(*seed, "x").keyid).collect();
+        assert_eq!(left, [(&ids[0], vec!["acme"]), (&ids[1], vec!["bob"]), (&ids[2], vec!["acme"]), (&ids[3], vec!["acme"])]);
+        assert_eq!(TrustStore::parse(&store.to_toml().unwrap()), Ok(store));
     }
 
     #[test]

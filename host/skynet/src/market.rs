@@ -186,6 +186,7 @@ impl RegistryMarket {
             locked: before.locked,
             trust: Vec::new(),
             grant: before.grant,
+            seen: self.store.grant(&candidate.subject).await?,
             lower,
             recorded: false,
         };

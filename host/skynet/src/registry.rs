@@ -6,11 +6,13 @@
 
 pub(crate) mod approval;
 pub(crate) mod bar;
+pub(crate) mod carried;
 pub(crate) mod carry;
 pub(crate) mod due;
 pub(crate) mod fetch;
 pub(crate) mod findings;
 pub(crate) mod grant;
+pub(crate) mod in_place;
 pub(crate) mod intent;
 pub(crate) mod moved;
 pub(crate) mod oci;
@@ -96,7 +98,7 @@ pub(crate) async fn mend_at_start(home: &Home) {
 /// An error of the library with its exit code.
 pub(crate) fn failed(error: RegistryError) -> anyhow::Error {
     let kind = match &error {
-        RegistryError::Unreachable { .. } => Kind::TryLater,
+        RegistryError::Unreachable { .. } | RegistryError::Lacking { .. } => Kind::TryLater,
         RegistryError::NotFound { .. } => Kind::NotFound,
         RegistryError::Disk(DiskError::Full { .. }) => Kind::NoRoom,
         RegistryError::Disk(_) => return error.into(),

@@ -21,6 +21,8 @@ mod install;
 mod keeper;
 #[path = "registry/oci.rs"]
 mod oci;
+#[path = "registry/owner.rs"]
+mod owner;
 #[path = "registry/parts.rs"]
 mod parts;
 #[path = "registry/proposals.rs"]

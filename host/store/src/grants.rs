@@ -1,13 +1,14 @@
 //! Grants: what an owner allowed a plugin, and until when.
 //!
 //! At most one per plugin is in force. One that was revoked, replaced or has
-//! expired is never given out; its row stays to show what was once allowed.
+//! expired is never given out as one that holds; its row stays to show what was once
+//! allowed, so that nobody allows it again unseen.
 
 use crate::error::{Doing, Result};
 use crate::json::Json;
 use rusqlite::{Connection, ToSql, params};
-use skynet_core::PluginId;
 use skynet_core::ports::StoredGrant;
+use skynet_core::{PluginId, StoreError};
 
 /// The one in force.
 pub(crate) fn of_plugin(db: &Connection, id: &PluginId, now: u64) -> Result<Option<StoredGrant>> {
@@ -19,6 +20,19 @@ pub(crate) fn of_plugin(db: &Connection, id: &PluginId, now: u64) -> Result<Opti
 pub(crate) fn in_force(db: &Connection, now: u64) -> Result<Vec<StoredGrant>> {
     let sql = "SELECT grant_json FROM grants WHERE ended_ms IS NULL AND (expires_ms IS NULL OR expires_ms > ?1) ORDER BY plugin";
     list(db, sql, params![now])
+}
+
+/// The last one, where none is in force.
+pub(crate) fn ended(db: &Connection, id: &PluginId, now: u64) -> Result<Option<StoredGrant>> {
+    if of_plugin(db, id, now)?.is_some() {
+        return Ok(None);
+    }
+    Ok(list(db, "SELECT grant_json FROM grants WHERE plugin = ?1 ORDER BY number DESC LIMIT 1", params![id.as_str()])?.pop())
+}
+
+/// Refuses unless this is the one in force, or none is.
+pub(crate) fn still(db: &Connection, id: &PluginId, seen: Option<&StoredGrant>, now: u64) -> Result<()> {
+    if of_plugin(db, id, now)?.as_ref() == seen { Ok(()) } else { Err(StoreError::Changed(format!("the grant of {id}"))) }
 }
 
 /// Ends the former one and stores this one.

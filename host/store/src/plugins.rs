@@ -89,9 +89,18 @@ impl PluginStore for Store {
     }
 }
 
+impl Store {
+    /// The last grant of a plugin where none is in force: what was allowed once.
+    pub async fn ended_grant(&self, id: &PluginId) -> Result<Option<StoredGrant>, StoreError> {
+        let (id, now) = (id.clone(), self.now());
+        self.read(move |db| grants::ended(db, &id, now)).await
+    }
+}
+
 pub(crate) fn take(db: &Connection, step: &PluginChange, now: u64) -> crate::error::Result<()> {
     match step {
         PluginChange::Switch { id, enabled } => receipts::set_enabled(db, id, *enabled),
+        PluginChange::Still { id, grant } => grants::still(db, id, grant.as_ref(), now),
         PluginChange::Grant(grant) => grants::put(db, grant, now),
         PluginChange::Revoke(id) => grants::end(db, id, now),
         PluginChange::Hold { id, release, why } => held::hold(db, id, release, why),

@@ -3,11 +3,12 @@
 //! One key for each role is enough for a registry at home; a public one takes three
 //! keys for the root, of which two must sign, and keeps them in drawers.
 
-use super::change::{Change, Lists};
-use super::keys::{self, Keys, RoleKey};
+use super::change::{Change, Lists, Signer};
+use super::keys::{self, Keys, Made};
 use super::repository::{Author, METADATA, SPEC};
 use super::rotate;
 use super::settings::{Expiries, ends};
+use super::unfinished;
 use crate::disk::Folder;
 use crate::error::RegistryError;
 use jiff::Timestamp;
@@ -47,7 +48,7 @@ impl Author {
     /// Makes keys in `keys` and a registry in `folder`. Refuses a folder that has one.
     pub async fn init(folder: &Path, keys: &Path, setup: &Setup, now: Timestamp) -> Result<Self, RegistryError> {
         let place = Folder::create(folder)?;
-        // Written last, so a first try that was cut short can be made again.
+        // Gets its name last, so a first try that was cut short can be made again.
         let first = format!("{METADATA}/1.root.json");
         if place.size(&first)?.is_some() {
             return Err(RegistryError::refused(
@@ -56,28 +57,39 @@ impl Author {
                 "Choose an empty folder, or use the one that is there",
             ));
         }
-        let root = first_root(&keys::place(keys, &place)?, setup, now)?;
-        let at_hand = Keys::load(&[keys])?;
+        let drawer = keys::place(keys, &place)?;
+        unfinished::forget(&place, &drawer, None)?;
+        let (root, made) = first_root(&drawer, setup, now)?;
+        let at_hand = Keys::default().with(&made);
         let signed = rotate::signed_root(root.clone(), &[&root], &at_hand).await?;
-        setup.expiries.write(&place)?;
-        let lists = Lists::empty(now);
         let mut change = Change::default();
         change.document(&Target::Index, Index::default().to_bytes());
         change.document(&Target::Advisories, Advisories::default().to_bytes());
-        change.write(&place, &root, lists, &at_hand, &setup.expiries, now).await?;
-        place.write(&first, signed.buffer(), 0o644)?;
+        let signer = Signer { root: &root, keys: &at_hand, expiries: setup.expiries, now };
+        let lists = change.sign(&signer, Lists::empty(now)).await?;
+        let put = || -> Result<(), RegistryError> {
+            unfinished::begin(&place, &drawer, signed.buffer(), &made)?;
+            setup.expiries.write(&place)?;
+            change.put(&place)?;
+            lists.put(&place)?;
+            unfinished::publish(&place, root.version.get())
+        };
+        if let Err(error) = put() {
+            unfinished::give_up(&place, &drawer, &root, None);
+            return Err(error);
+        }
         Self::open(folder)
     }
 }
 
-fn first_root(folder: &Folder, setup: &Setup, now: Timestamp) -> Result<Root, RegistryError> {
+fn first_root(folder: &Folder, setup: &Setup, now: Timestamp) -> Result<(Root, Vec<Made>), RegistryError> {
     let wanted = [
         (RoleType::Root, "root", setup.root),
         (RoleType::Targets, "targets", setup.targets),
         (RoleType::Snapshot, "snapshot", (1, 1)),
         (RoleType::Timestamp, "timestamp", (1, 1)),
     ];
-    let (mut keys, mut roles) = (HashMap::new(), HashMap::new());
+    let (mut keys, mut roles, mut all) = (HashMap::new(), HashMap::new(), Vec::new());
     for (role, name, (count, threshold)) in wanted {
         let threshold = NonZeroU64::new(u64::from(threshold)).filter(|_| threshold <= count);
         let threshold = threshold.ok_or_else(|| {
@@ -87,23 +99,25 @@ fn first_root(folder: &Folder, setup: &Setup, now: Timestamp) -> Result<Root, Re
                 "Choose other numbers",
             )
         })?;
-        let made: Vec<RoleKey> = (1..=count).map(|at| keys::create(folder, &format!("{name}-{at}.key"))).collect::<Result<_, _>>()?;
+        let made: Vec<Made> = (1..=count).map(|at| Made::new(folder, format!("{name}-{at}.key"))).collect::<Result<_, _>>()?;
         roles.insert(role, holders(&mut keys, &made, threshold)?);
+        all.extend(made);
     }
     let one = NonZeroU64::MIN;
     let expires = ends(now, setup.expiries.root);
-    Ok(Root { spec_version: SPEC.into(), consistent_snapshot: true, version: one, expires, keys, roles, _extra: HashMap::new() })
+    let root = Root { spec_version: SPEC.into(), consistent_snapshot: true, version: one, expires, keys, roles, _extra: HashMap::new() };
+    Ok((root, all))
 }
 
 /// Names keys in the root and gives them a role.
 pub(super) fn holders(
     keys: &mut HashMap<tough::schema::decoded::Decoded<tough::schema::decoded::Hex>, tough::schema::key::Key>,
-    made: &[RoleKey],
+    made: &[Made],
     threshold: NonZeroU64,
 ) -> Result<RoleKeys, RegistryError> {
     let mut keyids = Vec::new();
-    for key in made {
-        let (id, public) = key.public()?;
+    for made in made {
+        let (id, public) = made.key.public()?;
         keys.insert(id.clone(), public);
         keyids.push(id);
     }

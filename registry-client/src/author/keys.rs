@@ -39,6 +39,10 @@ impl RoleKey {
         Ok(Ed25519KeyPair::from_seed_unchecked(self.0.seed().as_slice())?)
     }
 
+    fn copy(&self) -> Self {
+        Self(SecretKey::from_seed(&self.0.seed()))
+    }
+
     /// Its id and public half, as `root.json` names them.
     pub(super) fn public(&self) -> Result<(Decoded<Hex>, Key), RegistryError> {
         let wrong = |error: String| RegistryError::refused("a key of the registry", error, "Make the key again");
@@ -80,6 +84,12 @@ impl Keys {
         Ok(Self(keys))
     }
 
+    /// These and the ones that were just made.
+    pub(super) fn with(mut self, made: &[Made]) -> Self {
+        self.0.extend(made.iter().map(|made| Box::new(made.key.copy()) as Box<dyn KeySource>));
+        self
+    }
+
     pub(super) fn sources(&self) -> &[Box<dyn KeySource>] {
         &self.0
     }
@@ -96,19 +106,31 @@ pub(super) fn place(path: &Path, registry: &Folder) -> Result<Folder, RegistryEr
     Ok(folder)
 }
 
-/// Makes a key and its file. A file that is there is never overwritten.
-pub(super) fn create(folder: &Folder, name: &str) -> Result<RoleKey, RegistryError> {
-    if folder.size(name)?.is_some() {
-        let remedy = "A key is never overwritten; choose another folder or name";
-        return Err(RegistryError::refused(folder.path().join(name).display().to_string(), "it exists", remedy));
-    }
-    let key = SecretKey::generate().map_err(|error| RegistryError::refused("a new key", error, "Try again"))?;
-    let text = format!("{}\n", hex::encode(key.seed().as_slice()));
-    folder.write(name, text.as_bytes(), 0o600)?;
-    Ok(RoleKey(key))
+/// A new key, in memory until everything is signed.
+#[derive(Debug)]
+pub(super) struct Made {
+    name: String,
+    pub(super) key: RoleKey,
 }
 
-fn read(folder: &Folder, name: &str) -> Result<RoleKey, RegistryError> {
+impl Made {
+    /// A key for this file. One that is there is never overwritten.
+    pub(super) fn new(folder: &Folder, name: String) -> Result<Self, RegistryError> {
+        if folder.size(&name)?.is_some() {
+            let remedy = "A key is never overwritten; choose another folder or name";
+            return Err(RegistryError::refused(folder.path().join(&name).display().to_string(), "it exists", remedy));
+        }
+        let key = SecretKey::generate().map_err(|error| RegistryError::refused("a new key", error, "Try again"))?;
+        Ok(Self { name, key: RoleKey(key) })
+    }
+
+    pub(super) fn write(&self, folder: &Folder) -> Result<(), RegistryError> {
+        let text = format!("{}\n", hex::encode(self.key.0.seed().as_slice()));
+        Ok(folder.write(&self.name, text.as_bytes(), 0o600)?)
+    }
+}
+
+pub(super) fn read(folder: &Folder, name: &str) -> Result<RoleKey, RegistryError> {
     let path = folder.path().join(name).display().to_string();
     let meta = std::fs::symlink_metadata(folder.path().join(name)).map_err(|source| DiskError::Io { path: path.clone(), source })?;
     if meta.permissions().mode() & 0o077 != 0 || meta.uid() != rustix::process::geteuid().as_raw() {

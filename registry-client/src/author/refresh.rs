@@ -4,7 +4,7 @@
 //! targets are signed anew when less than half of their time is left and their keys are
 //! at hand; a timer that holds the timestamp key only does what it can and says so.
 
-use super::change::{Change, next, write_snapshot, write_timestamp};
+use super::change::{Change, next};
 use super::keys::Keys;
 use super::repository::Author;
 use crate::error::RegistryError;
@@ -31,8 +31,7 @@ impl Author {
         }
         let mut lists = self.lists.clone();
         lists.timestamp.version = next(lists.timestamp.version)?;
-        write_timestamp(&self.folder, &self.root.signed, &mut lists, keys, &self.expiries, now).await?;
-        self.lists = lists;
+        self.lists = self.signer(keys, now).timestamp(lists).await?.put(&self.folder)?;
         Ok(warnings)
     }
 
@@ -42,8 +41,7 @@ impl Author {
         lists.timestamp.version = next(lists.timestamp.version)?;
         let targets = lists.snapshot.meta.get("targets.json").cloned();
         let targets = targets.ok_or_else(|| super::unreadable("the snapshot", "it names no targets"))?;
-        write_snapshot(&self.folder, &self.root.signed, &mut lists, targets, keys, &self.expiries, now).await?;
-        self.lists = lists;
+        self.lists = self.signer(keys, now).snapshot(lists, targets).await?.put(&self.folder)?;
         Ok(())
     }
 }

@@ -5,10 +5,11 @@
 
 use super::change::Lists;
 use super::settings::Expiries;
-use super::{refused_by, unreadable};
+use super::{refused_by, unfinished, unreadable};
 use crate::disk::Folder;
 use crate::error::RegistryError;
 use crate::limits::{ROOT_BYTES, ROOT_UPDATES, SNAPSHOT_BYTES, TARGETS_BYTES, TIMESTAMP_BYTES};
+use crate::roots::follow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use skynet_policy::registry::advisories::Advisories;
@@ -20,6 +21,7 @@ use tough::TargetName;
 use tough::schema::{Metafile, Role, Root, Signed, Snapshot, Targets, Timestamp};
 
 pub(super) const METADATA: &str = "metadata";
+pub(super) const TIMESTAMP: &str = "timestamp.json";
 pub(super) const TARGETS: &str = "targets";
 pub(super) const BLOBS: &str = "blobs/sha256";
 pub(super) const SPEC: &str = "1.0.0";
@@ -42,8 +44,9 @@ impl Author {
         let lock = lock(&folder)?;
         sweep(&folder)?;
         let root = newest_root(&folder)?;
-        let timestamp: Signed<Timestamp> = signed_by(&folder, &root.signed, "timestamp.json", TIMESTAMP_BYTES)?;
-        let snapshot = format!("{}.snapshot.json", version(timestamp.signed.meta.get("snapshot.json"), "timestamp.json")?);
+        unfinished::finish(&folder, &root.signed)?;
+        let timestamp: Signed<Timestamp> = signed_by(&folder, &root.signed, TIMESTAMP, TIMESTAMP_BYTES)?;
+        let snapshot = format!("{}.snapshot.json", version(timestamp.signed.meta.get("snapshot.json"), TIMESTAMP)?);
         let snapshot: Signed<Snapshot> = signed_by(&folder, &root.signed, &snapshot, SNAPSHOT_BYTES)?;
         let targets = format!("{}.targets.json", version(snapshot.signed.meta.get("targets.json"), "the snapshot")?);
         let targets: Signed<Targets> = signed_by(&folder, &root.signed, &targets, TARGETS_BYTES)?;
@@ -124,7 +127,7 @@ fn lock(folder: &Folder) -> Result<std::fs::File, RegistryError> {
 }
 
 /// Takes away what a killed publication had not finished.
-fn sweep(folder: &Folder) -> Result<(), RegistryError> {
+pub(crate) fn sweep(folder: &Folder) -> Result<(), RegistryError> {
     folder.sweep(METADATA)?;
     folder.sweep(TARGETS)?;
     for prefix in folder.names(BLOBS)? {
@@ -140,11 +143,7 @@ fn newest_root(folder: &Folder) -> Result<Signed<Root>, RegistryError> {
         let Some(bytes) = folder.read(&format!("{METADATA}/{name}"), ROOT_BYTES)? else {
             break;
         };
-        let root: Signed<Root> = serde_json::from_slice(&bytes).map_err(|error| unreadable(&name, error))?;
-        for by in newest.iter().chain([&root]) {
-            by.signed.verify_role(&root).map_err(|error| unreadable(&name, error))?;
-        }
-        newest = Some(root);
+        newest = Some(follow(newest.as_ref(), &bytes).map_err(|error| unreadable(&name, error))?);
     }
     newest.ok_or_else(|| RegistryError::missing("a registry in this folder", "Make one with `skynet registry init`"))
 }

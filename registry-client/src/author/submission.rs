@@ -7,9 +7,9 @@
 
 use super::publish::Review;
 use super::repository::{Author, BLOBS};
-use crate::disk::Folder;
+use crate::disk::{DiskError, Folder};
 use crate::error::RegistryError;
-use crate::limits::{SUBMISSION_BYTES, SUBMISSION_FILES};
+use crate::limits::{SUBMISSION_BYTES, SUBMISSION_FILES, SUBMISSION_TEXT_BYTES, SUBMISSION_TOTAL_BYTES};
 use jiff::Timestamp;
 use serde::Serialize;
 use skynet_policy::naming::plain_line;
@@ -17,11 +17,14 @@ use skynet_policy::registry::index::Index;
 use skynet_policy::registry::publisher::PublisherRecord;
 use skynet_policy::registry::target::Target;
 use skynet_policy::release::{Release, split};
+use skynet_policy::signature::KeyId;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The publisher's record in a submission.
 const RECORD: &str = "publisher.json";
+/// As much as any client reads of a record.
+const RECORD_BYTES: u64 = skynet_policy::limits::PUBLISHER_BYTES as u64;
 /// The folder with sources: it is built elsewhere, and not read here.
 const SOURCE: &str = "source";
 
@@ -99,17 +102,30 @@ impl Submission {
             let why = format!("it holds {} files", names.len());
             return Err(RegistryError::refused(shown, why, format!("Hand in at most {SUBMISSION_FILES}; sources go into `{SOURCE}`")));
         }
-        let mut found = Self::default();
+        let (mut found, mut left) = (Self::default(), SUBMISSION_TOTAL_BYTES);
+        // What a stranger hands in is read within what is left for all of it.
+        let mut read = |name: &str, max: u64| -> Result<Option<Vec<u8>>, RegistryError> {
+            let most = max.min(left);
+            let bytes = folder.read(name, most).map_err(|error| match error {
+                DiskError::TooLarge { path, .. } => {
+                    let why = format!("it has more than {most} bytes; {max} are read of one such file, {SUBMISSION_TOTAL_BYTES} of all");
+                    RegistryError::refused(path, why, "Hand in less")
+                }
+                other => other.into(),
+            })?;
+            left = left.saturating_sub(bytes.as_ref().map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
+            Ok(bytes)
+        };
         for name in names {
             let is_text = [".md", ".txt", ".toml", ".json"].iter().any(|end| name.ends_with(end));
             match name.as_str() {
                 // Reports repeat names: in a line of a terminal, in a table, as a link's text.
                 _ if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) => found.strange.push(name),
                 SOURCE => found.source = true,
-                RECORD => found.record = folder.read(&name, SUBMISSION_BYTES)?,
+                RECORD => found.record = read(&name, RECORD_BYTES)?,
                 _ if name.starts_with('.') => found.strange.push(name),
-                _ if name.ends_with(".wasm") => found.files.extend(folder.read(&name, SUBMISSION_BYTES)?.map(|bytes| (name, bytes))),
-                _ if is_text => found.texts.extend(folder.read(&name, SUBMISSION_BYTES)?.map(|bytes| (name, bytes))),
+                _ if name.ends_with(".wasm") => found.files.extend(read(&name, SUBMISSION_BYTES)?.map(|bytes| (name, bytes))),
+                _ if is_text => found.texts.extend(read(&name, SUBMISSION_TEXT_BYTES)?.map(|bytes| (name, bytes))),
                 _ => found.strange.push(name),
             }
         }
@@ -150,12 +166,17 @@ impl Author {
     /// The record of a submission: whether it could be listed. `None` when there is none.
     pub fn examine_record(&self, document: &[u8]) -> (Option<PublisherRecord>, Check) {
         let checked = PublisherRecord::parse(document).map_err(RegistryError::from).and_then(|record| {
-            self.check_record(&record, false)?;
-            Ok(record)
+            let publisher = self.check_record(&record, false)?;
+            Ok((record, publisher))
         });
         match checked {
-            Ok(record) => {
-                let says = format!("the keys of namespace {} are proven by its own signatures", record.namespace);
+            Ok((record, publisher)) => {
+                let keys: Vec<String> = publisher.counting().iter().map(|key| key.key_id().to_string()).collect();
+                let mut says = format!("the keys of namespace {} are proven by its own signatures: {}", record.namespace, keys.join(", "));
+                let gone: Vec<&str> = publisher.withdrawn().iter().map(KeyId::as_str).collect();
+                if !gone.is_empty() {
+                    says.push_str(&format!("; withdrawn, with all that they signed: {}", gone.join(", ")));
+                }
                 (Some(record), Check::of("publisher", Ok::<_, String>(says)))
             }
             Err(error) => (None, Check::of("publisher", Err::<String, _>(error))),
@@ -188,7 +209,7 @@ impl Author {
                 return examined;
             }
         };
-        let signers: Vec<&str> = review.signers.iter().map(skynet_policy::KeyId::as_str).collect();
+        let signers: Vec<&str> = review.signers.iter().map(KeyId::as_str).collect();
         let says = format!("signed by {}, which may sign for {}", signers.join(", "), review.release.id.namespace());
         examined.checks.push(Check::of("signature", Ok::<_, String>(says)));
         let before = review.before.as_ref().map_or("it is the first release".to_owned(), |before| format!("it follows {before}"));

@@ -11,7 +11,7 @@ use crate::fetch::{Answer, Fetch, FetchError, folder};
 use crate::limits::{BUNDLE_BYTES, BUNDLE_FILES};
 use async_trait::async_trait;
 use skynet_policy::registry::archive::{BLOCK, read_header};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -32,6 +32,11 @@ impl BundleFetch {
         let refused =
             |why: String| RegistryError::refused(format!("the bundle {}", path.display()), why, "Get it again from whoever made it");
         Ok(Self { table: table(&mut file, size).map_err(refused)?, path: path.to_owned() })
+    }
+
+    /// Digests of the documents in it, as its table says; bytes are checked when they are read.
+    pub(super) fn documents(&self) -> BTreeSet<String> {
+        self.table.keys().filter_map(|name| name.strip_prefix("targets/")).map(ToOwned::to_owned).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! An archive is written: whole under its name, or not there.
 
-use super::name_of;
+use super::{beside, name_of};
 use crate::disk::{DiskError, failed};
 use crate::error::RegistryError;
 use crate::mirror::Sink;
@@ -19,8 +19,8 @@ pub(super) struct Archive {
 
 impl Archive {
     pub(super) fn create(path: &Path) -> Result<Self, DiskError> {
-        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new().prefix(crate::disk::UNFINISHED).tempfile_in(folder).map_err(|error| failed(path, error))?;
+        let file =
+            tempfile::Builder::new().prefix(crate::disk::UNFINISHED).tempfile_in(beside(path)).map_err(|error| failed(path, error))?;
         Ok(Self { file, path: path.to_owned(), names: BTreeSet::new() })
     }
 
@@ -35,6 +35,10 @@ impl Archive {
 }
 
 impl Sink for Archive {
+    fn get(&mut self, _: &str, _: u64, _: &str) -> Result<Option<Vec<u8>>, RegistryError> {
+        Ok(None)
+    }
+
     fn has(&mut self, path: &str, _: u64, _: &str) -> Result<bool, RegistryError> {
         Ok(self.names.contains(name_of(path)))
     }

@@ -21,7 +21,7 @@ fn parsed(root: &[u8]) -> Root {
 async fn no_list_may_go_back_unless_its_keys_were_replaced() {
     let (_folder, one, two) = roots().await;
     let seen = |root, timestamp, snapshot, targets| Seen { root, timestamp, snapshot, targets };
-    let at = Timestamp::UNIX_EPOCH;
+    let at = Some(Timestamp::UNIX_EPOCH);
     let memory = Memory::new(&one).unwrap().after(&parsed(&one), None, seen(1, 9, 8, 7), at).unwrap();
     for (now, role) in
         [(seen(1, 8, 8, 7), "timestamp"), (seen(1, 9, 7, 7), "snapshot"), (seen(1, 10, 9, 6), "targets"), (seen(0, 9, 8, 7), "root")]

@@ -153,3 +153,75 @@ async fn a_registry_with_a_missing_or_changed_blob_has_a_fault_and_is_not_copied
         assert_eq!(files(&mirror)[timestamp], before[timestamp]);
     }
 }
+
+#[tokio::test]
+async fn a_bundle_offers_what_it_holds_and_not_what_its_lists_name() {
+    let world = World::new().await;
+    let one = world.publish(&Package::new("acme/hello", "1.0.0")).await;
+    let two = world.publish(&Package::new("acme/hello", "1.1.0").after(&one)).await;
+    world.publish(&Package::new("acme/hello", "1.2.0").after(&two)).await;
+    let bundle = world.path("x.bundle");
+    world.visit(world.honest()).await.unwrap().export(&wishes(&["acme/hello@1.1.0"]), &bundle, &Quiet).await.unwrap();
+    let home = elsewhere(&world).await;
+    let carried = home.visit_bundle("main", &bundle, Freshness::Strict, Timestamp::now()).await.unwrap();
+    let hello = id("acme/hello");
+    assert_eq!(carried.versions(&hello), [version("1.1.0")]);
+    let offer = carried.select(&Wish::parse("acme/hello").unwrap()).await.unwrap();
+    assert_eq!(offer.release.version, version("1.1.0"));
+    says(carried.select(&Wish::parse("acme/hello@1.2.0").unwrap()).await, &["in the bundle of registry `main`", "not found"]);
+    let lock = home.lock().unwrap();
+    let kept = home.fetch(&lock, &carried, &offer, &Quiet).await.unwrap();
+    let mut installed = home.read_lock().unwrap();
+    installed.install(skynet_registry_client::lock::Origin::Listed(&offer), &kept, approval());
+    assert!(carried.newer(&installed.plugins[0]).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_old_copy_that_its_owner_takes_confirms_nothing_of_today() {
+    let world = World::with(&Default::default(), days_ago(10)).await;
+    world.publish_at(&Package::new("acme/hello", "1.0.0"), days_ago(9)).await;
+    let home = world.home();
+    home.visit("main", world.honest(), Freshness::AcceptStale(30), Timestamp::now()).await.unwrap();
+    assert_eq!(home.memory("main").unwrap().checked, None);
+    world.author().refresh(&world.keys(), Timestamp::now()).await.unwrap();
+    home.visit("main", world.honest(), Freshness::AcceptStale(30), Timestamp::now()).await.unwrap();
+    assert!(home.memory("main").unwrap().checked.is_some());
+}
+
+#[tokio::test]
+async fn a_copy_ends_where_the_server_does_and_goes_on_from_there() {
+    let world = World::new().await;
+    let text = "x".repeat(200_000);
+    let one = world.publish(&Package::new("acme/first", "1.0.0")).await;
+    let two = world.publish(&Package { text, ..Package::new("acme/second", "1.0.0") }).await;
+    let component = skynet_policy::release::split(&two).unwrap().component.to_vec();
+    let second = skynet_policy::sha256_hex(&component);
+    let (name, start) = (second.clone(), component[..1000].to_vec());
+    let gone = world.honest().lie(move |path, from| match (path.ends_with(&name), from) {
+        (true, 0) => Some(crate::world::pieces(vec![Ok(start.clone()), Err(())])),
+        (true, _) => Some(status(503, None)),
+        _ => None,
+    });
+    let mirror = world.path("mirror");
+    std::fs::create_dir_all(mirror.join("metadata")).unwrap();
+    std::fs::write(mirror.join("metadata/.new-1-1"), "half").unwrap();
+    let ended = world.visit(gone.clone()).await.unwrap().mirror(&mirror, &Quiet).await;
+    assert!(matches!(ended, Err(RegistryError::Unreachable { .. })), "{ended:?}");
+    let checked = world.visit(gone).await.unwrap().verify(&Quiet).await;
+    assert!(matches!(checked, Err(RegistryError::Unreachable { .. })), "it is not the registry that has a fault: {checked:?}");
+    assert!(!mirror.join("metadata/timestamp.json").exists() && !mirror.join("metadata/.new-1-1").exists());
+
+    let server = world.honest();
+    let visit = world.visit(server.clone()).await.unwrap();
+    server.asked.lock().unwrap().clear();
+    visit.mirror(&mirror, &Quiet).await.unwrap();
+    let first = skynet_policy::sha256_hex(skynet_policy::release::split(&one).unwrap().component);
+    assert_eq!(server.count(&first), 0, "what is there is not fetched again");
+    assert_eq!(server.count("rel--acme--first"), 0);
+    assert_eq!(server.count("pub--acme"), 0);
+    let from: Vec<u64> = server.asked.lock().unwrap().iter().filter(|(path, _)| path.ends_with(&second)).map(|(_, from)| *from).collect();
+    assert_eq!(from, [1000], "and what broke off is continued");
+    assert_eq!(server.count("rel--acme--second"), 1);
+    assert!(files(&mirror).keys().all(|name| !name.starts_with('.')), "{:?}", files(&mirror).keys());
+    assert_eq!(world.visit(Server::new(&mirror)).await.unwrap().verify(&Quiet).await.unwrap().faults, Vec::<String>::new());
+}

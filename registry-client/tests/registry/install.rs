@@ -269,3 +269,46 @@ async fn what_a_withdrawn_key_signed_is_not_loaded_any_more() {
     let findings = world.home().audit(&lock);
     assert!(findings[0].blocked && findings[0].said[0].contains("withdrew"), "{findings:?}");
 }
+
+#[tokio::test]
+async fn whoever_joins_a_publishers_keys_is_shown_and_the_owner_is_asked() {
+    let world = World::with(&Default::default(), days_ago(6)).await;
+    let one = world.publish_at(&Package::new("acme/hello", "1.0.0"), days_ago(5)).await;
+    let lock = install(&world, world.honest(), "acme/hello").await;
+    let mut record = world.author().publisher("acme").unwrap().unwrap();
+    let next = record.next(&[key(1).public(), key(2).public()], 1, vec![], "2026-03-01T00:00:00Z");
+    record.statements.push(next.signed(&[&key(1), &key(2)]));
+    world.author().put_publisher(&record, false, &world.keys(), days_ago(5)).await.unwrap();
+    world.publish_at(&Package::new("acme/hello", "1.1.0").after(&one), days_ago(5)).await;
+    let visit = world.visit(world.honest()).await.unwrap();
+    let offer = visit.select(&Wish::parse("acme/hello").unwrap()).await.unwrap();
+    let step = |lock: &Lock| {
+        let installed = Installed { locked: lock.plugins.first(), ..Installed::default() };
+        Step::new(&offer, installed, Some(&days_ago(5).to_string()), Timestamp::now())
+    };
+    let shown = step(&lock);
+    assert!(shown.reasons.iter().any(|reason| reason.contains("changed its keys")) && !shown.may_go_alone(), "{shown}");
+    assert_eq!(shown.trusted_keys.len(), 2);
+    let line = format!("from then on, {} may sign for acme as well", key(2).public().key_id());
+    assert!(shown.to_string().contains(&line), "{shown}");
+    // A record that was rolled back to before what was seen is another publisher's, as far as anybody can tell.
+    let later = install(&world, world.honest(), "acme/hello").await;
+    assert!(step(&later).reasons.is_empty());
+    let forgetful = later.to_toml().unwrap().replace(later.plugins[0].statement.as_deref().unwrap(), &"d".repeat(64));
+    let forgetful = Lock::parse(&forgetful).unwrap();
+    assert!(step(&forgetful).reasons.iter().any(|reason| reason.contains("not those that this machine knows")));
+    says(visit.locked(&forgetful.plugins[0]).await, &["acme/hello", "does not continue", "plugins.lock"]);
+}
+
+#[tokio::test]
+async fn a_part_that_somebody_may_still_fetch_is_kept_for_some_days() {
+    let world = World::new().await;
+    let home = world.home();
+    let part = world.path("home/quarantine").join(format!("{}.part", "a".repeat(64)));
+    std::fs::write(&part, "half").unwrap();
+    assert_eq!(home.prune(&home.lock().unwrap(), &Default::default()).unwrap(), 0);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(8 * 24 * 3600);
+    std::fs::File::options().write(true).open(&part).unwrap().set_modified(long_ago).unwrap();
+    assert_eq!(home.prune(&home.lock().unwrap(), &Default::default()).unwrap(), 1);
+    assert!(!part.exists());
+}

@@ -15,6 +15,7 @@ mod loopback;
 mod oci;
 #[cfg(feature = "peers")]
 mod reference;
+mod rotation;
 mod submission;
 mod traps;
 mod world;

@@ -118,3 +118,42 @@ async fn the_registry_itself_must_be_whole_and_in_time() {
     let missing = Author::open(&spoilt).unwrap().check_lists(now);
     assert!(missing.outcome == Outcome::Failed && missing.says.contains("component is not there"), "{missing:?}");
 }
+
+#[test]
+fn what_a_stranger_hands_in_is_read_within_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let sparse = |name: &str, size: u64| std::fs::File::create(folder.path().join(name)).unwrap().set_len(size).unwrap();
+    let mib = 1024 * 1024;
+    sparse("a.wasm", 32 * mib);
+    sparse("b.wasm", 32 * mib);
+    Submission::read(folder.path()).unwrap();
+    sparse("README.md", 2 * mib);
+    says(Submission::read(folder.path()), &["README.md", "more than"]);
+    std::fs::remove_file(folder.path().join("README.md")).unwrap();
+    sparse("publisher.json", 20 * mib);
+    says(Submission::read(folder.path()), &["publisher.json", "more than"]);
+    std::fs::remove_file(folder.path().join("publisher.json")).unwrap();
+    for name in ["c.wasm", "d.wasm"] {
+        sparse(name, 32 * mib);
+    }
+    says(Submission::read(folder.path()), &["d.wasm", "more than"]);
+}
+
+#[tokio::test]
+async fn a_record_that_withdraws_keys_says_which_before_it_is_listed() {
+    let world = World::new().await;
+    let mut offered = world.author().publisher("acme").unwrap().unwrap();
+    let next = offered.next(&[key(2).public()], 1, vec![key(1).public().key_id()], "2026-03-01T00:00:00Z");
+    offered.statements.push(next.signed(&[&key(1), &key(2)]));
+    let (_, said) = world.author().examine_record(&offered.to_bytes());
+    assert_eq!(said.outcome, Outcome::Passed);
+    let gone = format!("withdrawn, with all that they signed: {}", key(1).public().key_id());
+    assert!(said.says.contains(&gone) && said.says.contains(key(2).public().key_id().as_str()), "{said:?}");
+    // Another publisher's key is not theirs to withdraw.
+    let thief = KeyStatement {
+        withdrawn: vec![key(1).public().key_id()],
+        ..KeyStatement::first("weather", &[key(9).public()], 1, "2026-01-01T00:00:00Z")
+    };
+    let (_, said) = world.author().examine_record(&PublisherRecord::new("weather", None, thief.signed(&[&key(9)])).to_bytes());
+    assert!(said.outcome == Outcome::Failed && said.says.contains("in no earlier statement"), "{said:?}");
+}

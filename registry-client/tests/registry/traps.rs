@@ -342,3 +342,107 @@ async fn a_timer_that_holds_the_timestamp_key_alone_keeps_a_registry_fresh() {
     assert!(warnings.iter().any(|line| line.contains("snapshot") && line.contains("not renewed")), "{warnings:?}");
     assert!(world.author().refresh(&world.keys(), days_ago(-60)).await.unwrap().is_empty(), "all keys renew all that is due");
 }
+
+// --- what was heard stays heard ----------------------------------------------------------------
+
+/// A client that has acme/hello and has heard that it is revoked.
+async fn revoked() -> (World, skynet_registry_client::lock::Lock) {
+    let (world, file) = published().await;
+    let home = world.home();
+    let lock = home.lock().unwrap();
+    let visit = world.visit(world.honest()).await.unwrap();
+    let offer = visit.select(&Wish::parse("acme/hello").unwrap()).await.unwrap();
+    let kept = home.fetch(&lock, &visit, &offer, &skynet_registry_client::progress::Quiet).await.unwrap();
+    let mut installed = home.read_lock().unwrap();
+    installed.install(skynet_registry_client::lock::Origin::Listed(&offer), &kept, crate::install::approval());
+    home.write_lock(&lock, &installed).unwrap();
+    let advisory = skynet_policy::registry::advisories::Advisory {
+        id: "1".into(),
+        kind: skynet_policy::registry::advisories::AdvisoryKind::Revoked,
+        plugin: None,
+        release: Some(skynet_policy::sha256_hex(skynet_policy::release::split(&file).unwrap().release_json)),
+        key: None,
+        reason: "it leaks".into(),
+        created: "2026-02-02T00:00:00Z".into(),
+    };
+    world.author().advise(advisory, &world.keys(), Timestamp::now()).await.unwrap();
+    world.visit(world.honest()).await.unwrap();
+    assert!(home.audit(&installed)[0].blocked);
+    (world, installed)
+}
+
+#[tokio::test]
+async fn neither_a_reset_nor_a_removal_forgets_what_was_revoked() {
+    let (world, installed) = revoked().await;
+    let (home, hello) = (world.home(), id("acme/hello"));
+    let lock = home.lock().unwrap();
+    let root = || RootTrust::Bytes(std::fs::read(world.path("registry/metadata/1.root.json")).unwrap());
+    home.reset(&lock, "main", root(), world.honest()).await.unwrap();
+    assert!(!home.standing(&installed, &hello).unwrap().may_load(), "heard before, and not taken back since");
+    let place = home.places().unwrap().named("main").unwrap().clone();
+    home.remove(&lock, "main").unwrap();
+    home.add(&lock, place.clone(), root(), world.honest()).await.unwrap();
+    assert!(!home.standing(&installed, &hello).unwrap().may_load());
+    world.author().withdraw_advisory("1", &world.keys(), Timestamp::now()).await.unwrap();
+    world.visit(world.honest()).await.unwrap();
+    assert!(home.standing(&installed, &hello).unwrap().may_load(), "the registry took it back itself");
+}
+
+#[tokio::test]
+async fn what_was_said_and_lost_counts_as_the_worst_until_the_registry_is_heard() {
+    let (world, installed) = revoked().await;
+    let (home, hello) = (world.home(), id("acme/hello"));
+    std::fs::write(world.path("home/known/main.json"), "rubbish").unwrap();
+    let root = RootTrust::Bytes(world.author().first_root().unwrap());
+    home.reset(&home.lock().unwrap(), "main", root, world.honest()).await.unwrap();
+    says(home.standing(&installed, &hello), &["registry `main`", "was not heard since", "plugin audit"]);
+    assert!(home.audit(&installed)[0].blocked);
+    world.visit(world.honest()).await.unwrap();
+    assert!(!home.standing(&installed, &hello).unwrap().may_load());
+}
+
+#[tokio::test]
+async fn a_name_from_which_plugins_came_is_given_to_the_same_registry_alone() {
+    let (world, installed) = revoked().await;
+    world.author().rotate(&[], &world.path("keys"), &[&world.path("keys")], Timestamp::now()).await.unwrap();
+    world.visit(world.honest()).await.unwrap();
+    let home = world.home();
+    let lock = home.lock().unwrap();
+    let place = home.places().unwrap().named("main").unwrap().clone();
+    let seen = home.memory("main").unwrap();
+    home.remove(&lock, "main").unwrap();
+    let other = World::new().await;
+    let strange = RootTrust::Bytes(other.author().first_root().unwrap());
+    says(home.add(&lock, place.clone(), strange, other.honest()).await, &["acme/hello came from a registry of this name", "another name"]);
+    assert!(home.places().unwrap().all.is_empty());
+    // The first root leads to the one that was seen last, and all that was seen binds as before.
+    home.add(&lock, place, RootTrust::Bytes(world.author().first_root().unwrap()), world.honest()).await.unwrap();
+    assert_eq!(home.memory("main").unwrap(), seen);
+    assert!(!home.standing(&installed, &id("acme/hello")).unwrap().may_load());
+}
+
+#[tokio::test]
+async fn a_lockfile_that_came_from_elsewhere_waits_until_its_registry_is_heard() {
+    let (world, installed) = revoked().await;
+    let home = skynet_registry_client::Home::open(&world.path("elsewhere")).unwrap();
+    let lock = home.lock().unwrap();
+    home.write_lock(&lock, &installed).unwrap();
+    let place = world.home().places().unwrap().named("main").unwrap().clone();
+    home.add(&lock, place, RootTrust::Bytes(world.author().first_root().unwrap()), world.honest()).await.unwrap();
+    says(home.standing(&installed, &id("acme/hello")), &["was not heard since"]);
+    home.visit("main", world.honest(), Freshness::Strict, Timestamp::now()).await.unwrap();
+    assert!(!home.standing(&installed, &id("acme/hello")).unwrap().may_load());
+}
+
+#[tokio::test]
+async fn what_is_read_of_a_registry_is_fetched_once_a_look() {
+    let (world, file) = published().await;
+    world.publish(&Package::new("acme/hello", "1.1.0").after(&file)).await;
+    let server = world.honest();
+    let visit = world.visit(server.clone()).await.unwrap();
+    for wanted in ["1.0.0", "1.1.0"] {
+        visit.index().await.unwrap();
+        visit.offer(&id("acme/hello"), &version(wanted)).await.unwrap();
+    }
+    assert_eq!((server.count("index.json"), server.count("pub--acme")), (1, 1));
+}

@@ -129,19 +129,17 @@ impl World {
         let world = Self { folder: tempfile::tempdir().unwrap() };
         let mut author = Author::init(&world.registry(), &world.path("keys"), setup, now).await.unwrap();
         author.put_publisher(&record("acme", 1), false, &world.keys(), now).await.unwrap();
-        let root = author.root().unwrap().1;
         drop(author);
-        let home = world.home();
-        let place = Place {
-            name: "main".into(),
-            url: Some(SERVER.into()),
-            folder: None,
-            namespaces: vec!["acme".into()],
-            private: false,
-            ca: None,
-        };
-        home.add(&home.lock().unwrap(), place, RootTrust::Bytes(root), world.honest()).await.unwrap();
+        world.meet().await;
         world
+    }
+
+    /// The client comes to know the registry by its first root.
+    pub(crate) async fn meet(&self) {
+        let (home, root) = (self.home(), self.author().first_root().unwrap());
+        let (url, namespaces) = (Some(SERVER.into()), vec!["acme".into()]);
+        let place = Place { name: "main".into(), url, folder: None, namespaces, private: false, ca: None };
+        home.add(&home.lock().unwrap(), place, RootTrust::Bytes(root), self.honest()).await.unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -32,12 +32,6 @@ impl Outgoing {
         Self { inner, exchange: Some(exchange), empty: 0, left }
     }
 
-    /// No body.
-    pub(crate) fn none() -> Self {
-        let inner = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
-        Self { inner, exchange: None, empty: 0, left: None }
-    }
-
     /// A body of the host's own.
     pub(crate) fn own(bytes: Bytes) -> Self {
         let left = u64::try_from(bytes.len()).ok();

@@ -8,17 +8,13 @@ mod send;
 
 pub use send::{Answered, OwnRequest};
 
-use super::dial::{self, Connection, Roots, Sender, Tcp, Tls, Undialled};
-use super::meter::Outgoing;
+use super::dial::{self, Connection, Roots, Tcp, Tls, Undialled};
 use super::pool::{Pool, Route};
 use super::resolve::Resolver;
 use super::share::{Share, Shares};
 use super::wire::{Idling, Wire};
 use crate::limits;
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HOST, HeaderMap, HeaderName, LOCATION, RANGE, USER_AGENT,
-};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -140,34 +136,17 @@ impl OwnDoor {
     /// One GET; `from` above 0 asks for the bytes from there on. Each wait for the server
     /// has its end but those between pieces of the body, which are the caller's.
     pub async fn get(&self, url: &str, from: u64) -> Result<Got, OwnError> {
-        let uri: http::Uri = url.parse().map_err(|error| OwnError(format!("no address: {error}")))?;
-        let scheme = uri.scheme_str().ok_or_else(|| OwnError("an address without a scheme".into()))?;
-        let authority = uri.authority().ok_or_else(|| OwnError("an address without a host".into()))?;
-        let refused = |refusal: egress::EgressRefusal| OwnError(format!("not dialled: {refusal}"));
-        let server = Destination::from_authority(scheme, authority.as_str()).map_err(refused)?;
-        let rule = egress::match_rule(&self.may, &server, "GET").map_err(refused)?;
-        let connecting = timeout(limits::HTTP_CONNECT, self.connect(&server, rule)).await;
-        let (route, mut connection) = connecting.map_err(|_| OwnError(format!("{server} could not be reached in time")))??;
-        let is_h2 = matches!(connection.sender, Sender::Many(_));
-        let request = request(&uri, &server, is_h2, from)?;
-        let sending = timeout(limits::HTTP_FIRST_BYTE, connection.sender.send(request)).await;
-        let answer = sending.map_err(|_| OwnError(format!("{server} did not answer in time")))?;
-        let answer = answer.map_err(|error| OwnError(format!("{server}: {error}")))?;
-        connection.idling.was_of_use();
-        let (head, body) = answer.into_parts();
-        let encoding = text(&head.headers, &CONTENT_ENCODING).filter(|encoding| encoding != "identity");
-        if let Some(encoding) = encoding {
-            return Err(OwnError(format!("{server} sent the file packed as {encoding}, which nobody asked for")));
-        }
-        let idling = Arc::clone(&connection.idling);
-        // One that others may share is in the pool already.
-        let back = (!is_h2).then(|| (self.pool.clone(), route, connection));
+        let headers = if from > 0 { vec![("range", format!("bytes={from}-"))] } else { Vec::new() };
+        let asked = OwnRequest { method: "GET", url: url.to_owned(), headers, body: Bytes::new() };
+        let answered = timeout(limits::HTTP_CONNECT + limits::HTTP_FIRST_BYTE, self.send(asked)).await;
+        let Answered { status, headers, body } = answered.map_err(|_| OwnError(format!("{url} did not answer in time")))??;
+        let text = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         Ok(Got {
-            status: head.status.as_u16(),
-            location: text(&head.headers, &LOCATION),
-            start: text(&head.headers, &CONTENT_RANGE).and_then(|range| start(&range)),
-            length: text(&head.headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok()),
-            body: Pieces { body, idling, back },
+            status,
+            location: text("location"),
+            start: text("content-range").and_then(|range| start(&range)),
+            length: text("content-length").and_then(|length| length.parse().ok()),
+            body,
         })
     }
 
@@ -238,23 +217,6 @@ fn told(undialled: &Undialled) -> String {
         (Error::TlsProtocolError, _) => "it speaks no TLS that is safe".into(),
         (other, _) => other.to_string(),
     }
-}
-
-fn request(uri: &http::Uri, server: &Destination, is_h2: bool, from: u64) -> Result<http::Request<Outgoing>, OwnError> {
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let target = if is_h2 { format!("{server}{path}") } else { path.to_owned() };
-    let mut request = http::Request::get(target).header(USER_AGENT, AGENT).header(ACCEPT_ENCODING, "identity");
-    if !is_h2 {
-        request = request.header(HOST, server.authority());
-    }
-    if from > 0 {
-        request = request.header(RANGE, format!("bytes={from}-"));
-    }
-    request.body(Outgoing::none()).map_err(|error| OwnError(error.to_string()))
-}
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned)
 }
 
 /// The 5 of `bytes 5-9/10`.

@@ -8,6 +8,7 @@ use super::{DocumentError, REGISTRY_SCHEMA, bytes, read, refused};
 use crate::digest::is_sha256_hex;
 use crate::limits::{ADVISORIES as MOST, ADVISORIES_BYTES};
 use crate::naming::is_plain_line;
+use crate::release::is_timestamp;
 use crate::signature::KeyId;
 use serde::{Deserialize, Serialize};
 use skynet_core::PluginId;
@@ -148,6 +149,9 @@ impl Advisory {
         if self.id.is_empty() || !is_plain_line(&self.id, 60) || self.reason.is_empty() || !is_plain_line(&self.reason, 300) {
             return Some("id and reason must be plain lines");
         }
+        if !is_timestamp(&self.created) {
+            return Some("created must be a time as in RFC 3339");
+        }
         match (&self.release, &self.key) {
             (Some(digest), None) if is_sha256_hex(digest) => None,
             (None, Some(_)) if self.kind == AdvisoryKind::Revoked => None,
@@ -216,6 +220,7 @@ mod tests {
         check(vec![Advisory { key: Some(key()), ..good.clone() }]);
         check(vec![Advisory { release: None, key: Some(key()), ..good.clone() }]);
         check(vec![Advisory { reason: "two\nlines".into(), ..good.clone() }]);
+        check(vec![Advisory { created: "\u{1b}[2J".into(), ..good.clone() }]);
         check((0..=MOST).map(|at| Advisory { id: at.to_string(), ..good.clone() }).collect());
     }
 }

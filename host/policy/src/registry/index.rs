@@ -7,7 +7,7 @@ use super::{DocumentError, REGISTRY_SCHEMA, bytes, read, refused};
 use crate::digest::is_sha256_hex;
 use crate::limits::{INDEX_BYTES, SUMMARY_CHARS};
 use crate::naming::is_plain_line;
-use crate::release::Release;
+use crate::release::{Release, is_timestamp};
 use serde::{Deserialize, Serialize};
 use skynet_core::PluginId;
 
@@ -65,6 +65,9 @@ impl Index {
             }
             if entry.releases.is_empty() || entry.releases.iter().any(|release| !is_sha256_hex(&release.release)) {
                 return Err(refused("the index", format!("{} has no release, or one without a digest", entry.id)));
+            }
+            if entry.releases.iter().any(|release| !is_timestamp(&release.listed)) {
+                return Err(refused("the index", format!("a release of {} is listed since no time as in RFC 3339", entry.id)));
             }
         }
         if !index.plugins.is_sorted_by(|one, next| one.id < next.id) {
@@ -124,7 +127,8 @@ mod tests {
     use super::*;
 
     fn index(ids: &[(&str, &str)]) -> Index {
-        let release = IndexRelease { version: semver::Version::new(1, 0, 0), release: "a".repeat(64), size: 1, listed: String::new() };
+        let listed = "2026-01-01T00:00:00Z".to_owned();
+        let release = IndexRelease { version: semver::Version::new(1, 0, 0), release: "a".repeat(64), size: 1, listed };
         let entry = |(id, summary): &(&str, &str)| IndexEntry {
             id: PluginId::new(id).unwrap(),
             summary: (*summary).into(),
@@ -159,6 +163,11 @@ mod tests {
         later.schema = 2;
         for evil in [twice.to_bytes(), bidi.to_bytes(), later.to_bytes(), b"{}".to_vec(), vec![b' '; INDEX_BYTES + 1]] {
             assert!(Index::parse(&evil).is_err());
+        }
+        for listed in ["", "yesterday", "\u{1b}]0;x\u{7}", "2026-01-01T00:00:00Z\n"] {
+            let mut evil = good.clone();
+            evil.plugins[1].releases[0].listed = listed.into();
+            assert!(Index::parse(&evil.to_bytes()).unwrap_err().to_string().contains("acme/b"), "{listed:?}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Whose keys sign a namespace, and how they changed.
 //!
-//! A record is a chain of statements. Each is signed by enough of its own keys, which
-//! shows that they exist, and by enough of those before it, which shows that their
-//! owner wanted the change. So a client that knows an old key can follow to the newest
-//! one; a registry that puts other keys in its place breaks the chain, and it shows.
+//! A record is a chain of statements. Each is signed by all of its own keys, so that no
+//! stranger can name a key beside theirs, and by enough of those before it, which shows
+//! that their owner wanted the change. So a client that knows an old key can follow to the
+//! newest one; a registry that puts other keys in its place breaks the chain, and it shows.
 
 use super::{DocumentError, REGISTRY_SCHEMA, bytes, read, refused};
 use crate::agent::seal;
@@ -11,6 +11,7 @@ use crate::digest::sha256_hex;
 use crate::limits::{KEY_STATEMENTS, PUBLISHER_BYTES, SIGNATURES};
 use crate::naming::is_plain_line;
 use crate::registry::target::is_namespace;
+use crate::release::is_timestamp;
 use crate::signature::{self, KeyId, PublicKey, SecretKey, Signature, SignatureError, Signatures, sign, signers_of};
 use crate::trust::{Tier, TrustedKey};
 use serde::{Deserialize, Serialize};
@@ -40,7 +41,7 @@ pub struct PublisherRecord {
 pub struct SignedStatement {
     /// A `KeyStatement` as JSON.
     pub statement: String,
-    /// By its own keys and by those before it.
+    /// By all of its own keys, and by enough of those before it.
     pub signatures: Vec<Signature>,
 }
 
@@ -61,7 +62,7 @@ pub struct KeyStatement {
     pub threshold: u32,
     /// `ed25519:<base64url>`.
     pub keys: Vec<String>,
-    /// Old keys that no longer count, also for what they signed before.
+    /// Keys of earlier statements that no longer count, also for what they signed before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<KeyId>,
     /// RFC 3339.
@@ -82,15 +83,23 @@ pub struct Publisher {
 struct Stage {
     threshold: usize,
     keys: Vec<PublicKey>,
+    /// SHA-256 of the statement.
+    statement: String,
+}
+
+impl Stage {
+    fn has(&self, keyid: &KeyId) -> bool {
+        self.keys.iter().any(|key| key.key_id() == *keyid)
+    }
 }
 
 /// How the keys of now relate to those that somebody knew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Continuity {
-    /// They are among the keys that count now.
+    /// They are among the keys that count now, and nothing was stated since.
     Same,
-    /// They signed for those that count now.
+    /// They signed for those that count now, or somebody else joined them.
     Rotated,
     /// Nothing leads from them to these: an owner has to decide.
     Broken,
@@ -150,6 +159,9 @@ impl KeyStatement {
         let keys = keys.map_err(|error| refused(what, error))?;
         let different: BTreeSet<KeyId> = keys.iter().map(PublicKey::key_id).collect();
         let enough = usize::try_from(self.threshold).is_ok_and(|threshold| (1..=keys.len()).contains(&threshold));
+        if !is_timestamp(&self.created) {
+            return Err(refused(what, "a statement was made at no time as in RFC 3339"));
+        }
         if different.len() != keys.len() || keys.len() > SIGNATURES || !enough {
             return Err(refused(what, "a statement repeats a key, or asks for more signatures than it has keys, or for none"));
         }
@@ -199,27 +211,53 @@ impl PublisherRecord {
             if statement.namespace != self.namespace || statement.serial != serial || statement.prev != prev {
                 return Err(refused(&what, format!("statement {serial} does not follow the one before it")));
             }
-            let stage =
-                Stage { keys: statement.public_keys(&what)?, threshold: usize::try_from(statement.threshold).unwrap_or(usize::MAX) };
+            let stage = Stage {
+                keys: statement.public_keys(&what)?,
+                threshold: usize::try_from(statement.threshold).unwrap_or(usize::MAX),
+                statement: sha256_hex(signed.statement.as_bytes()),
+            };
             let message = message(&signed.statement);
-            for by in found.stages.last().into_iter().chain([&stage]) {
+            // Of its own keys all: one that did not sign may be anybody's.
+            let before = found.stages.last().map(|before| (before, before.threshold));
+            for (by, needed) in before.into_iter().chain([(&stage, stage.keys.len())]) {
                 let signers = signers_of(&message, &signed.signatures, &by.keys).map_err(|error| refused(&what, error))?;
-                if signers.len() < by.threshold {
-                    return Err(refused(
-                        &what,
-                        format!("statement {serial} is signed by {} of the keys that it needs {} of", signers.len(), by.threshold),
-                    ));
+                if signers.len() < needed {
+                    let why = format!("statement {serial} is signed by {} of the keys that it needs {needed} of", signers.len());
+                    return Err(refused(&what, why));
                 }
             }
-            found.stages.push(stage);
-            found.withdrawn.extend(statement.withdrawn);
-            prev = Some(sha256_hex(signed.statement.as_bytes()));
+            found.take(&what, stage, statement.withdrawn)?;
+            prev = found.newest_statement().map(ToOwned::to_owned);
         }
         Ok(found)
     }
 }
 
 impl Publisher {
+    /// Adds a stage. A publisher withdraws keys of its own record and nobody else's, and
+    /// what was withdrawn does not come back.
+    fn take(&mut self, what: &str, stage: Stage, withdrawn: Vec<KeyId>) -> Result<(), DocumentError> {
+        if let Some(strange) = withdrawn.iter().find(|keyid| !self.stages.iter().any(|before| before.has(keyid))) {
+            return Err(refused(what, format!("it withdraws key {strange}, which is in no earlier statement of it")));
+        }
+        self.withdrawn.extend(withdrawn);
+        if let Some(back) = self.withdrawn.iter().find(|keyid| stage.has(keyid)) {
+            return Err(refused(what, format!("it names key {back}, which it withdrew")));
+        }
+        self.stages.push(stage);
+        Ok(())
+    }
+
+    /// SHA-256 of the statement that counts now: what a later record has to continue.
+    pub fn newest_statement(&self) -> Option<&str> {
+        self.stages.last().map(|stage| stage.statement.as_str())
+    }
+
+    /// Whether the record holds a statement that somebody saw before.
+    pub fn continues(&self, statement: &str) -> bool {
+        self.stages.iter().any(|stage| stage.statement == statement)
+    }
+
     /// The keys that sign from now on, and how many of them have to.
     pub fn current(&self) -> (&[PublicKey], usize) {
         self.stages.last().map_or((&[], usize::MAX), |stage| (stage.keys.as_slice(), stage.threshold))
@@ -266,7 +304,7 @@ impl Publisher {
     }
 
     fn verify_newest(&self, message: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
-        let none = Stage { threshold: usize::MAX, keys: Vec::new() };
+        let none = Stage { threshold: usize::MAX, keys: Vec::new(), statement: String::new() };
         self.verify_stage(self.stages.last().unwrap_or(&none), message, signatures_json)
     }
 
@@ -281,25 +319,31 @@ impl Publisher {
         Ok(signers.into_iter().collect())
     }
 
-    /// How these keys relate to those that somebody pinned.
-    pub fn continuity(&self, pinned: &[KeyId]) -> Continuity {
-        let holds = |stage: &Stage| !pinned.is_empty() && pinned.iter().all(|pin| stage.keys.iter().any(|key| key.key_id() == *pin));
+    /// How these keys relate to those that somebody pinned, and to the statement that they
+    /// saw with them, where they kept it.
+    pub fn continuity(&self, pinned: &[KeyId], statement: Option<&str>) -> Continuity {
+        let holds = |stage: &Stage| !pinned.is_empty() && pinned.iter().all(|pin| stage.has(pin));
+        let is_newest = statement.is_none_or(|seen| self.newest_statement() == Some(seen));
         match self.stages.iter().rposition(holds) {
-            Some(at) if at + 1 == self.stages.len() => Continuity::Same,
+            Some(_) if statement.is_some_and(|seen| !self.continues(seen)) => Continuity::Broken,
+            Some(at) if at + 1 == self.stages.len() && is_newest => Continuity::Same,
             Some(_) => Continuity::Rotated,
             None => Continuity::Broken,
         }
     }
 
-    /// All keys that count for old and new releases, as entries of a trust store.
-    pub fn trusted_keys(&self, registry: &str, added: &str) -> Vec<TrustedKey> {
+    /// All keys that count for old and new releases, the newest first.
+    pub fn counting(&self) -> Vec<&PublicKey> {
         let mut seen = BTreeSet::new();
         let keys = self.stages.iter().rev().flat_map(|stage| &stage.keys);
-        keys.filter(|key| !self.withdrawn.contains(&key.key_id()) && seen.insert(key.key_id()))
-            .map(|key| {
-                TrustedKey::new(key, &format!("{} ({registry})", self.namespace), vec![self.namespace.clone()], Tier::Registry, added)
-            })
-            .collect()
+        keys.filter(|key| !self.withdrawn.contains(&key.key_id()) && seen.insert(key.key_id())).collect()
+    }
+
+    /// The same as entries of a trust store.
+    pub fn trusted_keys(&self, registry: &str, added: &str) -> Vec<TrustedKey> {
+        let name = format!("{} ({registry})", self.namespace);
+        let entry = |key: &PublicKey| TrustedKey::new(key, &name, vec![self.namespace.clone()], Tier::Registry, added);
+        self.counting().into_iter().map(entry).collect()
     }
 }
 

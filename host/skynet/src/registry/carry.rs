@@ -143,7 +143,8 @@ pub(crate) async fn make(home: &Home, (held, lock): (&Registries, &HomeLock), ch
     let mut installed = held.read_lock().map_err(super::failed)?;
     installed.install(origin, kept, Approval { by: word.by.clone(), at: word.now.to_string(), grant: digest });
     let locked = installed.find(&id).cloned().context("the lockfile lost an entry")?;
-    let intent = Intent { id, action: action.into(), by: word.by.clone(), locked: Some(locked), trust, grant, lower, recorded: false };
+    let (by, seen) = (word.by.clone(), approved.stored.cloned());
+    let intent = Intent { id, action: action.into(), by, locked: Some(locked), trust, grant, seen, lower, recorded: false };
     intent.carry_out(home, held, lock).await
 }
 
@@ -160,7 +161,8 @@ pub(crate) async fn make_again(
     let whole = locked.grant.as_ref().is_none_or(|digest| *digest == approved.request.digest());
     let grant = if whole { approved.grant(&word.by, word.at_ms()) } else { None };
     let (id, by) = (locked.id.clone(), word.by.clone());
-    let intent = Intent { id, action: "install".into(), by, locked: Some(locked.clone()), trust, grant, lower, recorded: false };
+    let (locked, seen) = (Some(locked.clone()), approved.stored.cloned());
+    let intent = Intent { id, action: "install".into(), by, locked, trust, grant, seen, lower, recorded: false };
     intent.carry_out(home, held, lock).await
 }
 

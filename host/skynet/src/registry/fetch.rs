@@ -9,13 +9,22 @@ use anyhow::Result;
 use async_trait::async_trait;
 use skynet_plugins::{OwnDoor, Pieces, SystemResolver};
 use skynet_registry_client::Fetch;
-use skynet_registry_client::fetch::{Answer, FetchError};
+use skynet_registry_client::fetch::{Answer, Body, FetchError};
 use skynet_registry_client::places::Place;
 use std::sync::Arc;
 use url::{Host, Url};
 
+/// A way to servers, for whatever the library asks of them.
 #[derive(Debug)]
-struct OverTheDoor(OwnDoor);
+pub(super) struct OverTheDoor(pub(super) OwnDoor);
+
+/// A body as the library takes it.
+pub(super) fn stream(body: Pieces) -> Body {
+    Box::pin(futures_util::stream::unfold(body, |mut body: Pieces| async move {
+        let piece = body.next().await?;
+        Some((piece.map_err(|error| FetchError(error.to_string())), body))
+    }))
+}
 
 /// A way to the server of a registry, and to no other.
 pub(crate) fn fetch(place: &Place) -> Result<Arc<dyn Fetch>> {
@@ -46,11 +55,7 @@ fn server(place: &Place) -> Option<(String, bool)> {
 impl Fetch for OverTheDoor {
     async fn get(&self, url: &Url, from: u64) -> Result<Answer, FetchError> {
         let got = self.0.get(url.as_str(), from).await.map_err(|error| FetchError(error.to_string()))?;
-        let body = futures_util::stream::unfold(got.body, |mut body: Pieces| async move {
-            let piece = body.next().await?;
-            Some((piece.map_err(|error| FetchError(error.to_string())), body))
-        });
-        Ok(Answer { status: got.status, location: got.location, start: got.start, length: got.length, body: Box::pin(body) })
+        Ok(Answer { status: got.status, location: got.location, start: got.start, length: got.length, body: stream(got.body) })
     }
 }
 

@@ -1,8 +1,9 @@
 //! What an approved release is granted, made of what was granted before.
 //!
 //! What the owner kept back from the installed release stays kept back, and an end stays
-//! an end. Another publisher inherits nothing. A request that is the same as before
-//! changes no grant at all.
+//! an end: a grant that was revoked or has expired comes back by `plugin grant` alone.
+//! Another publisher inherits nothing. A request that is the same as before changes no
+//! grant at all.
 
 use skynet_core::PluginId;
 use skynet_core::ports::StoredGrant;
@@ -22,6 +23,8 @@ pub(crate) struct Approved<'a> {
     pub(crate) before: Option<&'a Permissions>,
     /// The grant in force.
     pub(crate) stored: Option<&'a StoredGrant>,
+    /// The installed plugin's last grant, where none is in force.
+    pub(crate) ended: Option<&'a StoredGrant>,
     /// Whether its publisher is the one that the grant was for, by an unbroken chain of keys.
     pub(crate) same_publisher: bool,
 }
@@ -36,14 +39,14 @@ impl Approved<'_> {
     }
 
     fn granted(&self) -> Option<Permissions> {
-        serde_json::from_value(self.stored?.permissions.clone()).ok()
+        serde_json::from_value(self.stored.or(self.ended)?.permissions.clone()).ok()
     }
 
     /// The grant to store; `None` when the one in force is right, or none is needed.
     pub(crate) fn grant(&self, by: &str, at_ms: u64) -> Option<StoredGrant> {
         let request = self.request.digest();
         let same = |stored: &&StoredGrant| stored.publisher == self.publisher && stored.request == request;
-        if self.request.is_empty() || self.stored.as_ref().is_some_and(same) {
+        if self.request.is_empty() || self.ended.is_some() || self.stored.as_ref().is_some_and(same) {
             return None;
         }
         let withheld = self.withheld();
@@ -99,7 +102,7 @@ mod tests {
         same_publisher: bool,
     ) -> Option<StoredGrant> {
         let id = PluginId::new("acme/x").unwrap();
-        Approved { id: &id, publisher: "k1", request, before, stored, same_publisher }.grant("me", 2)
+        Approved { id: &id, publisher: "k1", request, before, stored, ended: None, same_publisher }.grant("me", 2)
     }
 
     fn allows(grant: &StoredGrant) -> Permissions {
@@ -126,6 +129,26 @@ mod tests {
         let mut kept = net(&["https://a.example", "https://c.example"]);
         kept.net[0].private = true;
         assert_eq!((allows(&new), new.expires_ms), (kept, Some(9)));
+    }
+
+    #[test]
+    fn a_grant_that_ended_is_not_revived_and_what_was_kept_back_is_still_known() {
+        let before = net(&["https://a.example", "https://b.example"]);
+        let more = net(&["https://a.example", "https://b.example", "https://c.example"]);
+        let old = stored("k1", &before, &net(&["https://a.example"]));
+        let id = PluginId::new("acme/x").unwrap();
+        for request in [&before, &more] {
+            let update = Approved {
+                id: &id,
+                publisher: "k1",
+                request,
+                before: Some(&before),
+                stored: None,
+                ended: Some(&old),
+                same_publisher: true,
+            };
+            assert_eq!((update.grant("me", 2), update.withheld()), (None, net(&["https://b.example"])));
+        }
     }
 
     #[test]

@@ -11,10 +11,11 @@ use crate::wire;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use skynet_core::PluginId;
 use skynet_core::ports::{AuditRow, PluginChange, PluginStore as _, StoredGrant};
+use skynet_core::{PluginId, StoreError};
 use skynet_policy::sha256_hex;
-use skynet_policy::trust::{Tier, TrustedKey};
+use skynet_policy::signature::KeyId;
+use skynet_policy::trust::TrustedKey;
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::lock::Locked;
@@ -39,6 +40,9 @@ pub(crate) struct Intent {
     pub(crate) trust: Vec<TrustedKey>,
     /// The grant to store.
     pub(crate) grant: Option<StoredGrant>,
+    /// The one in force when that was decided. If it is another by then, nothing is stored.
+    #[serde(default)]
+    pub(crate) seen: Option<StoredGrant>,
     /// An older version than ran here is wanted.
     pub(crate) lower: bool,
     /// The audit row and what is in its transaction are written.
@@ -66,6 +70,9 @@ fn path(home: &Home) -> PathBuf {
 impl Intent {
     /// Begins the change and carries it through.
     pub(crate) async fn carry_out(mut self, home: &Home, held: &Registries, lock: &HomeLock) -> Result<()> {
+        if self.grant.is_some() {
+            self.check_grant(wire::open_store(home).await?.grant(&self.id).await?)?;
+        }
         self.begin(home, held)?;
         let id = self.id.clone();
         let ended = self.finish(home, held, lock).await;
@@ -74,8 +81,16 @@ impl Intent {
         })
     }
 
+    /// The grant that is there: the one that was looked at, or the one that this stored before.
+    fn check_grant(&self, there: Option<StoredGrant>) -> Result<Option<StoredGrant>, StoreError> {
+        if there == self.seen || there == self.grant { Ok(there) } else { Err(StoreError::Changed(format!("the grant of {}", self.id))) }
+    }
+
     /// All that needs room on the disk, then the word that it has begun.
     fn begin(&self, home: &Home, held: &Registries) -> Result<()> {
+        if is_begun(home) {
+            bail!("another change was begun and is not finished, so {} of {} was not. {}", self.action, self.id, remedy(home));
+        }
         if let Some(locked) = &self.locked {
             let bytes = held.kept(&locked.file).map_err(super::failed)?;
             let waiting = staged(home, &self.id);
@@ -95,11 +110,21 @@ impl Intent {
 
     async fn finish(&mut self, home: &Home, held: &Registries, lock: &HomeLock) -> Result<()> {
         self.settle_trust(home, held)?;
-        self.settle_store(home).await?;
+        if let Err(error) = self.settle_store(home).await {
+            if has_changed(&error) {
+                self.give_up(home)?;
+            }
+            return Err(error);
+        }
         self.settle_file(home, held)?;
         self.settle_lock(held, lock)?;
-        let done = path(home);
-        std::fs::remove_file(&done).with_context(|| format!("{} cannot be removed", done.display()))
+        forget(home)
+    }
+
+    /// Ends it before anything that serves was touched.
+    fn give_up(&self, home: &Home) -> Result<()> {
+        let _ = std::fs::remove_file(staged(home, &self.id));
+        forget(home)
     }
 
     /// The publisher's keys count, or no longer when the last plugin of theirs goes.
@@ -115,11 +140,13 @@ impl Intent {
         if self.locked.is_none() {
             let others = held.read_lock().map_err(super::failed)?;
             let still = others.plugins.iter().any(|plugin| plugin.id != self.id && plugin.id.namespace() == self.id.namespace());
-            let is_theirs =
-                |key: &TrustedKey| key.tier == Tier::Registry && key.namespaces == [self.id.namespace()] && key.revoked.is_none();
             if !still {
-                trust.keys.retain(|key| !is_theirs(key));
+                trust.leave(self.id.namespace(), &[]);
             }
+        } else if !self.trust.is_empty() {
+            // The record was read whole: what it does not list was withdrawn or replaced.
+            let listed: Vec<KeyId> = self.trust.iter().map(|key| key.keyid.clone()).collect();
+            trust.leave(self.id.namespace(), &listed);
         }
         if trust == before { Ok(()) } else { keys::save_trust(home, &trust) }
     }
@@ -129,7 +156,12 @@ impl Intent {
         if self.recorded {
             return Ok(());
         }
-        let mut steps: Vec<PluginChange> = self.grant.iter().cloned().map(PluginChange::Grant).collect();
+        let (store, mut steps) = (wire::open_store(home).await?, Vec::new());
+        if let Some(grant) = &self.grant {
+            let there = self.check_grant(store.grant(&self.id).await?)?;
+            steps.push(PluginChange::Still { id: self.id.clone(), grant: there });
+            steps.push(PluginChange::Grant(grant.clone()));
+        }
         let detail = match &self.locked {
             Some(locked) => {
                 steps.push(PluginChange::Unhold { id: self.id.clone(), release: Some(locked.release.clone()) });
@@ -148,7 +180,7 @@ impl Intent {
         };
         let kind = format!("plugin.{}", self.action);
         let row = AuditRow { kind, actor: self.by.clone(), subject: self.id.to_string(), verdict: "ok".into(), detail };
-        wire::open_store(home).await?.change(steps, row).await?;
+        store.change(steps, row).await?;
         self.recorded = true;
         self.write(home)
     }
@@ -200,9 +232,31 @@ pub(crate) async fn mend(home: &Home, held: &Registries, lock: &HomeLock) -> Res
         // It is written whole or not at all, so somebody else wrote it.
         bail!("{} is not what was written there; look into it, and remove it to go on without finishing that change", path.display());
     };
-    let told = format!("{} of {} was begun by an earlier command and is now finished", intent.action, intent.id);
-    intent.finish(home, held, lock).await?;
-    Ok(Some(told))
+    let begun = format!("{} of {} was begun by an earlier command", intent.action, intent.id);
+    match intent.finish(home, held, lock).await {
+        Ok(()) => Ok(Some(format!("{begun} and is now finished"))),
+        Err(error) if has_changed(&error) => Ok(Some(format!("{begun} and is given up: {error:#}"))),
+        Err(error) => Err(error.context(format!("{begun} and cannot be finished. {}", remedy(home)))),
+    }
+}
+
+/// Whether a change was begun and is not finished.
+pub(crate) fn is_begun(home: &Home) -> bool {
+    path(home).exists()
+}
+
+/// How its owner gives up a change that cannot be finished.
+fn remedy(home: &Home) -> String {
+    format!("Mend what it names and try again; to give the change up, remove {}, and what serves stays", path(home).display())
+}
+
+fn has_changed(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Changed(_)))
+}
+
+fn forget(home: &Home) -> Result<()> {
+    let done = path(home);
+    std::fs::remove_file(&done).with_context(|| format!("{} cannot be removed", done.display()))
 }
 
 #[cfg(test)]

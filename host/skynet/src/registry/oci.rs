@@ -3,20 +3,18 @@
 //! The reference that the owner typed is what lets its server be asked.
 
 use super::failed;
+use super::fetch::{OverTheDoor, stream};
 use crate::args::registry::keeper::OciAccount;
 use crate::exit::{Kind, fail};
 use anyhow::Result;
 use async_trait::async_trait;
-use skynet_plugins::{OwnDoor, OwnRequest, Pieces, SystemResolver};
+use skynet_plugins::{OwnDoor, OwnRequest, SystemResolver};
 use skynet_registry_client::fetch::FetchError;
 use skynet_registry_client::oci::{Exchange, Login, Oci, Reference, Reply, Request};
 use std::sync::Arc;
 
 /// How a reference begins.
 pub(crate) const SCHEME: &str = "oci://";
-
-#[derive(Debug)]
-struct OverTheDoor(OwnDoor);
 
 /// A way to what a reference names.
 pub(crate) fn repository(reference: &str, account: &OciAccount) -> Result<Oci> {
@@ -43,10 +41,6 @@ impl Exchange for OverTheDoor {
         let Request { method, url, headers, body } = request;
         let asked = OwnRequest { method: method.as_str(), url: url.into(), headers, body };
         let answered = self.0.send(asked).await.map_err(|error| FetchError(error.to_string()))?;
-        let body = futures_util::stream::unfold(answered.body, |mut body: Pieces| async move {
-            let piece = body.next().await?;
-            Some((piece.map_err(|error| FetchError(error.to_string())), body))
-        });
-        Ok(Reply { status: answered.status, headers: answered.headers, body: Box::pin(body) })
+        Ok(Reply { status: answered.status, headers: answered.headers, body: stream(answered.body) })
     }
 }

@@ -14,6 +14,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use skynet_core::PluginId;
+use skynet_core::plugin::Receipt;
 use skynet_core::ports::{PluginStore as _, StoredGrant};
 use skynet_policy::grant::{beyond, exceeds};
 use skynet_policy::permission::Permissions;
@@ -21,7 +22,8 @@ use skynet_policy::registry::index::Index;
 use skynet_policy::registry::publisher::Continuity;
 use skynet_policy::registry::similar::similar;
 use skynet_policy::release::{Release, split};
-use skynet_policy::trust::{Tier, TrustStore};
+use skynet_policy::signature::KeyId;
+use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::lock::Locked;
 use skynet_registry_client::offer::Offer;
@@ -40,6 +42,8 @@ pub(crate) struct Proposal {
     pub(crate) before: Option<Permissions>,
     /// The grant in force.
     pub(crate) stored: Option<StoredGrant>,
+    /// The installed plugin's last grant, where none is in force.
+    pub(crate) ended: Option<StoredGrant>,
     /// An older version than ran here.
     pub(crate) lower: bool,
     /// Sentences of this machine: what stays kept from it, and what speaks against it.
@@ -54,7 +58,9 @@ impl Proposal {
         let locked = lock.find(&id);
         let installed = installed(held, store, &id, locked).await?;
         let stored = store.grant(&id).await?;
-        let granted: Option<Permissions> = stored.as_ref().and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok());
+        // What was installed anew after it was removed has nothing to do with the grant of then.
+        let ended = if locked.is_some() { store.ended_grant(&id).await? } else { None };
+        let granted = granted(stored.as_ref(), &offer);
         let listed = index.find(&id).and_then(|entry| entry.releases.iter().find(|release| release.release == offer.digest));
         let known = Installed {
             locked,
@@ -65,8 +71,9 @@ impl Proposal {
         let step = Step::new(&offer, known, listed.map(|release| release.listed.as_str()), now);
         let highest = store.highest_version(&id).await?;
         let lower = highest.as_ref().is_some_and(|highest| *highest > offer.release.version);
-        check_namespace(&keys::load_trust(home)?, &offer)?;
-        let mut proposal = Self { before: installed.map(|release| release.permissions), offer, step, stored, lower, notes: Vec::new() };
+        check_namespace(&keys::load_trust(home)?, &store.serving().await?, &offer)?;
+        let before = installed.map(|release| release.permissions);
+        let mut proposal = Self { before, offer, step, stored, ended, lower, notes: Vec::new() };
         proposal.notes = proposal.said_here(home, locked, highest.as_ref())?;
         let known = lock.plugins.iter().map(|plugin| &plugin.id).chain(index.plugins.iter().map(|entry| &entry.id));
         if let Some((other, how)) = similar(&id, known.filter(|other| **other != id)).filter(|_| locked.is_none()) {
@@ -83,8 +90,15 @@ impl Proposal {
             request: &self.offer.release.permissions,
             before: self.before.as_ref(),
             stored: self.stored.as_ref(),
-            same_publisher: matches!(self.step.continuity, Some(Continuity::Same | Continuity::Rotated)),
+            ended: self.ended.as_ref(),
+            same_publisher: matches!(self.step.continuity, Some(Continuity::Same | Continuity::Rotated))
+                && self.stored.as_ref().or(self.ended.as_ref()).is_none_or(|grant| is_for(grant, &self.offer)),
         }
+    }
+
+    /// Whether it may be installed without a word.
+    pub(crate) fn may_go_alone(&self) -> bool {
+        self.step.may_go_alone() && self.widens().is_empty()
     }
 
     fn said_here(&self, home: &Home, locked: Option<&Locked>, highest: Option<&semver::Version>) -> Result<Vec<String>> {
@@ -103,7 +117,7 @@ impl Proposal {
 
     /// What beyond the present grant it would be allowed, in sentences.
     pub(crate) fn widens(&self) -> Vec<String> {
-        let granted = self.stored.as_ref().and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok()).unwrap_or_default();
+        let granted = granted(self.stored.as_ref(), &self.offer).unwrap_or_default();
         exceeds(&self.offer.release.permissions, &granted)
     }
 
@@ -135,6 +149,10 @@ impl Proposal {
 pub(super) fn notes(home: &Home, approved: &Approved<'_>, above: Option<&semver::Version>) -> Result<Vec<String>> {
     let mut notes: Vec<String> =
         above.iter().map(|highest| format!("version {highest} ran here before; this goes back behind it")).collect();
+    if approved.ended.is_some() && !approved.request.is_empty() {
+        let how = format!("skynet plugin grant {}", approved.id);
+        notes.push(format!("its grant was revoked or has expired, and this brings none; afterwards it waits for: {how}"));
+    }
     for sentence in approved.withheld().sentences() {
         notes.push(format!("you kept from it, and it stays so: {sentence}"));
     }
@@ -156,14 +174,28 @@ pub(super) async fn installed(held: &Registries, store: &Store, id: &PluginId, l
     Ok(receipts.first().and_then(|receipt| Release::parse(receipt.release_json.as_bytes()).ok()))
 }
 
+/// Whether a grant is for the publisher of an offer, by an unbroken chain of keys.
+fn is_for(grant: &StoredGrant, offer: &Offer) -> bool {
+    let known = |keyid: KeyId| offer.signers.contains(&keyid) || offer.publisher.continuity(&[keyid], None) != Continuity::Broken;
+    KeyId::parse(&grant.publisher).is_ok_and(known)
+}
+
+/// What counts of a grant for an offer: that of another publisher nothing.
+fn granted(stored: Option<&StoredGrant>, offer: &Offer) -> Option<Permissions> {
+    let stored = stored.filter(|stored| is_for(stored, offer))?;
+    serde_json::from_value(stored.permissions.clone()).ok()
+}
+
 /// Who signs a namespace here by the owner's own word, or came with this build, is not
-/// replaced by whom a registry names.
-fn check_namespace(trust: &TrustStore, offer: &Offer) -> Result<()> {
+/// replaced by whom a registry names; nor is a key of the owner's for all namespaces, with
+/// which something of this one serves.
+fn check_namespace(trust: &TrustStore, serving: &[Receipt], offer: &Offer) -> Result<()> {
     let namespace = offer.release.id.namespace();
-    let own = |key: &&skynet_policy::trust::TrustedKey| {
-        key.tier != Tier::Registry && key.revoked.is_none() && key.namespaces.iter().any(|held| held == namespace)
-    };
-    let own: Vec<&skynet_policy::trust::TrustedKey> = trust.keys.iter().filter(own).collect();
+    let counts = |key: &&TrustedKey| key.tier != Tier::Registry && key.revoked.is_none();
+    let own = |key: &&TrustedKey| counts(key) && key.namespaces.iter().any(|held| held == namespace);
+    let of_it = || serving.iter().filter(|receipt| receipt.plugin.id.namespace() == namespace);
+    let used = |key: &&TrustedKey| counts(key) && of_it().any(|receipt| receipt.signers.iter().any(|keyid| keyid == key.keyid.as_str()));
+    let own: Vec<&TrustedKey> = trust.keys.iter().filter(|key| own(key) || used(key)).collect();
     if own.is_empty() || own.iter().any(|key| offer.signers.contains(&key.keyid)) {
         return Ok(());
     }
@@ -171,3 +203,6 @@ fn check_namespace(trust: &TrustStore, offer: &Offer) -> Result<()> {
     let why = format!("plugins of the namespace {namespace} are signed by {} on this machine, and this one is not", names.join(", "));
     Err(fail(Kind::Refused, format!("{} is refused: {why}. Nothing was changed. `skynet key list` shows these keys", offer.name())))
 }
+
+#[cfg(test)]
+mod tests;

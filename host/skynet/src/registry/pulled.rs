@@ -35,6 +35,7 @@ pub(crate) struct Pull {
     /// What the installed release asks for, if one is.
     before: Option<Permissions>,
     stored: Option<StoredGrant>,
+    ended: Option<StoredGrant>,
     locked: Option<Locked>,
     lower: bool,
     notes: Vec<String>,
@@ -62,9 +63,10 @@ impl Pull {
         let ready = carry::check(held, &name, pulled.kept.clone(), (trust, known), policy).await?;
         let before = proposal::installed(held, store, &id, locked.as_ref()).await?.map(|release| release.permissions);
         let stored = store.grant(&id).await?;
+        let ended = if locked.is_some() { store.ended_grant(&id).await? } else { None };
         let highest = store.highest_version(&id).await?;
         let lower = highest.as_ref().is_some_and(|highest| *highest > pulled.release.version);
-        let mut pull = Self { reference, pulled, ready, before, stored, locked, lower, notes: Vec::new() };
+        let mut pull = Self { reference, pulled, ready, before, stored, ended, locked, lower, notes: Vec::new() };
         pull.notes = proposal::notes(home, &pull.approved(), highest.as_ref().filter(|_| lower))?;
         Ok(pull)
     }
@@ -81,8 +83,14 @@ impl Pull {
             request: &self.pulled.release.permissions,
             before: self.before.as_ref(),
             stored: self.stored.as_ref(),
-            same_publisher: self.stored.as_ref().is_some_and(|stored| stored.publisher == self.ready.publisher),
+            ended: self.ended.as_ref(),
+            same_publisher: self.stored.as_ref().or(self.ended.as_ref()).is_some_and(|stored| stored.publisher == self.ready.publisher),
         }
+    }
+
+    /// Its entry in the lockfile, if that is this very file.
+    pub(crate) fn installed(&self) -> Option<&Locked> {
+        self.locked.as_ref().filter(|_| self.is_kept())
     }
 
     /// The installed one is this very file.
@@ -92,7 +100,9 @@ impl Pull {
 
     /// What beyond the present grant it would be allowed, in sentences.
     pub(crate) fn widens(&self) -> Vec<String> {
-        let granted = self.stored.as_ref().and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok()).unwrap_or_default();
+        // Another publisher's grant covers nothing.
+        let stored = self.stored.as_ref().filter(|stored| stored.publisher == self.ready.publisher);
+        let granted = stored.and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok()).unwrap_or_default();
         exceeds(&self.pulled.release.permissions, &granted)
     }
 

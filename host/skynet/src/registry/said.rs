@@ -37,7 +37,7 @@ impl Said {
         Self { home: home.clone(), read: Mutex::default() }
     }
 
-    /// Nothing where there never was a registry.
+    /// Nothing where there never was a registry, or where its folder cannot be looked into.
     fn heard(&self) -> Option<Arc<Heard>> {
         let folder = self.home.registries();
         let stamps = || [folder.clone(), folder.join("known")].map(|path| std::fs::metadata(path).and_then(|meta| meta.modified()));
@@ -115,7 +115,13 @@ impl Heard {
 
 impl Advisories for Said {
     fn word(&self, asked: Asked<'_>) -> Word {
-        let Some(heard) = self.heard() else { return Word::default() };
+        let Some(heard) = self.heard() else {
+            // What came from a registry runs only while it can be read what that says of it.
+            let gone = asked.trust == Tier::Registry.as_str();
+            let why = format!("{} came from a registry, and {} cannot be read", asked.id, self.home.registries().display());
+            let remedy = "restore that folder from a backup, or install the plugin again";
+            return Word { blocked: gone.then(|| format!("{why}: {remedy}")), warning: None };
+        };
         let standing = match heard.standing(&asked) {
             Ok(standing) => standing,
             Err(why) => {

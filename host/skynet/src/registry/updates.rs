@@ -5,7 +5,7 @@
 use super::moved::Moved;
 use super::proposal::Proposal;
 use crate::exit::{Kind, fail};
-use crate::home::{self, Home};
+use crate::home::Home;
 use crate::limits::UPDATES_BYTES;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -163,7 +163,7 @@ fn update(proposal: &Proposal, lock: &Lock) -> Option<Update> {
 
 /// Keeps it for `status`.
 pub(crate) fn keep(home: &Home, known: &Known) -> Result<()> {
-    home::write_file(&home.registries().join(FILE), &serde_json::to_vec(known)?, 0o600)
+    super::open(home)?.write_note(FILE, &serde_json::to_vec(known)?).map_err(super::failed)
 }
 
 /// What the last look found, of what is still installed as it was then.

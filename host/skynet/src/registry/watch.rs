@@ -12,14 +12,22 @@ use crate::limits::{REGISTRY_CHECK, REGISTRY_FIRST_CHECK};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
+use skynet_core::PluginId;
 use skynet_core::config::RegistriesConfig;
+use skynet_core::ports::{Audit as _, AuditRow};
 use skynet_gateway::Herald;
 use skynet_plugins::PluginHost;
+use skynet_policy::naming::plain_line;
 use skynet_policy::release::{Release, split};
 use skynet_registry_client::Home as Registries;
+use skynet_registry_client::home::HomeLock;
+use skynet_registry_client::visit::Visit;
 use skynet_review::{Policy, Report};
 use skynet_store::Store;
 use std::sync::Arc;
+
+/// Whose word an update is that needs nobody's.
+const HOST: &str = "host (auto_update)";
 
 /// What the look needs of the host.
 pub(crate) struct Watch {
@@ -55,8 +63,10 @@ impl Watch {
             return Ok(());
         }
         let before = updates::kept(&self.home).map(|known| known.updates).unwrap_or_default();
-        let mut look = updates::look(&self.home, &held, &self.store, &[], Timestamp::now()).await?;
+        let looked = updates::look(&self.home, &held, &self.store, &[], Timestamp::now()).await;
+        // Whatever failed: what others were heard to say counts.
         self.host.hear_again().await;
+        let mut look = looked?;
         look.known.faults.iter().chain(&look.known.warnings).for_each(|line| tracing::warn!("{line}"));
         if self.config.auto_update {
             self.go_alone(&held, &mut look).await?;
@@ -80,33 +90,62 @@ impl Watch {
             return Ok(());
         };
         super::intent::mend(&self.home, held, &lock).await?;
-        let word = Word { by: "host (auto_update)".into(), now: Timestamp::now() };
-        for (at, proposal) in look.found.iter().filter(|(_, proposal)| proposal.step.may_go_alone() && proposal.widens().is_empty()) {
+        for (at, seen) in look.found.iter().filter(|(_, seen)| seen.may_go_alone()) {
             let Some(visit) = look.visits.get(*at) else { continue };
-            let name = proposal.offer.name();
-            let done = async {
-                let ready = carry::fetch(&self.home, (held, &lock), visit, proposal, &Policy::default()).await?;
-                findings::pass(&name, &ready.findings)?;
-                let graver = findings::graver(&ready.findings, &self.reviewed(held, proposal)?);
-                if !graver.is_empty() {
-                    anyhow::bail!(
-                        "a review finds what it did not find in the installed one: {}; see it with: skynet plugin update --plan",
-                        graver.join(", ")
-                    );
-                }
-                carry::change(&self.home, held, &lock, proposal, &ready, &word).await
-            };
-            match done.await {
-                Ok(()) => {
+            let (name, id) = (seen.offer.name(), seen.offer.release.id.clone());
+            match Box::pin(self.go(held, &lock, visit, seen)).await {
+                Ok(true) => {
                     tracing::info!("updated by itself: {name}");
-                    look.known.updates.retain(|update| update.id != proposal.offer.release.id);
+                    look.known.updates.retain(|update| update.id != id);
                 }
-                Err(error) => tracing::warn!("{name} was not installed: {error:#}"),
+                Ok(false) => tracing::info!("{name} was not installed by itself: its owner has to agree by now"),
+                Err(error) => {
+                    tracing::warn!("{name} was not installed: {error:#}");
+                    self.refused(&id, &error).await;
+                    // One change at a time: the next would hide what this one left.
+                    super::intent::mend(&self.home, held, &lock).await?;
+                }
             }
         }
         carry::tidy(held, &lock)?;
         self.host.look_now();
         Ok(())
+    }
+
+    /// One update, if it still needs nobody's word: the look took minutes, and so does the
+    /// download, and meanwhile its owner may have removed or pinned it, or taken its grant.
+    async fn go(&self, held: &Registries, lock: &HomeLock, visit: &Visit, seen: &Proposal) -> Result<bool> {
+        let index = visit.index().await.map_err(super::failed)?;
+        let again = async || Proposal::of(&self.home, held, &self.store, seen.offer.clone(), &index, Timestamp::now()).await;
+        let proposal = again().await?;
+        if !proposal.may_go_alone() {
+            return Ok(false);
+        }
+        let ready = carry::fetch(&self.home, (held, lock), visit, &proposal, &Policy::default()).await?;
+        findings::pass(&proposal.offer.name(), &ready.findings)?;
+        let graver = findings::graver(&ready.findings, &self.reviewed(held, &proposal)?);
+        if !graver.is_empty() {
+            anyhow::bail!(
+                "a review finds what it did not find in the installed one: {}; see it with: skynet plugin update --plan",
+                graver.join(", ")
+            );
+        }
+        let proposal = again().await?;
+        if !proposal.may_go_alone() {
+            return Ok(false);
+        }
+        let word = Word { by: HOST.into(), now: Timestamp::now() };
+        carry::change(&self.home, held, lock, &proposal, &ready, &word).await?;
+        Ok(true)
+    }
+
+    /// A failed update of the host's own is on record like anybody's.
+    async fn refused(&self, id: &PluginId, error: &anyhow::Error) {
+        let detail = json!({ "why": plain_line(&format!("{error:#}"), super::WHY) });
+        let row = AuditRow { kind: "plugin.update".into(), actor: HOST.into(), subject: id.to_string(), verdict: "refused".into(), detail };
+        if let Err(unwritten) = self.store.record(row).await {
+            tracing::error!("a refusal was not recorded: {unwritten}");
+        }
     }
 
     /// What a review finds in the installed release.

@@ -73,6 +73,9 @@ fn releases_are_shown_listed_once_and_in_order() {
     keeper.publish(&one, &[]).refused(4, &["acme/clock 1.0.0 was not listed", "--yes"]);
     assert_eq!(keeper.publish(&one, &["--yes"]).json()["published"], true);
     assert_eq!(keeper.publish(&one, &["--yes"]).json()["published"], false, "the same again is no news");
+    let new = keeper.release("1.0.1", Some(&one));
+    keeper.publish(&new, &["--yes", "--oci", "oci://no reference"]).refused(4, &["oci://"]);
+    assert_eq!(keeper.publish(&new, &["--plan"]).json()["listed"], false, "nothing is listed on the way to a name that is none");
     let orphan = keeper.release("1.1.0", None);
     keeper.publish(&orphan, &["--plan"]).refused(4, &["`prev` must be"]);
     keeper.publish(&orphan, &["--yes"]).refused(4, &["`prev` must be"]);
@@ -116,6 +119,8 @@ fn a_registry_is_served_with_one_key_and_copied_by_who_knows_its_root() {
     assert_eq!(keeper.run(&["--json", "registry", "verify", &at, "--root", "@root.json"]).json()["releases"], 1);
     keeper.run(&["registry", "mirror", &at, "@copy", "--fingerprint", print.as_str().unwrap()]).done();
     assert_eq!(keeper.run(&["--json", "registry", "verify", "@copy"]).json()["releases"], 1);
+    let copy = format!("file://{}", keeper.path("copy").to_str().unwrap());
+    assert_eq!(keeper.run(&["--json", "registry", "verify", &copy, "--private"]).json()["releases"], 1);
 
     // An old state in place of the new one: the copy remembers.
     let timestamp = keeper.path("registry/metadata/timestamp.json");

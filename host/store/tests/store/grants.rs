@@ -93,3 +93,42 @@ async fn a_change_and_its_row_are_written_together_or_not_at_all() {
     assert_eq!(store.tail(10).await.unwrap()[0].2, row());
     assert_eq!(store.held(&plugin("a/x")).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn what_was_once_allowed_is_known_after_its_end_and_only_then() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let id = plugin("a/x");
+    assert_eq!(store.ended_grant(&id).await.unwrap(), None);
+    change(&store, PluginChange::Grant(grant("a/x", "1", None))).await.unwrap();
+    change(&store, PluginChange::Grant(grant("a/x", "2", Some(2000)))).await.unwrap();
+    assert_eq!(store.ended_grant(&id).await.unwrap(), None, "one is in force");
+    scratch.clock.set(2000);
+    assert_eq!(store.ended_grant(&id).await.unwrap(), Some(grant("a/x", "2", Some(2000))));
+    change(&store, PluginChange::Grant(grant("a/x", "3", None))).await.unwrap();
+    change(&store, PluginChange::Revoke(id.clone())).await.unwrap();
+    assert_eq!(store.ended_grant(&id).await.unwrap().unwrap().request, "3");
+}
+
+#[tokio::test]
+async fn a_grant_that_was_decided_upon_another_one_is_not_stored() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let row = || AuditRow {
+        kind: "plugin.update".into(),
+        actor: "token owner".into(),
+        subject: "a/x".into(),
+        verdict: "ok".into(),
+        detail: serde_json::Value::Null,
+    };
+    let over = |seen: Option<StoredGrant>, request: &str| {
+        vec![PluginChange::Still { id: plugin("a/x"), grant: seen }, PluginChange::Grant(grant("a/x", request, None))]
+    };
+    store.change(over(None, "1"), row()).await.unwrap();
+    let seen = store.grant(&plugin("a/x")).await.unwrap();
+    change(&store, PluginChange::Revoke(plugin("a/x"))).await.unwrap();
+    let late = store.change(over(seen, "2"), row()).await;
+    assert!(matches!(late, Err(StoreError::Changed(_))), "{late:?}");
+    assert_eq!(store.grant(&plugin("a/x")).await.unwrap(), None);
+    store.change(over(None, "3"), row()).await.unwrap();
+}

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, USER_AGENT};
 use skynet_core::PluginId;
 use skynet_policy::egress::{self, Destination};
+use skynet_policy::naming::plain_line;
 use skynet_policy::permission::{NetRule, Permissions};
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -95,8 +96,9 @@ impl OwnDoor {
         let answer = answer.map_err(|error| OwnError(format!("{server}: {error}")))?;
         connection.idling.was_of_use();
         let (head, body) = answer.into_parts();
-        if head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-            return Err(OwnError(format!("{server} packed its answer, which nobody asked for")));
+        if let Some(encoding) = head.headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+            let encoding = plain_line(&String::from_utf8_lossy(encoding.as_bytes()), 40);
+            return Err(OwnError(format!("{server} sent its answer packed as {encoding}, which nobody asked for")));
         }
         let headers = head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect();
         let idling = Arc::clone(&connection.idling);

@@ -9,6 +9,10 @@ fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
 }
 
+fn id(seed: u8) -> KeyId {
+    key(seed).public().key_id()
+}
+
 fn first(seeds: &[u8], threshold: u32) -> PublisherRecord {
     let keys: Vec<SecretKey> = seeds.iter().map(|seed| key(*seed)).collect();
     let public: Vec<PublicKey> = keys.iter().map(SecretKey::public).collect();
@@ -58,10 +62,10 @@ fn a_bad_signature_of_a_right_key_condemns_the_release() {
 fn an_old_key_signs_for_the_new_one_and_what_it_signed_stays_good() {
     let record = change(first(&[1], 1), 2, &[1, 2], &[]);
     let publisher = record.verify().unwrap();
-    assert_eq!(publisher.continuity(&[key(1).public().key_id()]), Continuity::Rotated);
-    assert_eq!(publisher.continuity(&[key(2).public().key_id()]), Continuity::Same);
-    assert_eq!(publisher.continuity(&[key(3).public().key_id()]), Continuity::Broken);
-    assert_eq!(publisher.continuity(&[]), Continuity::Broken);
+    assert_eq!(publisher.continuity(&[id(1)], None), Continuity::Rotated);
+    assert_eq!(publisher.continuity(&[id(2)], None), Continuity::Same);
+    assert_eq!(publisher.continuity(&[id(3)], None), Continuity::Broken);
+    assert_eq!(publisher.continuity(&[], None), Continuity::Broken);
     assert!(accepts(&record, &[1]) && accepts(&record, &[2]));
     let (release, signatures) = signed(&[1]);
     assert!(publisher.verify_new(&release, &signatures).is_err(), "an old key signs nothing new");
@@ -108,4 +112,54 @@ fn a_chain_without_end_is_refused_before_its_signatures_are_checked() {
     let mut record = first(&[1], 1);
     record.statements = vec![record.statements[0].clone(); KEY_STATEMENTS + 1];
     assert!(record.verify().unwrap_err().to_string().contains("101 statements"));
+}
+
+#[test]
+fn a_strangers_key_listed_beside_ours_is_refused() {
+    let (ours, theirs) = (key(1), key(9));
+    let both = KeyStatement::first("acme", &[ours.public(), theirs.public()], 1, NOW);
+    let record = |signers: &[&SecretKey]| PublisherRecord::new("acme", None, both.signed(signers));
+    for signers in [&[&theirs][..], &[&ours], &[]] {
+        assert!(record(signers).verify().is_err(), "{signers:?}");
+    }
+    record(&[&ours, &theirs]).verify().unwrap();
+    let honest = first(&[1], 1);
+    let mut joined = honest.clone();
+    joined.statements.push(honest.next(&[ours.public(), theirs.public()], 1, Vec::new(), NOW).signed(&[&theirs]));
+    assert!(joined.verify().is_err());
+    joined.statements.pop();
+    joined.statements.push(honest.next(&[ours.public(), theirs.public()], 1, Vec::new(), NOW).signed(&[&ours, &theirs]));
+    let seen = honest.verify().unwrap();
+    let joined = joined.verify().unwrap();
+    assert_eq!(joined.continuity(&[id(1)], seen.newest_statement()), Continuity::Rotated, "who joins is shown");
+    assert_eq!(seen.continuity(&[id(1)], seen.newest_statement()), Continuity::Same);
+    assert_eq!(joined.counting().len(), 2);
+}
+
+#[test]
+fn a_record_that_forgets_what_was_seen_is_a_broken_one() {
+    let short = first(&[1], 1);
+    let whole = change(short.clone(), 2, &[1, 2], &[]);
+    let seen = whole.verify().unwrap();
+    // The thief of the old key states something else, or nothing at all.
+    for forged in [change(short.clone(), 9, &[1, 9], &[]), short] {
+        let forged = forged.verify().unwrap();
+        assert_eq!(forged.continuity(&[id(1)], seen.newest_statement()), Continuity::Broken);
+        assert!(!forged.continues(seen.newest_statement().unwrap()));
+    }
+    assert_eq!(seen.continuity(&[id(1)], seen.newest_statement()), Continuity::Rotated);
+}
+
+#[test]
+fn a_publisher_withdraws_its_own_keys_alone_and_for_good() {
+    let refused = |record: PublisherRecord, word: &str| {
+        let error = record.verify().unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    };
+    refused(change(first(&[1], 1), 2, &[1, 2], &[7]), "in no earlier statement");
+    refused(change(first(&[1], 1), 2, &[1, 2], &[2]), "in no earlier statement");
+    refused(change(change(first(&[1], 1), 2, &[1, 2], &[1]), 1, &[1, 2], &[]), "which it withdrew");
+    refused(change(first(&[1], 1), 1, &[1], &[1]), "which it withdrew");
+    let evil = KeyStatement { withdrawn: vec![id(1)], ..KeyStatement::first("evil", &[key(9).public()], 1, NOW) };
+    refused(PublisherRecord::new("evil", None, evil.signed(&[&key(9)])), "in no earlier statement");
 }

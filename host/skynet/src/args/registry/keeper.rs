@@ -140,16 +140,18 @@ pub(crate) struct PublishHow {
     pub(crate) allow_similar: bool,
 }
 
-/// Whose word the first root is.
+/// Whose word the first root is, and where its server may be.
 #[derive(Debug, ClapArgs)]
-#[group(multiple = false)]
 pub(crate) struct Begin {
     /// A 1.root.json from the registry's keeper.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
     pub(crate) root: Option<PathBuf>,
     /// SHA-256 of its 1.root.json, from the registry's keeper.
     #[arg(long, value_name = "SHA256")]
     pub(crate) fingerprint: Option<String>,
+    /// Its name may lead to this machine or the private network.
+    #[arg(long)]
+    pub(crate) private: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -8,7 +8,7 @@ use crate::registry::carry::{self, Word};
 use crate::registry::due::Due;
 use crate::registry::proposal::Proposal;
 use crate::registry::pulled::Pull;
-use crate::registry::{self, approval};
+use crate::registry::{self, approval, in_place};
 use crate::wire;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -61,7 +61,7 @@ pub(super) async fn agree_and_do(
     let policy = agreement.review_policy()?;
     let (mut due, mut plan) = (Vec::new(), Vec::new());
     for (at, proposal) in found {
-        if is_in_place(home, &proposal) {
+        if in_place::is(home, held, &proposal)? {
             proposal.show(None, out);
             plan.push(proposal.value(None));
             out.line(&format!("{} is installed already", proposal.offer.name()));
@@ -72,7 +72,7 @@ pub(super) async fn agree_and_do(
         due.push(Due::Listed(Box::new((proposal, ready))));
     }
     for pull in pulls {
-        match pull.is_kept() && home.plugins().join(registry::intent::file_name(&pull.pulled.release.id)).is_file() {
+        match pull.installed().is_some_and(|entry| in_place::holds(home, entry)) {
             true => out.line(&format!("{} is installed already", pull.name())),
             false => due.push(Due::Pulled(Box::new(pull))),
         }
@@ -96,12 +96,6 @@ pub(super) async fn agree_and_do(
     }
     carry::tidy(held, lock)?;
     carry::tell(home, &due.iter().map(Due::version).collect::<Vec<_>>(), out).await
-}
-
-/// The release of the lockfile, and its file where the host reads it.
-fn is_in_place(home: &Home, proposal: &Proposal) -> bool {
-    let file = home.plugins().join(registry::intent::file_name(&proposal.offer.release.id));
-    proposal.is_kept() && file.is_file()
 }
 
 /// A look at a registry, or at a bundle of it; each once.

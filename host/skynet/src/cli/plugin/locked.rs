@@ -11,7 +11,7 @@ use crate::registry::carry::{self, Word};
 use crate::registry::due::Due;
 use crate::registry::proposal::Proposal;
 use crate::registry::pulled::Pull;
-use crate::registry::{self, approval, findings, oci};
+use crate::registry::{self, approval, findings, in_place, oci};
 use crate::wire;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -39,7 +39,13 @@ pub(super) async fn run(home: &Home, held: &Registries, lock: &HomeLock, install
             Some(reference) => pulled(home, (held, lock), &store, (reference, entry), install, &policy).await?,
             None => listed(home, (held, lock), &store, (&mut visits, entry), install, &policy, out).await?,
         };
-        due.push((entry, one));
+        if install.source.plan || !in_place::is_whole(home, held, &one.widens(), entry)? {
+            due.push((entry, one));
+        }
+    }
+    if due.is_empty() && !install.source.plan {
+        out.both("everything is installed as the lockfile says", &json!([]));
+        return Ok(());
     }
     let passed = due.iter().try_for_each(|(_, one)| one.pass());
     if install.source.plan {

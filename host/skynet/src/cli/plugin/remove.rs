@@ -36,6 +36,7 @@ async fn try_to(home: &Home, id: &PluginId, yes: bool, out: &Out) -> Result<()> 
         locked: None,
         trust: Vec::new(),
         grant: None,
+        seen: None,
         lower: false,
         recorded: false,
     };

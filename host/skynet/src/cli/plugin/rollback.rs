@@ -71,6 +71,7 @@ async fn roll(home: &Home, held: &Registries, lock: &HomeLock, id: &PluginId, ve
         locked: installed.find(id).cloned(),
         trust: Vec::new(),
         grant: None,
+        seen: None,
         lower: true,
         recorded: false,
     };

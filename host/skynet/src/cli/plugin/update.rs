@@ -7,7 +7,7 @@ use crate::home::Home;
 use crate::output::Out;
 use crate::registry::proposal::Proposal;
 use crate::registry::pulled::Pull;
-use crate::registry::{self, moved, updates};
+use crate::registry::{self, carried, moved, updates};
 use crate::wire;
 use anyhow::Result;
 use jiff::Timestamp;
@@ -111,12 +111,12 @@ async fn from_bundle(
 ) -> Result<Found> {
     let installed = held.read_lock().map_err(registry::failed)?;
     let due: Vec<_> = Plan::due(&installed, named).into_iter().filter(|plugin| plugin.oci.is_none()).collect();
-    let Some(name) = due.first().map(|plugin| plugin.registry.clone()) else { return Ok(Found::default()) };
     let freshness = stale.map_or(Freshness::Strict, Freshness::AcceptStale);
-    let visit = held.visit_bundle(&name, file, freshness, now).await.map_err(registry::failed)?;
+    let names = due.iter().map(|plugin| plugin.registry.clone()).collect();
+    let Some(visit) = carried::visit(held, &names, file, freshness, now).await? else { return Ok(Found::default()) };
     let index = visit.index().await.map_err(registry::failed)?;
     let mut listed = Vec::new();
-    for locked in due.iter().filter(|plugin| plugin.registry == name) {
+    for locked in due.iter().filter(|plugin| plugin.registry == visit.registry()) {
         if let Some(offer) = visit.newer(locked).await.map_err(registry::failed)? {
             listed.push((0, Proposal::of(home, held, store, offer, &index, now).await?));
         }

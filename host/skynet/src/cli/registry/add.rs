@@ -36,16 +36,21 @@ pub(super) async fn run(home: &Home, add: AddRegistry, out: &Out) -> Result<()> 
     Ok(())
 }
 
-/// What the arguments name: a server, or a folder as an absolute path.
 fn place(add: &AddRegistry) -> Result<Place> {
-    let url = Url::parse(&add.place).ok().filter(|url| url.scheme().len() > 1);
+    let name = add.name.clone().unwrap_or_else(|| named_after(&add.place));
+    located(name, &add.place, add.namespaces.clone(), (add.private, add.ca.as_deref()))
+}
+
+/// What an argument names: a server, or a folder as an absolute path.
+pub(super) fn located(name: String, text: &str, namespaces: Vec<String>, (private, ca): (bool, Option<&Path>)) -> Result<Place> {
+    let url = Url::parse(text).ok().filter(|url| url.scheme().len() > 1);
     let (url, folder) = match url {
         Some(url) if url.scheme() == "file" => {
-            let path = url.to_file_path().map_err(|()| fail(Kind::Refused, format!("`{}` names no folder here", add.place)))?;
+            let path = url.to_file_path().map_err(|()| fail(Kind::Refused, format!("`{text}` names no folder here")))?;
             (None, Some(path))
         }
-        Some(_) => (Some(add.place.clone()), None),
-        None => (None, Some(Path::new(&add.place).to_owned())),
+        Some(_) => (Some(text.to_owned()), None),
+        None => (None, Some(Path::new(text).to_owned())),
     };
     let folder = match folder {
         Some(folder) => {
@@ -55,15 +60,7 @@ fn place(add: &AddRegistry) -> Result<Place> {
         }
         None => None,
     };
-    let name = add.name.clone().unwrap_or_else(|| named_after(&add.place));
-    Ok(Place {
-        name,
-        url,
-        folder,
-        namespaces: add.namespaces.clone(),
-        private: add.private,
-        ca: add.ca.as_deref().map(authority).transpose()?,
-    })
+    Ok(Place { name, url, folder, namespaces, private, ca: ca.map(authority).transpose()? })
 }
 
 /// The certificate of whoever vouches for the server, kept as it is now: the file may go.
@@ -95,6 +92,18 @@ fn named_after(place: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_a_server_or_a_folder_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap().to_str().unwrap().to_owned();
+        let at =
+            |text: &str| located("x".into(), text, vec!["*".into()], (true, None)).map(|place| (place.url, place.folder, place.private));
+        assert_eq!(at(&real).unwrap(), (None, Some(real.clone()), true));
+        assert_eq!(at(&format!("file://{real}")).unwrap(), (None, Some(real.clone()), true));
+        assert_eq!(at("https://nas.lan/x").unwrap(), (Some("https://nas.lan/x".into()), None, true));
+        assert!(at(&format!("{real}/gone")).is_err() && at("file://elsewhere/srv").is_err());
+    }
 
     #[test]
     fn a_registry_without_a_name_is_named_after_where_it_is() {

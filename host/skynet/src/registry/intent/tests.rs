@@ -4,6 +4,7 @@ use super::*;
 use skynet_core::ports::Audit as _;
 use skynet_policy::permission::{NetRule, Permissions};
 use skynet_policy::signature::SecretKey;
+use skynet_policy::trust::Tier;
 use std::os::unix::fs::PermissionsExt;
 
 /// A data folder in which this file of acme/x is on the shelf.
@@ -42,6 +43,7 @@ fn locked(version: &str, file: &[u8]) -> Locked {
         component: "c".repeat(64),
         file: sha256_hex(file),
         publisher_keys: Vec::new(),
+        statement: None,
         grant: None,
         approved_by: "me".into(),
         installed_at: "2026-01-01T00:00:00Z".into(),
@@ -70,6 +72,7 @@ fn install(version: &str, file: &[u8]) -> Intent {
         locked: Some(locked(version, file)),
         trust: vec![key],
         grant: Some(grant),
+        seen: None,
         lower: false,
         recorded: false,
     }
@@ -155,4 +158,89 @@ async fn nothing_begins_without_its_file_and_a_strangers_word_is_not_followed() 
     home::write_file(&path(&world.home), b"{}", 0o600).unwrap();
     let fault = mend(&world.home, &world.held, &lock).await.unwrap_err().to_string();
     assert!(fault.contains("intent.json"), "{fault}");
+}
+
+#[tokio::test]
+async fn one_change_is_ended_before_the_next_begins() {
+    let world = world(&[b"old", b"new", b"third"]);
+    let lock = world.held.lock().unwrap();
+    install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
+    begun(&world, &lock, install("2.0.0", b"new"), 2).await;
+    let fault = install("3.0.0", b"third").carry_out(&world.home, &world.held, &lock).await.unwrap_err().to_string();
+    assert!(fault.contains("another change") && fault.contains("intent.json"), "{fault}");
+    mend(&world.home, &world.held, &lock).await.unwrap();
+    assert_eq!(state(&world).await.1.as_deref(), Some("2.0.0"), "the first word is kept");
+    install("3.0.0", b"third").carry_out(&world.home, &world.held, &lock).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_finished_says_how_to_give_it_up() {
+    let world = world(&[b"old", b"new"]);
+    let lock = world.held.lock().unwrap();
+    install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
+    begun(&world, &lock, install("2.0.0", b"new"), 1).await;
+    std::fs::remove_file(staged(&world.home, &id())).unwrap();
+    std::fs::remove_file(world.home.registries().join("store/sha256").join(sha256_hex(b"new"))).unwrap();
+    let fault = format!("{:#}", mend(&world.home, &world.held, &lock).await.unwrap_err());
+    assert!(fault.contains("to give the change up, remove") && fault.contains(path(&world.home).to_str().unwrap()), "{fault}");
+    std::fs::remove_file(path(&world.home)).unwrap();
+    assert_eq!(mend(&world.home, &world.held, &lock).await.unwrap(), None);
+    assert_eq!(std::fs::read(file(&world.home, &id())).unwrap(), b"old", "what serves stays");
+}
+
+#[tokio::test]
+async fn a_grant_that_changed_since_it_was_looked_at_is_not_written_over() {
+    let world = world(&[b"old", b"new"]);
+    let lock = world.held.lock().unwrap();
+    install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
+    let store = wire::open_store(&world.home).await.unwrap();
+    let seen = store.grant(&id()).await.unwrap();
+    let widened = || {
+        let mut intent = Intent { seen: seen.clone(), ..install("2.0.0", b"new") };
+        intent.grant.as_mut().unwrap().by = "a later word".into();
+        intent
+    };
+    // One that began before its owner took the grant, and one that begins after.
+    begun(&world, &lock, widened(), 1).await;
+    let row = AuditRow {
+        kind: "grant".into(),
+        actor: "me".into(),
+        subject: "acme/x".into(),
+        verdict: "ok".into(),
+        detail: serde_json::Value::Null,
+    };
+    store.change(vec![PluginChange::Revoke(id())], row).await.unwrap();
+    let told = mend(&world.home, &world.held, &lock).await.unwrap().unwrap();
+    assert!(told.contains("given up") && told.contains("grant of acme/x"), "{told}");
+    let fault = widened().carry_out(&world.home, &world.held, &lock).await.unwrap_err().to_string();
+    assert!(fault.contains("changed meanwhile"), "{fault}");
+    assert_eq!(store.grant(&id()).await.unwrap(), None);
+    assert_eq!(std::fs::read(file(&world.home, &id())).unwrap(), b"old");
+    let names: Vec<_> = std::fs::read_dir(world.home.plugins()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, [std::ffi::OsString::from(file_name(&id()))], "nothing waits any more");
+}
+
+#[tokio::test]
+async fn a_key_that_its_publisher_withdrew_is_trusted_no_more_once_the_record_is_applied() {
+    let world = world(&[b"old", b"new"]);
+    let lock = world.held.lock().unwrap();
+    let key = |seed: u8, namespace: &str| {
+        let public = SecretKey::from_seed(&[seed; 32]).public();
+        TrustedKey::new(&public, "acme", vec![namespace.into()], Tier::Registry, "2026-01-01T00:00:00Z")
+    };
+    install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
+    let mut trust = keys::load_trust(&world.home).unwrap();
+    // The old key serves another namespace as well, and one of the owner's own serves this one.
+    trust.trust(key(1, "other")).unwrap();
+    trust.trust(TrustedKey { tier: Tier::Local, ..key(7, "acme") }).unwrap();
+    keys::save_trust(&world.home, &trust).unwrap();
+    Intent { trust: vec![key(2, "acme")], ..install("2.0.0", b"new") }.carry_out(&world.home, &world.held, &lock).await.unwrap();
+    let serves = |namespace: &str| -> Vec<String> {
+        let trust = keys::load_trust(&world.home).unwrap();
+        trust.keys.iter().filter(|key| key.namespaces.iter().any(|held| held == namespace)).map(|key| key.keyid.to_string()).collect()
+    };
+    assert_eq!(serves("acme"), [key(7, "x").keyid.to_string(), key(2, "x").keyid.to_string()]);
+    assert_eq!(serves("other"), [key(1, "x").keyid.to_string()]);
+    removal().carry_out(&world.home, &world.held, &lock).await.unwrap();
+    assert_eq!(serves("acme"), [key(7, "x").keyid.to_string()]);
 }

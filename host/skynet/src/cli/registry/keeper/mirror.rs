@@ -5,7 +5,7 @@
 
 use super::failed;
 use crate::args::registry::keeper::{Begin, Mirror, VerifyRegistry};
-use crate::cli::registry::add::authority;
+use crate::cli::registry::add::located;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
 use crate::registry::{self, bar::Bar};
@@ -51,7 +51,7 @@ pub(super) async fn run(wish: &Mirror, out: &Out) -> Result<()> {
 
 /// A verified look, remembered in `memory`.
 async fn visit(memory: &Path, text: &str, (begin, ca): (&Begin, Option<&Path>), out: &Out) -> Result<Visit> {
-    let mut place = place(text, ca)?;
+    let mut place = located(NAME.into(), text, vec![REST.into()], (begin.private, ca))?;
     let known = Registries::open(memory).map_err(failed)?;
     let lock = known.lock().map_err(failed)?;
     let before = known.places().map_err(failed)?.all.into_iter().next();
@@ -61,9 +61,10 @@ async fn visit(memory: &Path, text: &str, (begin, ca): (&Begin, Option<&Path>), 
     }
     let fetch = registry::fetch(&place)?;
     match &before {
-        Some(before) if before.url != place.url || before.folder != place.folder => {
+        Some(before) if before.url != place.url || before.folder != place.folder || before.private != place.private => {
             let was = registry::fetch::shown(before);
-            let why = format!("this is a copy of {was}, and {text} is another place; copy that into another folder");
+            let private = if before.private { ", named with --private" } else { "" };
+            let why = format!("this is a copy of {was}{private}, and {text} is another place; copy that into another folder");
             return Err(fail(Kind::Refused, why));
         }
         Some(_) if begin.root.is_some() || begin.fingerprint.is_some() => {
@@ -75,17 +76,6 @@ async fn visit(memory: &Path, text: &str, (begin, ca): (&Begin, Option<&Path>), 
     let visit = known.visit(NAME, fetch, Freshness::Strict, jiff::Timestamp::now()).await.map_err(failed)?;
     super::warn(&visit.warnings, out);
     Ok(visit)
-}
-
-/// A server, or a folder as an absolute path.
-fn place(text: &str, ca: Option<&Path>) -> Result<Place> {
-    let (url, folder) = if text.contains("://") {
-        (Some(text.to_owned()), None)
-    } else {
-        let real = Path::new(text).canonicalize().with_context(|| format!("the registry's folder {text} cannot be opened"))?;
-        (None, Some(real.to_str().with_context(|| format!("{} is no plain path", real.display()))?.to_owned()))
-    };
-    Ok(Place { name: NAME.into(), url, folder, namespaces: vec![REST.into()], private: false, ca: ca.map(authority).transpose()? })
 }
 
 /// The root that was named. A folder may vouch for itself, and it is said that it does.

@@ -19,9 +19,11 @@ pub(super) async fn listed(wish: &Publish, out: &Out) -> Result<()> {
         }
         return agent(&wish.folder, &wish.file, &wish.how, &wish.keys.folders, out).await;
     }
+    // A name that is none is refused before anything is listed.
+    let to = wish.oci.as_deref().map(|to| oci::repository(to, &wish.account)).transpose()?;
     let mut said = list(&wish.folder, &wish.file, &wish.how, &wish.keys.folders, out).await?;
-    if let Some(to) = wish.oci.as_deref().filter(|_| !wish.how.plan) {
-        let pushed = oci::repository(to, &wish.account)?.push(&read(&wish.file)?, false, &Bar::default()).await.map_err(failed)?;
+    if let Some(repository) = to.filter(|_| !wish.how.plan) {
+        let pushed = repository.push(&read(&wish.file)?, false, &Bar::default()).await.map_err(failed)?;
         let done = if pushed.there { "is there already" } else { "is published" };
         out.line(&format!("{} {} {done} at {}", pushed.release.id, pushed.release.version, pushed.reference));
         said["oci"] = json!({ "to": pushed.reference.to_string(), "published": !pushed.there });

@@ -38,9 +38,11 @@ pub(super) async fn run(home: &Home, verb: Publisher, out: &Out) -> Result<()> {
         Publisher::Add { folder, record: path, anew, keys } => {
             let (record, keys) = (parse(&path)?, load(&keys.folders)?);
             open(&folder)?.put_publisher(&record, anew, &keys, jiff::Timestamp::now()).await.map_err(failed)?;
-            let ids = signers(&record)?;
+            let Keys { ids, withdrawn } = verified(&record)?;
             let text = format!("{} may publish to {}, signed by {}", record.namespace, folder.display(), ids.join(", "));
-            out.both(&text, &json!({ "namespace": record.namespace, "keys": ids, "folder": folder }));
+            out.line(&text);
+            tell_withdrawn(&withdrawn, out);
+            out.value(&json!({ "namespace": record.namespace, "keys": ids, "withdrawn": withdrawn, "folder": folder }));
             Ok(())
         }
         Publisher::List { folder, namespace, out: path } => list(&folder, namespace.as_deref(), path.as_deref(), out),
@@ -64,17 +66,29 @@ fn parse(path: &Path) -> Result<PublisherRecord> {
     PublisherRecord::parse(&read(path)?).map_err(|error| fail(Kind::Refused, format!("{}: {error}", path.display())))
 }
 
-/// The keys that sign from now on.
-fn signers(record: &PublisherRecord) -> Result<Vec<String>> {
+/// The keys that sign from now on, and those that count for nothing more.
+struct Keys {
+    ids: Vec<String>,
+    withdrawn: Vec<String>,
+}
+
+fn verified(record: &PublisherRecord) -> Result<Keys> {
     let publisher = record.verify().map_err(|error| fail(Kind::Refused, error.to_string()))?;
-    Ok(publisher.current().0.iter().map(|key| key.key_id().to_string()).collect())
+    let ids = publisher.current().0.iter().map(|key| key.key_id().to_string()).collect();
+    Ok(Keys { ids, withdrawn: publisher.withdrawn().iter().map(ToString::to_string).collect() })
+}
+
+fn tell_withdrawn(withdrawn: &[String], out: &Out) {
+    if !withdrawn.is_empty() {
+        out.line(&format!("withdrawn, with all that they signed: {}", withdrawn.join(", ")));
+    }
 }
 
 /// Writes a record that verifies; any other would be refused by every registry.
 fn save(record: &PublisherRecord, path: &Path, out: &Out) -> Result<()> {
     let bytes = record.to_bytes();
     PublisherRecord::parse(&bytes).map_err(|error| fail(Kind::Refused, error.to_string()))?;
-    let ids = signers(record)?;
+    let Keys { ids, withdrawn } = verified(record)?;
     write_file(path, &bytes, 0o644)?;
     let text = format!(
         "wrote {}: statement {} of namespace {}, signed by {}\nhand it to the registry's keeper: skynet registry publisher add REGISTRY {}",
@@ -84,7 +98,10 @@ fn save(record: &PublisherRecord, path: &Path, out: &Out) -> Result<()> {
         ids.join(", "),
         path.display()
     );
-    out.both(&text, &json!({ "file": path, "namespace": record.namespace, "keys": ids, "statements": record.statements.len() }));
+    out.line(&text);
+    tell_withdrawn(&withdrawn, out);
+    let statements = record.statements.len();
+    out.value(&json!({ "file": path, "namespace": record.namespace, "keys": ids, "withdrawn": withdrawn, "statements": statements }));
     Ok(())
 }
 
@@ -106,13 +123,15 @@ fn list(folder: &Path, namespace: Option<&str>, path: Option<&Path>, out: &Out) 
     let mut listed = Vec::new();
     for name in names {
         let record = author.publisher(&name).map_err(failed)?.with_context(|| format!("the record of {name}"))?;
-        let ids = signers(&record)?;
+        let Keys { ids, withdrawn } = verified(&record)?;
         let contact = record.contact.clone().unwrap_or_else(|| "no contact".into());
         out.line(&format!("{name:<24} {}, {} statements, {contact}", ids.join(", "), record.statements.len()));
         if let Some(path) = path {
             write_file(path, &record.to_bytes(), 0o644)?;
         }
-        listed.push(json!({ "namespace": name, "keys": ids, "contact": record.contact, "statements": record.statements.len() }));
+        tell_withdrawn(&withdrawn, out);
+        let statements = record.statements.len();
+        listed.push(json!({ "namespace": name, "keys": ids, "withdrawn": withdrawn, "contact": record.contact, "statements": statements }));
     }
     out.value(&json!(listed));
     Ok(())
