@@ -14,7 +14,8 @@ use serde_json::json;
 use skynet_core::plugin::Receipt;
 use skynet_policy::agent::AgentPlugin;
 use skynet_policy::agent::bundle::Bundle;
-use skynet_policy::release::Release;
+use skynet_policy::digest::sha256_hex;
+use skynet_policy::release::{Release, split};
 use std::path::PathBuf;
 
 /// Largest file that is looked at in a folder; bytes. As the host's own default for a plugin.
@@ -78,7 +79,9 @@ pub(super) async fn install(home: &Home, release: &Release, bytes: &[u8], servin
     }
     client::call(home, "plugins.reload", json!({}), PLUGIN_CHANGE).await?;
     if !release.permissions.is_empty() {
-        client::call(home, "plugins.grant", json!({ "id": id, "permissions": release.permissions }), PLUGIN_CHANGE).await?;
+        let digest = sha256_hex(split(bytes)?.release_json);
+        let wish = json!({ "id": id, "permissions": release.permissions, "release": digest });
+        client::call(home, "plugins.grant", wish, PLUGIN_CHANGE).await?;
     }
     let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
     match info["status"]["state"].as_str() {
