@@ -16,7 +16,7 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::limits::{PLUGIN_CHANGE, PLUGIN_LOOK};
 use crate::output::Out;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use build::{Bridge, Server};
 use serde_json::{Value, json};
 use show::Offered;
@@ -37,6 +37,8 @@ struct Adding<'a> {
     id: PluginId,
     file: PathBuf,
     version: semver::Version,
+    /// Digest of the release that was placed last: what a grant is for.
+    release: String,
 }
 
 pub(crate) async fn run(home: &Home, add: AddMcp, out: &Out) -> Result<()> {
@@ -47,7 +49,10 @@ pub(crate) async fn run(home: &Home, add: AddMcp, out: &Out) -> Result<()> {
     let file = home.plugins().join(format!("mcp-{}.wasm", add.name));
     let bridge = Bridge::find(home, add.bridge.as_deref())?;
     let host = Client::connect(home).await?;
-    let mut adding = Adding { home, out, host, bridge, id, file, version: semver::Version::new(0, 1, 0) };
+    if add.bridge.is_some() {
+        out.line(&format!("the bridge is {}", bridge.shown()));
+    }
+    let mut adding = Adding { home, out, host, bridge, id, file, version: semver::Version::new(0, 1, 0), release: String::new() };
     match &add.url {
         Some(url) => adding.add(url, &add).await,
         None => adding.update(&add).await,
@@ -68,12 +73,15 @@ impl Adding<'_> {
             let before = info["history"].as_array().into_iter().flatten().filter_map(|one| version_in(text(one)));
             self.version = before.max().map_or(self.version.clone(), |newest| next(&newest));
         }
-        let added = self.first(&server, add).await;
+        let added = or_stopped(self.first(&server, add)).await;
         if added.is_err() && self.file.exists() {
             // Neither the plugin nor what it was allowed on the way.
             let _ = self.ask("plugins.revoke", json!({ "id": self.id })).await;
-            std::fs::remove_file(&self.file)?;
+            let removed = std::fs::remove_file(&self.file);
             client::rescan(self.home).await;
+            if let Err(left) = removed {
+                return added.with_context(|| format!("{} was left behind ({left}); remove it", self.file.display()));
+            }
         }
         added
     }
@@ -83,50 +91,63 @@ impl Adding<'_> {
         self.allow(server, add).await?;
         let offered = self.look().await?;
         offered.show(self.out);
-        self.agreed("Take these tools as they are described here?", add.yes)?;
-        self.finish(server, &offered.good, "added").await
+        let mut shown = offered.value();
+        self.agreed("Take these tools as they are described here?", add.yes, &mut shown).await?;
+        self.finish(server, &offered.good, "added", shown).await
     }
 
     async fn update(&mut self, add: &AddMcp) -> Result<()> {
         let (server, version) = build::read(self.home, &self.file, &add.name)?;
         self.version = next(&version);
         let approved = server.tools.clone();
-        let looked = async {
-            self.place(&server.looking(&approved)).await?;
-            self.allow(&server, add).await?;
-            let offered = self.look().await?;
-            let changed = offered.show_changes(&approved, self.out);
-            if !changed {
-                return Ok((approved.clone(), "is as it was approved"));
-            }
-            self.agreed("Take these changes?", add.yes)?;
-            Ok((offered.good, "updated"))
-        }
-        .await;
-        match looked {
-            Ok((tools, done)) => self.finish(&server, &tools, done).await,
-            Err(error) => {
-                // What was approved goes on, without the tool that looks.
-                self.version = next(&self.version);
-                self.place(&server.approved(&approved)).await?;
-                Err(error)
+        let updated = or_stopped(self.again(&server, add)).await;
+        if updated.is_err() {
+            // What was approved goes on, without the tool that looks.
+            self.version = next(&self.version);
+            if let Err(second) = self.place(&server.approved(&approved)).await {
+                return updated.with_context(|| format!("what was approved of {} is not back in service ({second:#})", self.id));
             }
         }
+        updated
     }
 
-    async fn finish(&mut self, server: &Server, tools: &[Value], done: &str) -> Result<()> {
+    async fn again(&mut self, server: &Server, add: &AddMcp) -> Result<()> {
+        let approved = &server.tools;
+        self.place(&server.looking(approved)).await?;
+        self.allow(server, add).await?;
+        let offered = self.look().await?;
+        let changes = offered.changes(approved);
+        offered.show_changes(&changes, self.out);
+        let mut shown = offered.value();
+        shown["changes"] = changes.iter().map(show::Change::value).collect();
+        if changes.is_empty() {
+            return self.finish(server, approved, "is as it was approved", shown).await;
+        }
+        self.agreed("Take these changes?", add.yes, &mut shown).await?;
+        self.finish(server, &offered.good, "updated", shown).await
+    }
+
+    async fn finish(&mut self, server: &Server, tools: &[Value], done: &str, mut shown: Value) -> Result<()> {
         self.version = next(&self.version);
         self.place(&server.approved(tools)).await?;
         let names: Vec<String> = tools.iter().map(|tool| exposed_name(&self.id, text(&tool["name"]))).collect();
+        let line = format!("{} {done}, with {} tools", self.id, names.len());
         let summary = json!({ "id": self.id, "version": self.version.to_string(), "file": self.file, "url": server.url, "tools": names });
-        self.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &summary);
+        if let (Some(shown), Value::Object(summary)) = (shown.as_object_mut(), summary) {
+            shown.extend(summary);
+        }
+        self.out.both(&line, &shown);
         Ok(())
     }
 
-    fn agreed(&self, question: &str, yes: bool) -> Result<()> {
-        if yes || confirmed(question, self.out)? {
+    /// A program without --yes gets to read what it would agree to.
+    async fn agreed(&self, question: &str, yes: bool, shown: &mut Value) -> Result<()> {
+        if yes || asked(question, self.out).await? {
             return Ok(());
         }
+        shown["id"] = json!(self.id);
+        shown["taken"] = json!(false);
+        self.out.value(shown);
         Err(fail(Kind::Refused, "nothing was taken; --yes does not ask"))
     }
 
@@ -137,7 +158,8 @@ impl Adding<'_> {
 
     /// Puts a version into the plugins folder and waits until the host has decided on it.
     async fn place(&mut self, server: &Server) -> Result<()> {
-        let bytes = self.bridge.plugin(self.home, &self.id, &self.version, server)?;
+        let (bytes, release) = self.bridge.plugin(self.home, &self.id, &self.version, server)?;
+        self.release = release;
         crate::home::write_file(&self.file, &bytes, 0o644)?;
         self.ask("plugins.reload", json!({})).await?;
         let wanted = self.version.to_string();
@@ -174,10 +196,12 @@ impl Adding<'_> {
         }
         self.out.line(&format!("{} asks:", self.id));
         permissions.sentences().iter().for_each(|sentence| self.out.line(&format!("  {sentence}")));
-        if !add.yes && !confirmed("Allow this?", self.out)? {
+        if !add.yes && !asked("Allow this?", self.out).await? {
+            self.out.value(&json!({ "id": self.id, "asks": permissions.sentences(), "taken": false }));
             return Err(fail(Kind::Refused, "nothing was granted; --yes does not ask"));
         }
-        self.ask("plugins.grant", json!({ "id": self.id, "permissions": permissions })).await?;
+        // For the very release that was put there.
+        self.ask("plugins.grant", json!({ "id": self.id, "permissions": permissions, "release": self.release })).await?;
         Ok(())
     }
 
@@ -187,12 +211,36 @@ impl Adding<'_> {
         let tool = exposed_name(&self.id, LOOK);
         let answer = self.ask("tools.invoke", json!({ "name": tool })).await?;
         if answer["ok"] != true {
-            let why = text(&answer["error"]["message"]);
-            let hint = if why.contains("private") { "; a server on this machine or your network needs --private" } else { "" };
-            return Err(fail(Kind::Refused, format!("the server could not be looked at: {why}{hint}")));
+            // A server chooses its words; whether the host kept the plugin from it is in the host's own log.
+            let private = self.was_private().await;
+            let hint = if private { "; a server on this machine or your network needs --private" } else { "" };
+            return Err(fail(Kind::Refused, format!("the server could not be looked at: {}{hint}", text(&answer["error"]["message"]))));
         }
         Ok(Offered::of(answer["output"]["structured"].clone()))
     }
+
+    /// Whether this version was kept from a server for being on a private network.
+    async fn was_private(&mut self) -> bool {
+        let denied = self.ask("plugins.whyDenied", json!({ "id": self.id, "limit": 1 })).await.unwrap_or_default();
+        let newest = &denied["denied"][0];
+        newest["reason"] == "non-public" && version_in(text(&newest["who"])).is_some_and(|version| version == self.version)
+    }
+}
+
+/// The work, or an error once its owner stops it: what was begun is taken back by who called.
+async fn or_stopped(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(fail(Kind::Refused, "stopped; nothing was taken")),
+    }
+}
+
+/// `confirmed` beside other work: what waits for a line cannot be stopped, so it waits in a thread of its own.
+async fn asked(question: &str, out: &Out) -> Result<bool> {
+    let (tell, hear) = tokio::sync::oneshot::channel();
+    let (question, out) = (question.to_owned(), *out);
+    std::thread::spawn(move || drop(tell.send(confirmed(&question, &out))));
+    hear.await.unwrap_or(Ok(false))
 }
 
 fn next(version: &semver::Version) -> semver::Version {

@@ -4,14 +4,37 @@
 //! payload. `builtin-plugins/mcp-bridge/src/room.rs` reads it; both must agree. Refuses a
 //! component without the mark, with two of them, or that is filled already.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
 const MARK: &[u8; 24] = b"skynet:mcp-bridge:room:1";
 const LENGTH: usize = 8;
+/// Bytes of a file that are looked at together.
+const PIECE: u64 = 256 * 1024;
 /// Bytes after the length, in every bridge of this layout.
 pub(super) const ROOM: usize = 512 * 1024;
 
-/// Whether this looks like a bridge at all.
-pub(super) fn is_there(component: &[u8]) -> bool {
-    find(component).is_some()
+/// Whether this file looks like a bridge at all, read piece by piece: most are none, and some are large.
+pub(super) fn is_in_file(path: &Path) -> bool {
+    let look = || -> std::io::Result<bool> {
+        let mut file = File::open(path)?;
+        if !file.metadata()?.is_file() {
+            return Ok(false);
+        }
+        let mut seen = Vec::new();
+        loop {
+            // What may be the beginning of a mark stays.
+            seen.drain(..seen.len().saturating_sub(MARK.len() - 1));
+            if file.by_ref().take(PIECE).read_to_end(&mut seen)? == 0 {
+                return Ok(false);
+            }
+            if find(&seen).is_some() {
+                return Ok(true);
+            }
+        }
+    };
+    look().unwrap_or(false)
 }
 
 fn find(component: &[u8]) -> Option<usize> {
@@ -63,6 +86,19 @@ mod tests {
         assert!(filled.starts_with(b"before") && filled.ends_with(b"after"));
         assert!(fill(&filled, b"{}").unwrap_err().contains("filled already"));
         assert_eq!(read(&bridge()), None);
+    }
+
+    #[test]
+    fn a_mark_is_seen_in_a_file_wherever_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let piece = usize::try_from(PIECE).unwrap();
+        for before in [0, piece - 1, piece - MARK.len() / 2, piece, 2 * piece + 5] {
+            std::fs::write(&path, [vec![b'x'; before].as_slice(), MARK, b"after"].concat()).unwrap();
+            assert!(is_in_file(&path), "{before}");
+        }
+        std::fs::write(&path, vec![b'x'; 2 * piece]).unwrap();
+        assert!(!is_in_file(&path) && !is_in_file(folder.path()) && !is_in_file(&folder.path().join("none")));
     }
 
     #[test]
