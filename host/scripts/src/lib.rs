@@ -18,4 +18,6 @@ pub mod wall;
 pub mod worker;
 
 mod child;
+mod ending;
 mod group;
+mod rlimit;

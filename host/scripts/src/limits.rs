@@ -58,3 +58,6 @@ pub(crate) const RESERVED_IDS: u64 = 300;
 
 /// Bytes that a cell says of itself: one refusal or one end.
 pub(crate) const REPORT_BYTES: u64 = 64 * 1024;
+
+/// How far scripts stand back behind everything else on the machine: what answers a person comes first.
+pub(crate) const NICE: i32 = 10;

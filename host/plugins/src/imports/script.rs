@@ -10,6 +10,7 @@ use crate::limits;
 use crate::store::{CallLimits, CallState};
 use serde_json::Value;
 use skynet_core::neighbours::{self, Caller, ScriptOutcome};
+use std::sync::Arc;
 
 impl CallState {
     /// The script of the plugin that this call is of, within what it may; its requests meanwhile go through
@@ -61,6 +62,12 @@ impl CallState {
 
 impl Host for CallState {
     async fn run(&mut self, name: String, input: String) -> wasmtime::Result<Result<ScriptResult, ScriptError>> {
-        Ok(self.run_script(name, input).await)
+        let granted = Arc::clone(&self.hooks.granted);
+        tokio::select! {
+            biased;
+            // A script takes no steps to the host that could be refused; it is dropped with all that it started.
+            no_longer = granted.ended() => Err(no_longer.into()),
+            said = self.run_script(name, input) => Ok(said),
+        }
     }
 }
