@@ -79,7 +79,8 @@ mod tests {
         for path in [".", "..", "/", above, "workspace/..", &format!("{above}/link"), &format!("{above}/link/../home/workspace/..")] {
             assert!(check(&home, path).contains("holds the data folder"), "{path}: {}", check(&home, path));
         }
-        let inside = ["keys", "keys/later", "private/scripts", "plugins", "registries", "workspace/down", "none/../private", "skynet.db", "tools"];
+        let inside =
+            ["keys", "keys/later", "private/scripts", "plugins", "registries", "workspace/down", "none/../private", "skynet.db", "tools"];
         for path in inside {
             assert!(check(&home, path).contains("host's own"), "{path}: {}", check(&home, path));
         }

@@ -46,9 +46,10 @@ pub(super) async fn invoke(
     }
     let session = crate::invoke::session(body.session_key.as_deref()).map_err(Fault::invalid)?;
     // To its end and into the log, also when the client leaves meanwhile.
-    let running = tokio::spawn(async move {
-        invoke::run(&server, &holder.actor(), &body.tool, body.args.into(), session, std::future::pending()).await
-    });
+    let running =
+        tokio::spawn(
+            async move { invoke::run(&server, &holder.actor(), &body.tool, body.args.into(), session, std::future::pending()).await },
+        );
     let lost = |_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "the call ended badly; see the host's log");
     let invoked = running.await.map_err(lost)?;
     let failed = |status: StatusCode, kind: &str, message: &str| {

@@ -16,8 +16,7 @@ use std::sync::Arc;
 const ADMIN: Option<Scope> = Some(Scope::Admin);
 const ID: &[Field] = &[must("id", WORD)];
 /// `release`: the digest of the release that its caller looked at.
-const GRANT: &[Field] =
-    &[must("id", WORD), may("permissions", Kind::Any), may("untilMs", Kind::Int(0, u64::MAX)), may("release", WORD)];
+const GRANT: &[Field] = &[must("id", WORD), may("permissions", Kind::Any), may("untilMs", Kind::Int(0, u64::MAX)), may("release", WORD)];
 
 pub(super) const METHODS: &[Method] = &[
     method("plugins.list", ADMIN, Some(&[]), |call| Box::pin(list(call))),

@@ -53,10 +53,7 @@ pub(super) async fn send(home: &Home, method: &str, headers: &Headers, body: &st
     Ok(Answer {
         status: response.status().as_u16(),
         session: header("mcp-session-id"),
-        body: Body {
-            events: header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")),
-            ..Body::default()
-        },
+        body: Body { events: header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")), ..Body::default() },
         incoming: response.into_body(),
     })
 }
@@ -89,7 +86,8 @@ impl Body {
             bail!("the host sent a message of more than {MCP_MESSAGE} bytes");
         }
         let mut begun = 0;
-        while let Some(length) = self.unread.get(looked_at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')).filter(|_| self.events)
+        while let Some(length) =
+            self.unread.get(looked_at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')).filter(|_| self.events)
         {
             let end = looked_at + length;
             let line = String::from_utf8_lossy(self.unread.get(begun..end).unwrap_or_default()).into_owned();

@@ -35,7 +35,10 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
             return Ok(());
         }
         // Nobody says yes to what cannot be shown.
-        return Err(fail(Kind::Refused, format!("nothing of {id} waits for an approval; skynet plugin info {id} says why it does not serve")));
+        return Err(fail(
+            Kind::Refused,
+            format!("nothing of {id} waits for an approval; skynet plugin info {id} says why it does not serve"),
+        ));
     };
     let asks: Vec<&str> = release["asks"].as_array().into_iter().flatten().map(text).collect();
     out.line(&format!("{id} {}:", text(&release["version"])));

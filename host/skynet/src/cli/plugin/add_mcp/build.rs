@@ -129,7 +129,10 @@ impl Bridge {
         let names = |paths: &[&Path]| paths.iter().map(|path| visible(&path.display().to_string())).collect::<Vec<_>>().join(", ");
         if bridges.len() > 1 {
             let found: Vec<&Path> = bridges.iter().map(|(path, _)| path.as_path()).collect();
-            return Err(fail(Kind::Refused, format!("there is more than one bridge for MCP servers: {}; name one with --bridge", names(&found))));
+            return Err(fail(
+                Kind::Refused,
+                format!("there is more than one bridge for MCP servers: {}; name one with --bridge", names(&found)),
+            ));
         }
         bridges.pop().map(|(_, bridge)| bridge).ok_or_else(|| {
             let strange: Vec<&Path> = strange.iter().map(PathBuf::as_path).collect();

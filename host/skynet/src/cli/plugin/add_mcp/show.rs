@@ -217,7 +217,8 @@ mod tests {
     fn every_word_that_a_model_would_read_is_shown() {
         let words = format!("{} and at its end the hidden order", "long ".repeat(10_000));
         let schema = json!({ "type": "object", "properties": { "x": { "description": words } } });
-        let tool = json!({ "name": "a", "title": "A\u{1b}[2J", "description": format!("{words}\n{}", "y".repeat(50_000)), "inputSchema": schema });
+        let tool =
+            json!({ "name": "a", "title": "A\u{1b}[2J", "description": format!("{words}\n{}", "y".repeat(50_000)), "inputSchema": schema });
         let (name, lines) = described(&json!({ "name": "n", "tool": tool }));
         let all = lines.concat();
         assert_eq!((name.as_str(), all.matches("the hidden order").count()), ("n", 2));
@@ -227,7 +228,9 @@ mod tests {
 
     #[test]
     fn all_claims_are_told_whichever_way_they_go() {
-        let said = claims(&json!({ "readOnlyHint": false, "destructiveHint": true, "idempotentHint": true, "openWorldHint": false, "title": "T" }));
+        let said = claims(
+            &json!({ "readOnlyHint": false, "destructiveHint": true, "idempotentHint": true, "openWorldHint": false, "title": "T" }),
+        );
         assert_eq!(said, " (says: does not only read, may destroy, may be repeated, reaches nobody else, calls it T)");
         assert_eq!(claims(&Value::Null), "");
     }
