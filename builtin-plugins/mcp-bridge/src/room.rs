@@ -6,7 +6,6 @@
 
 use crate::limits::ROOM;
 use serde::Deserialize;
-use serde_json::Value;
 
 const MARK: [u8; 24] = *b"skynet:mcp-bridge:room:1";
 const LENGTH: usize = 8;
@@ -27,35 +26,21 @@ const fn empty() -> [u8; START + ROOM] {
     area
 }
 
-/// One server as its owner approved it.
+/// One server as its owner approved it, and where it is.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct Server {
-    /// The owner's name for it.
-    pub(crate) name: String,
+pub(crate) struct Place {
     pub(crate) url: String,
-    /// Whether the tool that lists what the server offers now is there: while its owner looks.
-    #[serde(default)]
-    pub(crate) look: bool,
-    #[serde(default)]
-    pub(crate) tools: Vec<Pinned>,
-}
-
-/// One approved tool.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Pinned {
-    /// Its name here.
-    pub(crate) name: String,
-    /// The server's own words, as `tools::essence` keeps them.
-    pub(crate) tool: Value,
+    #[serde(flatten)]
+    pub(crate) server: mcp_client::Server,
 }
 
 /// What was put here; `None` in the bridge as it is built.
-pub(crate) fn server() -> Option<Server> {
+pub(crate) fn place() -> Option<Place> {
     // The compiler knows the empty room; what is in it at run time it must not guess.
     read(std::hint::black_box(&AREA))
 }
 
-fn read(area: &[u8]) -> Option<Server> {
+fn read(area: &[u8]) -> Option<Place> {
     let length = std::str::from_utf8(area.get(MARK.len()..START)?).ok()?;
     let length = usize::from_str_radix(length, 16).ok()?;
     serde_json::from_slice(area.get(START..START.checked_add(length)?)?).ok()
@@ -69,8 +54,8 @@ mod tests {
     fn a_filled_room_is_read_and_an_empty_one_is_nothing() {
         let text = r#"{"name":"n","url":"https://a.example/mcp","tools":[{"name":"t","tool":{"name":"T"}}]}"#;
         let area = [&MARK[..], format!("{:08x}", text.len()).as_bytes(), text.as_bytes(), b"   "].concat();
-        let server = read(&area).unwrap();
-        assert_eq!((server.url.as_str(), server.look, server.tools[0].name.as_str()), ("https://a.example/mcp", false, "t"));
+        let Place { url, server } = read(&area).unwrap();
+        assert_eq!((url.as_str(), server.look, server.tools[0].name.as_str()), ("https://a.example/mcp", false, "t"));
         assert!(read(&AREA).is_none());
     }
 

@@ -1,8 +1,8 @@
 //! The bridge against servers that behave, and against those that do not.
 
 use crate::call;
-use crate::room::{Pinned, Server};
-use crate::tools::{LOOK, essence};
+use crate::room::Place;
+use mcp_client::{LOOK, Pinned, Server, essence};
 use serde_json::{Value, json};
 use skynet_plugin_sdk::http::Error;
 use skynet_plugin_sdk::testing::{Reply, Script};
@@ -12,9 +12,9 @@ fn add() -> Value {
     json!({ "name": "Add", "description": "Adds.", "inputSchema": { "type": "object" }, "annotations": { "readOnlyHint": true } })
 }
 
-fn server() -> Server {
+fn place() -> Place {
     let tools = vec![Pinned { name: "add".into(), tool: essence(&add()) }];
-    Server { name: "sums".into(), url: "https://sums.example/mcp".into(), look: true, tools }
+    Place { url: "https://sums.example/mcp".into(), server: Server { name: "sums".into(), look: true, tools } }
 }
 
 fn json_reply(id: u64, result: Value) -> Reply {
@@ -36,7 +36,7 @@ fn listed(tools: &[Value]) -> Script {
 }
 
 fn check(script: &mut Script, expected: &str) {
-    let got = match call(script, &server(), "add", "{\"a\":1}") {
+    let got = match call(script, &place(), "add", "{\"a\":1}") {
         Ok(outcome) => shown(&outcome),
         Err(error) => format!("{error:?}"),
     };
@@ -111,7 +111,7 @@ fn the_owner_sees_all_that_is_offered_with_names_for_here() {
     let other = json!({ "name": "sub-tract", "description": "Subtracts.", "inputSchema": {}, "_meta": { "x": 1 } });
     let pages =
         hello().reply(json_reply(2, json!({ "tools": [add()], "nextCursor": "p2" }))).reply(json_reply(3, json!({ "tools": [other] })));
-    let outcome = call(&mut pages.reply(Reply::new(200, "")), &server(), LOOK, "{}").unwrap();
+    let outcome = call(&mut pages.reply(Reply::new(200, "")), &place(), LOOK, "{}").unwrap();
     let seen: Value = serde_json::from_str(&outcome.structured.unwrap()).unwrap();
     assert_eq!(seen["server"]["name"], "sums");
     assert_eq!(seen["tools"][0], json!({ "name": "add", "tool": add() }));
@@ -119,7 +119,8 @@ fn the_owner_sees_all_that_is_offered_with_names_for_here() {
         seen["tools"][1],
         json!({ "name": "sub_tract", "tool": { "name": "sub-tract", "description": "Subtracts.", "inputSchema": {} } })
     );
-    let closed = Server { look: false, ..server() };
+    let mut closed = place();
+    closed.server.look = false;
     assert!(matches!(call(&mut Script::new(), &closed, LOOK, "{}"), Err(ToolError::UnknownTool(_))));
     assert!(matches!(call(&mut Script::new(), &closed, "other", "{}"), Err(ToolError::UnknownTool(_))));
 }
@@ -164,7 +165,7 @@ fn a_list_without_end_is_refused() {
 #[test]
 fn what_a_call_gave_keeps_its_kind() {
     let check = |result: Value, expected: &str| {
-        let got = crate::answer::outcome(result).map_or_else(|error| format!("{error:?}"), |outcome| shown(&outcome));
+        let got = mcp_client::outcome(result).map_or_else(|error| format!("{error:?}"), |outcome| shown(&outcome));
         assert_eq!(got, expected);
     };
     check(json!({ "content": [{ "type": "text", "text": "no" }], "isError": true }), "ToolError::Failed(\"no\")");
@@ -172,6 +173,6 @@ fn what_a_call_gave_keeps_its_kind() {
     check(json!({ "content": [{ "type": "audio", "data": "" }] }), "(a part of kind `audio` that is not shown) -");
     check(json!({ "content": [{ "type": "resource", "resource": { "uri": "a:b", "text": "inside" } }] }), "inside -");
     check(json!({ "content": [{ "type": "image", "data": "!!", "mimeType": "image/png" }] }), "(a picture that cannot be read) -");
-    let picture = crate::answer::outcome(json!({ "content": [{ "type": "image", "data": "AQI=", "mimeType": "image/PNG" }] })).unwrap();
+    let picture = mcp_client::outcome(json!({ "content": [{ "type": "image", "data": "AQI=", "mimeType": "image/PNG" }] })).unwrap();
     assert!(matches!(&picture.content[0], ResultPart::Image(blob) if blob.mime == "image/png" && blob.data == [1, 2]));
 }

@@ -1,10 +1,13 @@
 //! Presents a script plugin to the model: the host runs this component once for each of them.
 //!
 //! What it presents comes from the setting `script`, which the host writes from the approved or signed
-//! `tool.toml`; nobody else can. Without it, it presents nothing. `answer.rs` says what a run was.
+//! `tool.toml`; nobody else can. Without it, it presents nothing. `answer.rs` says what a run was, `program.rs`
+//! speaks with a program that is kept, an MCP server.
 
 mod answer;
+mod program;
 
+use program::{Program, told};
 use serde::Deserialize;
 use skynet_plugin_sdk::services::script;
 use skynet_plugin_sdk::tool::{Annotations, CallContext, Outcome, ToolError, ToolSpec};
@@ -13,9 +16,22 @@ use skynet_plugin_sdk::{Description, Lifecycle, Tool, config, export_tool, log};
 /// What the host says that this plugin is.
 #[derive(Debug, Default, Deserialize)]
 struct Presented {
+    #[serde(default)]
     tools: Vec<Presentation>,
     /// Whether what a script gives is JSON; else it is text.
+    #[serde(default)]
     answers_json: bool,
+    /// What is presented instead of scripts, where a program is kept.
+    server: Option<Kept>,
+}
+
+/// An MCP server that is a program of this machine.
+#[derive(Debug, Deserialize)]
+struct Kept {
+    /// The host's name for the program.
+    program: String,
+    #[serde(flatten)]
+    server: mcp_client::Server,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,16 +76,20 @@ impl Tool for Bridge {
             spec.annotations = Annotations { read_only, destructive, idempotent, open_world };
             spec
         };
-        presented().tools.into_iter().map(spec).collect()
+        let presented = presented();
+        match presented.server {
+            Some(kept) => mcp_client::offered(&kept.server),
+            None => presented.tools.into_iter().map(spec).collect(),
+        }
     }
 
     fn call(name: &str, arguments: &str, _: &CallContext) -> Result<Outcome, ToolError> {
-        match script::run(name, arguments) {
-            Ok(ran) => answer::outcome(ran.exit_code, &ran.output, presented().answers_json),
-            Err(script::ScriptError::UnknownScript(why)) => Err(ToolError::UnknownTool(why)),
-            Err(script::ScriptError::Denied(why)) => Err(ToolError::Denied(why)),
-            Err(script::ScriptError::TimedOut(why) | script::ScriptError::Failed(why)) => Err(ToolError::Failed(why)),
+        let presented = presented();
+        if let Some(kept) = presented.server {
+            return mcp_client::call(|| Program::begin(&kept.program), &kept.server, name, arguments);
         }
+        let ran = script::run(name, arguments).map_err(told)?;
+        answer::outcome(ran.exit_code, &ran.output, presented.answers_json)
     }
 }
 

@@ -163,6 +163,7 @@ impl Agent {
         let now = clock.now_ms();
         let (emitter, events) = Emitter::new(request.turn.clone(), request.session.clone(), clock, shared.events.clone());
         let turn = request.turn.clone();
+        let emitter = Arc::new(emitter);
         let job = Arc::new(Job { request, command, emitter, stop: Stop::new(), lease: OnceLock::new() });
         let place = shared.desk.take(job.clone(), now)?;
         match place {

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 pub(crate) struct Job {
     pub(crate) request: TurnRequest,
     pub(crate) command: Option<Command>,
-    pub(crate) emitter: Emitter,
+    pub(crate) emitter: Arc<Emitter>,
     pub(crate) stop: Stop,
     /// Kept here so that the end can be journaled even after a panic.
     pub(crate) lease: OnceLock<Lease>,

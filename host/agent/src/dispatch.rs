@@ -10,6 +10,7 @@ use crate::answer::Asked;
 use crate::catalogue::{Catalogue, FIND_TOOLS};
 use crate::desk::Job;
 use crate::ledger::Ledger;
+use crate::progress;
 use crate::request::result_bytes;
 use crate::result::{self, INTERRUPTED, cut, refused};
 use crate::schema::Fault;
@@ -166,7 +167,8 @@ impl Dispatch<'_> {
         let intent = JournalStep::ToolIntent { call: call.id.clone(), tool: entry.exposed.clone(), idempotent };
         self.ledger.journal(intent).await.map_err(refuse)?;
         let began = self.shared.ports.clock.now_ms();
-        let work = self.snapshot.call(&entry.exposed, arguments, self.context.clone());
+        let progress = progress::of_call(&self.job.emitter, &self.shared.ports.clock, call);
+        let work = self.snapshot.call(&entry.exposed, arguments, CallContext { progress, ..self.context.clone() });
         let outcome = self.job.stop.unless(work).await;
         let took = self.shared.ports.clock.now_ms().saturating_sub(began);
         let (result, row) = account(self.context, entry, call, outcome, took);

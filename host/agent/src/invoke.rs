@@ -8,7 +8,7 @@ use crate::dispatch::account;
 use crate::schema::Fault;
 use crate::stop::Stopped;
 use serde_json::Value;
-use skynet_core::ports::CallContext;
+use skynet_core::ports::{CallContext, Progress};
 use skynet_core::{PluginError, SessionKey, StoreError, ToolCall, ToolError, ToolResult, TurnId, UserId};
 use uuid::Uuid;
 
@@ -58,7 +58,8 @@ impl Agent {
         let entry = entry.ok_or_else(|| InvokeError::Unknown(exposed.chars().take(80).collect()))?;
         // Of this call alone, also when many come at once.
         let turn = TurnId(format!("invoke-{}", Uuid::now_v7()));
-        let context = CallContext { turn, session, user, time_zone: shared.config.time_zone.clone(), depth: 0 };
+        let context =
+            CallContext { turn, session, user, time_zone: shared.config.time_zone.clone(), depth: 0, progress: Progress::default() };
         let call = ToolCall { id: context.turn.0.clone(), name: entry.exposed.clone(), arguments: String::new() };
         let began = shared.ports.clock.now_ms();
         let outcome = match shared.validators.check(entry, arguments) {

@@ -26,6 +26,7 @@ mod ledger;
 pub mod limits;
 mod outbox;
 mod prepare;
+mod progress;
 pub mod prompt;
 mod proposals;
 mod recover;

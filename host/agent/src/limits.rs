@@ -172,3 +172,9 @@ pub const NOTES_WAITING: usize = 4;
 
 /// Bytes of one message of a plugin to a person: a long letter.
 pub const OUTBOX_TEXT_BYTES: usize = skynet_core::limits::PLUGIN_MESSAGE_BYTES;
+
+/// Bytes of what a tool says while it works that are shown: more than anybody reads meanwhile. The result has it all.
+pub const SAID_BYTES: usize = 32 * 1024;
+
+/// Between two showings of that, ms: faster is only restless, and each goes to every client.
+pub const SAID_PAUSE_MS: u64 = 100;

@@ -15,7 +15,7 @@ use crate::route::{self, Route};
 use crate::turn::{Halt, Turn, Wish};
 use skynet_core::event::TurnEventKind;
 use skynet_core::limits::HISTORY_MESSAGES;
-use skynet_core::ports::{CallContext, JournalStep, NewMessage, Snapshot};
+use skynet_core::ports::{CallContext, JournalStep, NewMessage, Progress, Snapshot};
 use skynet_core::session::Session;
 use skynet_core::{Message, ToolChoice, ToolDefinition, Usage};
 use std::sync::Arc;
@@ -48,6 +48,7 @@ pub(crate) async fn prepare(shared: Arc<Shared>, job: Arc<Job>, ledger: Ledger) 
         user: job.request.user.clone(),
         time_zone: zone(&shared, &job),
         depth: job.request.depth,
+        progress: Progress::default(),
     };
     // A plugin could have the model repeat the owner's files, which it may not read itself.
     let workspace = if job.request.depth == 0 { shared.workspace() } else { Arc::default() };

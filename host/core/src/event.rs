@@ -52,6 +52,17 @@ pub enum TurnEventKind {
         /// The arguments, `null` when they are not JSON.
         arguments: Value,
     },
+    /// A tool at work says something that its result will hold, for people.
+    ToolSaid {
+        /// The call's id.
+        id: String,
+        /// The tool's name.
+        name: String,
+        /// All so far, up to a bound.
+        text: String,
+        /// Only what is new.
+        delta: String,
+    },
     /// A tool ended.
     ToolEnded {
         /// The call's id.

@@ -24,6 +24,7 @@ pub mod proposals;
 pub mod schedule;
 pub mod secret;
 pub mod session;
+pub mod terminal;
 pub mod tool;
 
 pub use completion::{

@@ -10,6 +10,7 @@ use crate::ids::PluginRef;
 use crate::ports::CallContext;
 use crate::proposals::Propose;
 use crate::schedule::Schedule;
+use crate::terminal::Terminals;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -127,6 +128,44 @@ pub struct Script {
     pub wall: Duration,
 }
 
+/// A program that is kept between calls, as its plugin was admitted and its grant stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptScript {
+    /// SHA-256 of its folder's files: the name under which the host keeps its own copy.
+    pub tree: String,
+    /// A name, a whole path, or one that begins with `./`: a file of the folder.
+    pub program: String,
+    /// SHA-256 of the program's file.
+    pub sha256: String,
+    /// What it is started with.
+    pub arguments: Vec<String>,
+    /// Variables beside those that every script has.
+    pub environment: BTreeMap<String, String>,
+    /// Named folders that it may reach, and whether it may change each.
+    pub roots: BTreeMap<String, bool>,
+    /// For one conversation, the wait for it included.
+    pub wall: Duration,
+}
+
+/// Whether what a kept program was started for still holds: asked now and then, and the program ends with it.
+pub type Holds = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// A conversation with a kept program. Dropping it ends the program, as nobody knows then what it says next.
+#[async_trait]
+pub trait Talk: Send {
+    /// How many conversations this very process had before.
+    fn before(&self) -> u64;
+
+    /// Writes one line.
+    async fn say(&mut self, line: &str) -> Result<(), ScriptError>;
+
+    /// The next line; none when there is none for so long.
+    async fn hear(&mut self, wait: Duration) -> Result<Option<String>, ScriptError>;
+
+    /// Ends it; the program runs on.
+    fn finish(self: Box<Self>);
+}
+
 /// Scripts in the sandbox of the operating system.
 #[async_trait]
 pub trait Scripts: Send + Sync {
@@ -140,6 +179,9 @@ pub trait Scripts: Send + Sync {
         input: &Value,
         way_out: Option<OwnedFd>,
     ) -> Result<ScriptOutcome, ScriptError>;
+
+    /// Begins to speak with the caller's own program of this name, if it has one. Waits for its turn.
+    async fn begin(&self, caller: &Caller, name: &str, kept: Option<&KeptScript>, holds: Holds) -> Result<Box<dyn Talk>, ScriptError>;
 }
 
 /// All of them.
@@ -159,4 +201,6 @@ pub struct Neighbours {
     pub scripts: Arc<dyn Scripts>,
     /// Plugins that somebody asks the owner for.
     pub propose: Arc<dyn Propose>,
+    /// Shells.
+    pub terminals: Arc<dyn Terminals>,
 }

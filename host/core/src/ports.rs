@@ -40,6 +40,36 @@ pub struct CallContext {
     pub time_zone: Option<String>,
     /// How many turns this one is inside of: 0 for what a person asked.
     pub depth: u8,
+    /// Who watches what it says meanwhile.
+    pub progress: Progress,
+}
+
+/// Whoever watches a call at work: hears pieces of what it will give, for people alone. The model reads the result.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<Hears>>);
+
+type Hears = dyn Fn(&str) + Send + Sync;
+
+impl Progress {
+    /// One that hears. It must not wait: the call does not go on before it comes back.
+    pub fn new(hear: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hear)))
+    }
+
+    /// Tells it the next piece.
+    pub fn say(&self, piece: &str) {
+        if let Some(hear) = &self.0
+            && !piece.is_empty()
+        {
+            hear(piece);
+        }
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "watched" } else { "unwatched" })
+    }
 }
 
 /// A tool that a snapshot can call.

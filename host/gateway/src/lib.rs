@@ -44,6 +44,7 @@ use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, Clock, Memory};
 use skynet_core::proposals::Approvals;
 use skynet_core::schedule::Schedule;
+use skynet_core::terminal::Console;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -66,6 +67,8 @@ pub struct GatewayParts {
     pub admin: Arc<dyn PluginAdmin>,
     /// Plugins that somebody asks the owner for.
     pub approvals: Arc<dyn Approvals>,
+    /// Shells and commands of the owner's.
+    pub console: Arc<dyn Console>,
     /// Jobs for later.
     pub schedule: Arc<dyn Schedule>,
     /// The audit log.

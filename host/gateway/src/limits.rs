@@ -153,3 +153,14 @@ pub(crate) const RUNS_OF_EACH: usize = 10;
 
 /// Longest id or code of a proposal, bytes: several times what either has.
 pub(crate) const PROPOSAL_WORD: usize = 32;
+
+/// For a shell to be started, typed to or killed: some seconds of a loaded machine.
+pub(crate) const TERMINAL_DEADLINE: Duration = Duration::from_secs(30);
+/// A command that somebody waits for, when they say no time.
+pub(crate) const COMMAND_WALL: Duration = Duration::from_secs(30);
+/// The most: what takes longer goes into the background.
+pub(crate) const COMMAND_WALL_MOST: Duration = Duration::from_secs(300);
+/// Characters of each stream of a command: about what a model or a person reads at once.
+pub(crate) const COMMAND_OUTPUT: usize = 30_000;
+/// Characters of a job's command in lists.
+pub(crate) const JOB_COMMAND: usize = 200;

@@ -71,6 +71,7 @@ pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
     wake_writer: Notify,
     wake_reader: Notify,
+    gone: Notify,
 }
 
 impl Mailbox {
@@ -150,6 +151,18 @@ impl Mailbox {
         drop(inner);
         self.wake_writer.notify_one();
         self.wake_reader.notify_one();
+        self.gone.notify_waiters();
+    }
+
+    /// Returns once the end was asked for. For anybody.
+    pub(crate) async fn gone(&self) {
+        loop {
+            let told = self.gone.notified();
+            if self.lock().closing.is_some() {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// Returns once the end was asked for. For the reader alone.

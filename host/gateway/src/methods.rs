@@ -23,6 +23,7 @@ mod session_watch;
 mod sessions;
 mod status;
 mod system;
+mod terminal;
 mod tools;
 
 use crate::auth::scope::Scope;
@@ -96,6 +97,7 @@ const FAMILIES: &[&[Method]] = &[
     knowledge::METHODS,
     cron::METHODS,
     system::METHODS,
+    terminal::METHODS,
 ];
 
 impl Table {

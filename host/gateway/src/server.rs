@@ -26,6 +26,7 @@ use skynet_core::facts::Facts;
 use skynet_core::ports::{Audit, AuditRow, Clock, Memory};
 use skynet_core::proposals::Approvals;
 use skynet_core::schedule::Schedule;
+use skynet_core::terminal::Console;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
@@ -41,6 +42,7 @@ pub(crate) struct Server {
     pub(crate) access: Arc<dyn AccessStore>,
     pub(crate) admin: Arc<dyn PluginAdmin>,
     pub(crate) approvals: Arc<dyn Approvals>,
+    pub(crate) console: Arc<dyn Console>,
     pub(crate) schedule: Arc<dyn Schedule>,
     audit: Arc<dyn Audit>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -90,6 +92,7 @@ impl Server {
             access: parts.access,
             admin: parts.admin,
             approvals: parts.approvals,
+            console: parts.console,
             schedule: parts.schedule,
             audit: parts.audit,
             clock: parts.clock,

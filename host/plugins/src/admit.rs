@@ -211,7 +211,7 @@ pub(crate) async fn prepare(
     let mut said =
         probe::probe(runtime, &plugin, &loaded, &kinds, &terms).await.map_err(|error| refuse(file, "probe")(error.to_string()))?;
     if let Some(folder) = &signed.folder {
-        if said.tools != [folder.manifest.tool_spec()] {
+        if !folder.is_presented_by(&said.tools) {
             let reason = "the script bridge does not present the tool as tool.toml has it; install the bridge of this version of skynet";
             return Err(refuse(file, "probe")(reason.into()));
         }

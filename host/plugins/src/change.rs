@@ -111,6 +111,8 @@ impl PluginHost {
             Err(_) => return,
         };
         let findings = self.shared.book.lock().await.inbox.observe(self.shared.clock.now_ms(), &listing);
+        let folders =
+            findings.iter().any(|finding| matches!(finding, Finding::Settled(file) | Finding::Gone(file) if file.starts_with(PREFIX)));
         for finding in findings {
             match finding {
                 Finding::Settled(file) => self.arrived(&file).await,
@@ -123,6 +125,9 @@ impl PluginHost {
             }
         }
         self.end_orphans(&listing).await;
+        if folders {
+            self.sweep_folders().await;
+        }
     }
 
     /// Ends plugins that no file holds any more. Waits until the folder rests: a file

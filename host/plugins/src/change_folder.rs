@@ -7,11 +7,14 @@ use crate::admit::{self, Refusal, Signed};
 use crate::folder_plugin::{self, FolderPlugin};
 use crate::host::PluginHost;
 use crate::inbox::folder::ReadError;
+use crate::trees::PREFIX;
+use skynet_core::PluginId;
 use skynet_core::plugin::PluginKind;
 use skynet_policy::naming;
 use skynet_policy::release::Release;
 use skynet_policy::script::ScriptManifest;
 use skynet_policy::tree::Files;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl PluginHost {
@@ -25,8 +28,32 @@ impl PluginHost {
             let files = trees.kept(&tree).map_err(|error| error.to_string())?;
             Ok::<_, String>(FolderPlugin { manifest: ScriptManifest::of(&files)?, tree })
         };
-        let folder = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())??;
-        Ok(Some(Arc::new(folder)))
+        let folder = Arc::new(tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())??);
+        self.shared.trees.meet(&folder);
+        Ok(Some(folder))
+    }
+
+    /// Removes old copies. Those of signed releases stay: their owner may go back to one.
+    pub(crate) async fn sweep_folders(&self) {
+        let ids: Vec<PluginId> = {
+            let book = self.shared.book.lock().await;
+            book.plugins.iter().filter(|(_, entry)| entry.file.starts_with(PREFIX)).map(|(id, _)| id.clone()).collect()
+        };
+        let mut needed = BTreeSet::new();
+        for id in ids {
+            let receipts = match self.shared.state.receipts(&id).await {
+                Ok(receipts) => receipts,
+                Err(error) => return tracing::warn!(%error, "old copies of script plugins stay for now"),
+            };
+            let signed = receipts.iter().filter(|receipt| !receipt.signers.is_empty());
+            needed.extend(signed.filter_map(|receipt| Some(Release::parse(receipt.release_json.as_bytes()).ok()?.component.sha256)));
+        }
+        let trees = self.shared.trees.clone();
+        match tokio::task::spawn_blocking(move || trees.sweep(&needed)).await {
+            Ok(Ok(removed)) if removed > 0 => tracing::info!(removed, "old copies of script plugins were removed"),
+            Ok(Err(error)) => tracing::warn!(%error, "old copies of script plugins could not be removed"),
+            _ => {}
+        }
     }
 
     /// A folder of a script plugin came to rest.
@@ -49,6 +76,7 @@ impl PluginHost {
     async fn admit_folder(&self, file: &str, files: Files) -> Result<(), Refusal> {
         let trust = (self.shared.trust)().map_err(admit::refuse(file, "trusted keys"))?;
         let signed = folder_plugin::verify(file, &files, &trust)?;
+        signed.folder.iter().for_each(|folder| self.shared.trees.meet(folder));
         if let Some(other) = self.name_taken(file, &signed).await {
             return Err(admit::refuse(file, "name")(format!("{} is {} already; rename the folder", signed.release.id, other)));
         }

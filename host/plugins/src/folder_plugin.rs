@@ -8,7 +8,8 @@ use crate::admit::{Refusal, Signed, refuse};
 use crate::trees::PREFIX;
 use serde_json::json;
 use skynet_core::PluginId;
-use skynet_core::neighbours::Script;
+use skynet_core::ToolSpec;
+use skynet_core::neighbours::{KeptScript, Script};
 use skynet_core::plugin::Receipt;
 use skynet_policy::open::open_sidecar;
 use skynet_policy::permission::{Access, Permissions};
@@ -17,6 +18,7 @@ use skynet_policy::script::{ScriptContract, ScriptManifest};
 use skynet_policy::tree::{self, Files, RELEASE_FILE, SIGNATURES_FILE};
 use skynet_policy::trust::TrustStore;
 use skynet_policy::{World, naming, sha256_hex};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,8 +52,13 @@ impl FolderPlugin {
     /// What the bridge is told, beside the owner's settings.
     pub(crate) fn settings(&self, owners: &crate::host::Settings) -> crate::host::Settings {
         let mut settings = owners.clone();
-        let lines = self.manifest.contract == ScriptContract::JsonLines;
-        settings.insert(SETTING.into(), json!({ "tools": [self.manifest.tool_spec()], "answers_json": lines }));
+        let manifest = &self.manifest;
+        let lines = manifest.contract == ScriptContract::JsonLines;
+        let presented = match &manifest.kept {
+            Some(kept) => json!({ "server": { "program": manifest.tool, "name": manifest.tool, "look": kept.look, "tools": kept.tools } }),
+            None => json!({ "tools": [manifest.tool_spec()], "answers_json": lines }),
+        };
+        settings.insert(SETTING.into(), presented);
         settings
     }
 
@@ -64,9 +71,32 @@ impl FolderPlugin {
             options: manifest.options.clone(),
             file: manifest.script.clone(),
             speaks_lines: manifest.contract == ScriptContract::JsonLines,
-            roots: may.fs.iter().map(|rule| (rule.root.clone(), rule.access == Access::Write)).collect(),
+            roots: roots(may),
             wall: manifest.timeout.min(wall.saturating_sub(BRIDGE)),
         }
+    }
+
+    /// Whether the bridge presents what it was told, and no more. What a kept program's tools read like is the bridge's
+    /// to make of their approved words; while the owner looks there is one tool more.
+    pub(crate) fn is_presented_by(&self, tools: &[ToolSpec]) -> bool {
+        let Some(kept) = &self.manifest.kept else { return tools == [self.manifest.tool_spec()] };
+        let mut said = tools.iter().map(|tool| tool.name.as_str());
+        let same = kept.tool_names().all(|name| said.next() == Some(name));
+        same && said.count() == usize::from(kept.look)
+    }
+
+    /// The program that is kept, within what is allowed and what is left of a call's time.
+    pub(crate) fn kept(&self, may: &Permissions, wall: Duration) -> Option<KeptScript> {
+        let kept = self.manifest.kept.as_ref()?;
+        Some(KeptScript {
+            tree: self.tree.clone(),
+            program: kept.program.clone(),
+            sha256: kept.sha256.clone(),
+            arguments: kept.arguments.clone(),
+            environment: kept.environment.clone(),
+            roots: roots(may),
+            wall: self.manifest.timeout.min(wall.saturating_sub(BRIDGE)),
+        })
     }
 
     /// For a person who decides on it.
@@ -76,9 +106,21 @@ impl FolderPlugin {
             "files": self.tree, "program": manifest.program, "options": manifest.options, "script": manifest.script,
             "timeout_s": manifest.timeout.as_secs(), "description": manifest.description, "tool": manifest.tool,
             "parameters": manifest.parameters,
-            "contract": match manifest.contract { ScriptContract::Environment => "environment", ScriptContract::JsonLines => "json-lines" },
+            "contract": match manifest.contract {
+                ScriptContract::Environment => "environment",
+                ScriptContract::JsonLines => "json-lines",
+                ScriptContract::Kept => "kept",
+            },
+            // Names alone: a value may be a secret all the same.
+            "environment": manifest.kept.as_ref().map(|kept| kept.environment.keys().collect::<Vec<_>>()),
+            "sha256": manifest.kept.as_ref().map(|kept| &kept.sha256),
         })
     }
+}
+
+/// Named folders, and whether each may be changed.
+fn roots(may: &Permissions) -> BTreeMap<String, bool> {
+    may.fs.iter().map(|rule| (rule.root.clone(), rule.access == Access::Write)).collect()
 }
 
 /// Whether it is an approval and not a key that stands behind a release.
@@ -173,6 +215,29 @@ mod tests {
         check("tools/greet", "local/greet");
         check("tools/My_Tool  2", "local/my-tool-2");
         assert!(id_of("tools/9lives").is_err() && id_of("tools/___").is_err());
+    }
+
+    #[test]
+    fn a_kept_program_is_presented_by_its_approved_tools_and_one_more_while_its_owner_looks() {
+        let check = |look: bool, said: &[&str], expected: bool| {
+            let text = format!(
+                "name = 'sums'\ndescription = 'Sums.'\n[server]\nprogram = 'python3'\nsha256 = '{}'\nlook = {look}\n",
+                "0".repeat(64)
+            );
+            let tools = br#"[{"name":"add","tool":{"name":"Add"}},{"name":"mul","tool":{"name":"Mul"}}]"#.to_vec();
+            let files = Files::from([("tool.toml".to_owned(), text.into_bytes()), ("tools.json".to_owned(), tools)]);
+            let folder = FolderPlugin { tree: tree::digest(&files), manifest: ScriptManifest::of(&files).unwrap() };
+            let spec = |name: &&str| ToolSpec { name: (*name).to_owned(), ..folder.manifest.tool_spec() };
+            let said: Vec<ToolSpec> = said.iter().map(spec).collect();
+            assert_eq!(folder.is_presented_by(&said), expected, "{look} {said:?}");
+        };
+        check(false, &["add", "mul"], true);
+        check(true, &["add", "mul", "look"], true);
+        for said in [&["add"][..], &["mul", "add"], &["add", "mul", "look"], &["add", "mul", "add"], &[]] {
+            check(false, said, false);
+        }
+        check(true, &["add", "mul"], false);
+        check(true, &["add", "mul", "look", "more"], false);
     }
 
     #[test]

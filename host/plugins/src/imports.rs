@@ -19,6 +19,7 @@ mod schedule;
 mod script;
 pub(crate) mod secret_reveal;
 pub(crate) mod secrets;
+mod terminal;
 
 use crate::bindings::v0::skynet::plugin as host;
 use crate::store::CallState;
@@ -65,6 +66,9 @@ pub(crate) fn link(engine: &Engine, permissions: &Permissions) -> wasmtime::Resu
     }
     if permissions.propose {
         host::propose::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    }
+    if permissions.terminal {
+        host::terminal::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     }
     Ok(linker)
 }

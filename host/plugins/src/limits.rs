@@ -117,6 +117,9 @@ pub const COMPILE_NICE: i32 = 10;
 /// Address space of the compiling child: an interpreter of 20 MB needs 400 MB.
 pub const COMPILE_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
 
+/// What is left of a call's time when the wait for a shell is over: for the guest to say what came of it.
+pub(crate) const SHELL_ANSWER: Duration = Duration::from_secs(5);
+
 /// Bytes of a script's request head, and of what is read ahead of its body.
 pub(crate) const SCRIPT_HTTP_BUFFER: usize = 64 * 1024;
 

@@ -15,7 +15,7 @@ use crate::runtime::Runtime;
 use crate::scrub::Scrub as _;
 use crate::store::{CallLimits, Purpose};
 use skynet_core::plugin::PluginKind;
-use skynet_core::ports::{CallContext, Registry as _};
+use skynet_core::ports::{CallContext, Progress, Registry as _};
 use skynet_core::proposals::Trial;
 use skynet_core::{Generation, PluginError, PluginId, PluginRef, ResultPart, SessionKey, ToolOutcome, ToolSpec, TurnId, UserId};
 use skynet_policy::naming;
@@ -163,7 +163,8 @@ async fn refusal(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>) ->
 async fn call(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>, trial: &Trial) -> Result<ToolOutcome, PluginError> {
     let (limits, terms) = (CallLimits::probe(&Permissions::default()), nothing());
     let turn = TurnId("rehearsal".into());
-    let context = CallContext { turn, session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 };
+    let context =
+        CallContext { turn, session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0, progress: Progress::default() };
     let guest_context = to_guest::context(&context, limits.wall);
     let during = format!("trial of {}", trial.tool);
     let (name, arguments) = (trial.tool.clone(), trial.arguments.to_string());

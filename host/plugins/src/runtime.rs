@@ -165,6 +165,7 @@ impl Runtime {
             sent: 0,
             proposed: 0,
             revealed: 0,
+            talk: None,
             in_call: false,
         };
         let (store, stdio) = store::open(self, purpose.limits, hooks, reach, Arc::clone(&strain))?;

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::runtime::Runtime;
 use crate::stdio::Stdio;
 use crate::validity::Granted;
-use skynet_core::neighbours::Neighbours;
+use skynet_core::neighbours::{Neighbours, Talk};
 use skynet_core::ports::{Audit, CallContext, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
@@ -116,6 +116,8 @@ pub(crate) struct Reach {
     pub(crate) proposed: u32,
     /// How often it asked to see a secret.
     pub(crate) revealed: u32,
+    /// A conversation with the plugin's own program, as long as it lasts.
+    pub(crate) talk: Option<Box<dyn Talk>>,
     /// Whether a call is under way, and not only the start of the component.
     pub(crate) in_call: bool,
 }
@@ -232,6 +234,7 @@ pub(crate) fn bare(runtime: &Runtime, plugin: &PluginRef) -> Store<CallState> {
         sent: 0,
         proposed: 0,
         revealed: 0,
+        talk: None,
         in_call: true,
     };
     let wasi = WasiCtxBuilder::new().build();

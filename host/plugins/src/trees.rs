@@ -2,10 +2,11 @@
 //!
 //! A folder is read once into memory, without following links; from then on only those bytes count. They
 //! are copied under their digest into a private folder, and that copy is what runs. Owns what belongs to
-//! a folder: regular files, but for hidden ones and what editors and interpreters leave. Refuses links,
-//! devices and pipes, and copies that were changed.
+//! a folder: regular files, but for hidden ones and what editors and interpreters leave; and which copies
+//! are still of use. Refuses links, devices and pipes, and copies that were changed.
 
 use crate::blobs::private_folder;
+use crate::folder_plugin::FolderPlugin;
 use crate::inbox::Stamp;
 use crate::inbox::folder::{ReadError, stamp};
 use crate::limits;
@@ -15,11 +16,12 @@ use skynet_core::PluginId;
 use skynet_policy::limits::{TREE_BYTES, TREE_DEPTH, TREE_FILES};
 use skynet_policy::script::MANIFEST_FILE;
 use skynet_policy::tree::{self, Files};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// How folders of scripts are named among the files of the inbox; no file has a `/` in its name.
 pub(crate) const PREFIX: &str = "tools/";
@@ -34,11 +36,16 @@ pub fn kept_in(private: &Path) -> PathBuf {
     private.join("scripts")
 }
 
+/// How a copy is named while it is written.
+const NEW: &str = ".new-";
+
 /// Both places.
 #[derive(Debug, Clone)]
 pub(crate) struct Trees {
     inbox: PathBuf,
     kept: PathBuf,
+    /// Those that were met. As long as anything may run from one of them, somebody has it.
+    met: Arc<Mutex<Vec<Weak<FolderPlugin>>>>,
 }
 
 /// One file of a folder, while it is walked.
@@ -53,7 +60,7 @@ impl Trees {
         std::fs::create_dir_all(inbox)?;
         let kept = kept_in(private);
         private_folder(&kept)?;
-        Ok(Self { inbox: inbox.to_owned(), kept })
+        Ok(Self { inbox: inbox.to_owned(), kept, met: Arc::default() })
     }
 
     pub(crate) fn inbox(&self) -> &Path {
@@ -113,7 +120,7 @@ impl Trees {
             return Ok(digest);
         }
         let place = self.kept.join(&digest);
-        let new = tempfile::Builder::new().prefix(".new-").tempdir_in(&self.kept)?;
+        let new = tempfile::Builder::new().prefix(NEW).tempdir_in(&self.kept)?;
         for (path, bytes) in files.iter().filter(|(path, _)| !tree::is_sidecar(path)) {
             let path = new.path().join(path);
             if let Some(folder) = path.parent() {
@@ -131,6 +138,34 @@ impl Trees {
         std::fs::rename(new.path(), &place)?;
         std::fs::File::open(&self.kept)?.sync_all()?;
         Ok(digest)
+    }
+
+    /// Remembers a plugin, whose copy stays as long as anybody has it: what serves, waits, is called or is kept.
+    pub(crate) fn meet(&self, folder: &Arc<FolderPlugin>) {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(folder));
+    }
+
+    /// Removes the copies that nothing runs from, but for those that are needed all the same; gives their number.
+    /// For the one loop that also makes them.
+    pub(crate) fn sweep(&self, needed: &BTreeSet<String>) -> io::Result<usize> {
+        let mut used: BTreeSet<String> = BTreeSet::new();
+        self.met.lock().unwrap_or_else(PoisonError::into_inner).retain(|met| {
+            let folder = met.upgrade();
+            used.extend(folder.as_ref().map(|folder| folder.tree.clone()));
+            folder.is_some()
+        });
+        let mut removed = 0;
+        for entry in std::fs::read_dir(&self.kept)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let is_copy = skynet_policy::digest::is_sha256_hex(&name) && !used.contains(&name) && !needed.contains(&name);
+            // The others were left by a host that was ended in the middle.
+            if is_copy || name.starts_with(NEW) {
+                std::fs::remove_dir_all(entry.path())?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// The files of the copy under this digest, which are those that were kept.

@@ -334,7 +334,7 @@ async fn a_file_replaced_over_and_over_ends_as_one_of_its_good_versions() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_rewritten_in_place_never_serves_half_and_ends_well() {
-    let world = Arc::new(world().await);
+    let world = Arc::new(unlimited().await);
     let whole = Package::new("tool", "1.0.1", &Guest::saying("next").padded(40 * 1024)).file();
     let (writing, bytes) = (Arc::clone(&world), whole.clone());
     let writer = tokio::task::spawn_blocking(move || {

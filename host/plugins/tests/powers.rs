@@ -141,6 +141,7 @@ fn powers(url: &str) -> Vec<Power> {
         power("schedule", zoo!("schedule"), json!({"schedule": true}), nothing(), "atea", Door::Admission("schedule"), "job-0"),
         power("memory", zoo!("memory"), json!({"memory": "write"}), json!({"memory": "read"}), "ltea", Door::Call("memory"), "said"),
         power("propose", zoo!("propose"), json!({"propose": true}), nothing(), "iacme/weather", Door::Admission("propose"), "p1"),
+        power("terminal", zoo!("terminal"), json!({"terminal": true}), nothing(), "ls", Door::Admission("terminal"), "ran ls"),
         power("limits", HOARD, json!({"limits": {"memory_bytes": 128 << 20}}), nothing(), "", Door::Limit("may have 64 MiB"), "said"),
     ]
 }
@@ -290,7 +291,7 @@ fn the_table_holds_every_permission_there_is() {
     let all: Permissions = serde_json::from_value(json!({
         "net": [{"url": "https://example.com"}], "fs": [{"root": "a", "access": "read"}], "kv": {"bytes": 1, "keys": 1},
         "secrets": [rule], "reveal": ["a"], "script": ["a"], "agent": {"turns": 1}, "messages": ["a"], "schedule": true,
-        "memory": "read", "propose": true, "limits": {"cpu_ms": 1},
+        "memory": "read", "propose": true, "terminal": true, "limits": {"cpu_ms": 1},
     }))
     .unwrap();
     // A field that is not named here does not compile.
@@ -306,6 +307,7 @@ fn the_table_holds_every_permission_there_is() {
         schedule: _,
         memory: _,
         propose: _,
+        terminal: _,
         limits: _,
     } = &all;
     let keys: BTreeSet<String> = serde_json::to_value(&all).unwrap().as_object().unwrap().keys().cloned().collect();

@@ -111,6 +111,9 @@ fn entries(permissions: &Permissions) -> BTreeMap<Key, String> {
     if permissions.propose {
         entries.insert((8, "propose", "plugins".into()), String::new());
     }
+    if permissions.terminal {
+        entries.insert((8, "terminal", "any command".into()), String::new());
+    }
     if let Some(kv) = permissions.kv {
         entries.insert((9, "store", "own keys".into()), format!("{} keys, {}", kv.keys, bytes_text(kv.bytes)));
     }

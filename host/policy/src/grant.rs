@@ -38,6 +38,7 @@ pub fn beyond(request: &Permissions, granted: &Permissions) -> Permissions {
         schedule: request.schedule && !granted.schedule,
         memory: request.memory.filter(|asked| granted.memory < Some(*asked)),
         propose: request.propose && !granted.propose,
+        terminal: request.terminal && !granted.terminal,
         limits: limits(&request.limits, &granted.limits, |asked, given| asked.filter(|asked| given < Some(*asked))),
     }
 }
@@ -80,6 +81,7 @@ fn meet(asked: &Permissions, given: &Permissions, private: fn(bool, bool) -> boo
         schedule: asked.schedule && given.schedule,
         memory: least(asked.memory, given.memory, Access::min),
         propose: asked.propose && given.propose,
+        terminal: asked.terminal && given.terminal,
         limits: limits(&asked.limits, &given.limits, |one, other| least(one, other, u64::min)),
     }
     .normalized()

@@ -9,7 +9,7 @@ use crate::permission::Permissions;
 use crate::version::WIT_PACKAGE;
 
 /// Imports that are a power of their own, with the permission that allows them.
-const POWERS: [(&str, &str); 9] = [
+const POWERS: [(&str, &str); 10] = [
     ("kv", "kv"),
     ("memory", "memory"),
     ("knowledge", "memory"),
@@ -19,6 +19,7 @@ const POWERS: [(&str, &str); 9] = [
     ("script", "script"),
     ("secret-reveal", "reveal"),
     ("propose", "propose"),
+    ("terminal", "terminal"),
 ];
 
 /// The other interfaces of the package: harmless imports, and exports.
@@ -75,7 +76,8 @@ pub fn unused(imports: &[String], request: &Permissions) -> Vec<&'static str> {
     for (asked, permission, import) in [
         (!request.net.is_empty(), "net", "wasi:http/outgoing-handler"),
         (!request.secrets.is_empty(), "secrets", "wasi:http/outgoing-handler"),
-        (!request.fs.is_empty(), "fs", "wasi:filesystem/"),
+        // A shell reaches the same folders.
+        (!request.fs.is_empty() && !request.terminal, "fs", "wasi:filesystem/"),
     ] {
         if asked && !has(import) {
             found.push(permission);
@@ -107,6 +109,7 @@ fn asks_for(request: &Permissions, permission: &str) -> bool {
         "script" => !request.script.is_empty(),
         "reveal" => !request.reveal.is_empty(),
         "propose" => request.propose,
+        "terminal" => request.terminal,
         _ => false,
     }
 }
@@ -126,6 +129,7 @@ mod tests {
             schedule: true,
             memory: Some(Access::Read),
             propose: true,
+            terminal: true,
             ..Default::default()
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns: the manifest, permissions and their sentences, grants, the permission
 //! diff, egress verdicts, the one-file release format, signatures and trust, the
-//! audit log's hashes, the documents of registries, whole agents, versions and names. Everything
+//! audit log's hashes, the documents of registries, whole agents, what stands out in a command, versions and names. Everything
 //! here is a function of its arguments, so all of it can be fuzzed. Refuses: sockets, files, clocks, async, the engine.
 
 pub mod agent;
@@ -20,6 +20,7 @@ pub mod open;
 pub mod permission;
 pub mod registry;
 pub mod release;
+pub mod safety;
 #[cfg(test)]
 mod sampling;
 pub mod script;

@@ -27,6 +27,15 @@ pub const TREE_DEPTH: usize = 8;
 /// Seconds that a script may take when its `tool.toml` does not say; as the first plugins had it.
 pub const SCRIPT_TIMEOUT_S: u64 = 30;
 
+/// Tools of one server that is kept: as many as the host lets a plugin offer.
+pub const SERVER_TOOLS: usize = 256;
+
+/// Arguments of such a program, and its variables. A person has to read them.
+pub const SERVER_WORDS: usize = 64;
+
+/// Characters of one of them: a path, or a setting in JSON.
+pub const SERVER_WORD_CHARS: usize = 2000;
+
 /// Bytes of `plugin.toml`.
 pub const MANIFEST_BYTES: usize = 64 * 1024;
 

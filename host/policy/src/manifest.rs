@@ -298,7 +298,7 @@ mod tests {
                 plugin.toml is refused:
                   permissions.kv: unknown field `values`, expected `bytes` or `keys`
                   permissions.net: `ftp://x` is not a server: write https://host, http://host or setting:key
-                  permissions.network: unknown field `network`, expected one of `net`, `fs`, `kv`, `secrets`, `reveal`, `script`, `agent`, `messages`, `schedule`, `memory`, `propose`, `limits`
+                  permissions.network: unknown field `network`, expected one of `net`, `fs`, `kv`, `secrets`, `reveal`, `script`, `agent`, `messages`, `schedule`, `memory`, `propose`, `terminal`, `limits`
                   permissions.fs: root `../etc` is not a name: use a-z, 0-9, - and _, at most 32; a path is not allowed
                   permissions.secrets: `k`: header `Host` is not a header name in lower case
                   permissions.secrets: `k`: format `x` must hold {} exactly once, in printable ASCII of at most 256 characters, such as `Bearer {}`

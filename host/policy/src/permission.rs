@@ -55,6 +55,9 @@ pub struct Permissions {
     /// Whether it may propose plugins to the owner.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub propose: bool,
+    /// Whether it may run commands in a shell; `fs` says which folders that one reaches.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
     /// Limits above the defaults.
     #[serde(skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,

@@ -63,24 +63,27 @@ pub(crate) fn permissions() -> impl Strategy<Value = Permissions> {
         proptest::option::of((1..4u64, 1..4u64)),
         proptest::option::of(1..4u32),
         any::<bool>(),
-        (proptest::option::of(access()), any::<bool>()),
+        (proptest::option::of(access()), any::<bool>(), any::<bool>()),
         proptest::option::of(1..4u64),
         proptest::option::of(1..4u64),
     );
     (lists, sizes).prop_map(
-        |((net, fs, secrets, reveal, script, messages), (kv, turns, schedule, (memory, propose), memory_bytes, cpu_ms))| Permissions {
-            net,
-            fs,
-            kv: kv.map(|(bytes, keys)| KvRule { bytes, keys }),
-            secrets,
-            reveal,
-            script,
-            agent: turns.map(|turns| AgentRule { turns }),
-            messages,
-            schedule,
-            memory,
-            propose,
-            limits: Limits { memory_bytes, cpu_ms, ..Limits::default() },
+        |((net, fs, secrets, reveal, script, messages), (kv, turns, schedule, (memory, propose, terminal), memory_bytes, cpu_ms))| {
+            Permissions {
+                net,
+                fs,
+                kv: kv.map(|(bytes, keys)| KvRule { bytes, keys }),
+                secrets,
+                reveal,
+                script,
+                agent: turns.map(|turns| AgentRule { turns }),
+                messages,
+                schedule,
+                memory,
+                propose,
+                terminal,
+                limits: Limits { memory_bytes, cpu_ms, ..Limits::default() },
+            }
         },
     )
 }

@@ -2,8 +2,12 @@
 //!
 //! The first plugins of this kind wrote no more than a name, a description, `[run]` and
 //! `[[input.params]]`; their files are read as they are, and what they hold beside that is passed over.
-//! A file that names its contract is read strictly. Owns the mapping of both to a tool and a request
+//! A file that names its contract is read strictly, and so is one of a program that is kept (`server.rs`). Owns the mapping of both to a tool and a request
 //! for permissions. Refuses what the sandbox or the door could not hold to.
+
+mod server;
+
+pub use server::{KeptProgram, TOOLS_FILE};
 
 use crate::World;
 use crate::limits::{MANIFEST_BYTES, SCRIPT_TIMEOUT_S, SUMMARY_CHARS, WALL_MS};
@@ -34,6 +38,9 @@ pub enum ScriptContract {
     Environment,
     /// JSON on stdin, JSON Lines on stdout.
     JsonLines,
+    /// Lines both ways, with a program that stays between calls.
+    #[serde(skip)]
+    Kept,
 }
 
 /// The whole file, understood.
@@ -51,8 +58,10 @@ pub struct ScriptManifest {
     pub program: String,
     /// Its own arguments, ahead of the script.
     pub options: Vec<String>,
-    /// The script, relative to the folder.
+    /// The script, relative to the folder; empty where a program is kept.
     pub script: String,
+    /// The program that is kept between calls, if it is that.
+    pub kept: Option<KeptProgram>,
     /// How long one call may take.
     pub timeout: Duration,
     /// How it is spoken to.
@@ -71,7 +80,8 @@ struct Written {
     name: String,
     description: String,
     version: Option<String>,
-    run: Run,
+    run: Option<Run>,
+    server: Option<KeptProgram>,
     #[serde(default)]
     input: Input,
     annotations: Option<Annotations>,
@@ -129,7 +139,11 @@ impl ScriptManifest {
     /// Finds and reads it among the files of a folder, and checks that its script is there.
     pub fn of(files: &Files) -> Result<Self, String> {
         let bytes = files.get(MANIFEST_FILE).ok_or_else(|| format!("it has no {MANIFEST_FILE}"))?;
-        let manifest = Self::parse(bytes)?;
+        let mut manifest = Self::parse(bytes)?;
+        if let Some(kept) = &mut manifest.kept {
+            kept.complete(files)?;
+            return Ok(manifest);
+        }
         match files.contains_key(&manifest.script) && !tree::is_sidecar(&manifest.script) {
             true => Ok(manifest),
             false => Err(format!("{MANIFEST_FILE}: run.script: there is no file `{}` in the folder", plain_line(&manifest.script, 100))),
@@ -175,7 +189,7 @@ impl ScriptManifest {
 fn legible(written: &Written) -> Result<(), String> {
     let Input { params, schema, rest } = &written.input;
     let unknown = rest.keys().chain(params.iter().flat_map(|param| param.rest.keys())).next();
-    if let (Some(_), Some(key)) = (written.run.contract, unknown) {
+    if let (true, Some(key)) = (is_strict(written), unknown) {
         return Err(format!("input: unknown key `{}`", plain_line(key, 60)));
     }
     let unseen = |place: &str, c: char| Err(format!("{place}: holds a character that cannot be seen (U+{:04X})", u32::from(c)));
@@ -193,32 +207,46 @@ fn legible(written: &Written) -> Result<(), String> {
     }
 }
 
+/// Whether its author knows this version of the format, as a named contract or a program that is kept shows.
+fn is_strict(written: &Written) -> bool {
+    written.server.is_some() || written.run.as_ref().is_some_and(|run| run.contract.is_some())
+}
+
+/// What is started, and how it is spoken to.
+struct Start {
+    program: String,
+    options: Vec<String>,
+    script: String,
+    timeout: Option<u64>,
+    contract: ScriptContract,
+    kept: Option<KeptProgram>,
+}
+
 fn understood(written: Written) -> Result<ScriptManifest, String> {
-    let Written { id, name, description, version, run, input, annotations, permissions, rest } = written;
-    if let (Some(_), Some(key)) = (run.contract, rest.keys().chain(run.rest.keys()).next()) {
+    let Written { id, name, description, version, run, server, input, annotations, permissions, rest } = written;
+    let strict = server.is_some() || run.as_ref().is_some_and(|run| run.contract.is_some());
+    let unknown = rest.keys().chain(run.iter().flat_map(|run| run.rest.keys())).next();
+    if let (true, Some(key)) = (strict, unknown) {
         return Err(format!("unknown key `{}`", plain_line(key, 60)));
     }
     let tool = tool_name(&name)?;
     if plain_line(&description, SUMMARY_CHARS).is_empty() {
         return Err("description: says nothing; the model chooses by it".into());
     }
-    if !is_plain_line(&run.command, 200) {
-        return Err("run.command: is no plain line of at most 200 characters".into());
-    }
-    let mut words = run.command.split_whitespace().map(str::to_owned);
-    // `/usr/bin/python3` is looked up as any other: the sandbox has its own list of folders.
-    let program = words.next().and_then(|word| word.rsplit('/').next().map(str::to_owned)).filter(|name| !name.is_empty());
-    let program = program.ok_or("run.command: names no interpreter")?;
-    let script = run.script.strip_prefix("./").unwrap_or(&run.script).to_owned();
-    if let Some(fault) = tree::path_fault(&script) {
-        return Err(format!("run.script: {fault}"));
-    }
-    let timeout = run.timeout.unwrap_or(SCRIPT_TIMEOUT_S);
+    let Start { program, options, script, timeout, contract, kept } = match (run, server) {
+        (Some(run), None) => script_start(run)?,
+        (None, Some(server)) => kept_start(server)?,
+        _ => return Err("it needs `[run]`, for a script, or `[server]`, for a program that is kept, and not both".into()),
+    };
+    let timeout = timeout.unwrap_or(SCRIPT_TIMEOUT_S);
     let wall_ms = timeout.saturating_mul(1000).saturating_add(AROUND_MS);
     if timeout == 0 || wall_ms > WALL_MS {
         return Err(format!("run.timeout: {timeout} s is out of range: use 1 to {}", (WALL_MS - AROUND_MS) / 1000));
     }
     let permissions = request(permissions, &tool, wall_ms)?;
+    if kept.is_some() && !(permissions.net.is_empty() && permissions.secrets.is_empty()) {
+        return Err("permissions: a program that is kept has no way to the network; leave `net` and `secrets` out".into());
+    }
     let annotations = annotations.unwrap_or(Annotations {
         // What is not said is taken for the worse.
         read_only: false,
@@ -232,13 +260,44 @@ fn understood(written: Written) -> Result<ScriptManifest, String> {
         description,
         version: version.as_deref().map_or(Version::new(0, 0, 0), lenient),
         program,
-        options: words.collect(),
+        options,
         script,
+        kept,
         timeout: Duration::from_secs(timeout),
-        contract: run.contract.unwrap_or_default(),
+        contract,
         parameters: parameters(input)?,
         annotations,
         permissions,
+    })
+}
+
+fn script_start(run: Run) -> Result<Start, String> {
+    if !is_plain_line(&run.command, 200) {
+        return Err("run.command: is no plain line of at most 200 characters".into());
+    }
+    let mut words = run.command.split_whitespace().map(str::to_owned);
+    // `/usr/bin/python3` is looked up as any other: the sandbox has its own list of folders.
+    let program = words.next().and_then(|word| word.rsplit('/').next().map(str::to_owned)).filter(|name| !name.is_empty());
+    let program = program.ok_or("run.command: names no interpreter")?;
+    let script = run.script.strip_prefix("./").unwrap_or(&run.script).to_owned();
+    if let Some(fault) = tree::path_fault(&script) {
+        return Err(format!("run.script: {fault}"));
+    }
+    let contract = run.contract.unwrap_or_default();
+    Ok(Start { program, options: words.collect(), script, timeout: run.timeout, contract, kept: None })
+}
+
+fn kept_start(server: KeptProgram) -> Result<Start, String> {
+    if let Some(fault) = server.fault() {
+        return Err(fault);
+    }
+    Ok(Start {
+        program: server.program.clone(),
+        options: server.arguments.clone(),
+        script: String::new(),
+        timeout: server.timeout,
+        contract: ScriptContract::Kept,
+        kept: Some(server),
     })
 }
 

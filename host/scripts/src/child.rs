@@ -81,7 +81,7 @@ async fn read_all(stdout: Option<impl AsyncRead + Unpin>, max: usize) -> Result<
 }
 
 /// The last bytes of a stream of any length.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Tail(Vec<u8>);
 
 impl Tail {
@@ -94,6 +94,14 @@ impl Tail {
             }
         }
         Ok(())
+    }
+
+    /// Takes what somebody else has read.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+        if self.0.len() > 2 * STDERR_BYTES {
+            self.0.drain(..self.0.len() - STDERR_BYTES);
+        }
     }
 
     pub(crate) fn into_text(mut self) -> String {

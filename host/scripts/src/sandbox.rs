@@ -17,16 +17,24 @@ mod calls;
 mod cell;
 #[cfg(target_os = "linux")]
 mod check;
+mod command;
+#[cfg(target_os = "linux")]
+mod execute;
 #[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]
 mod frame;
+#[cfg(target_os = "linux")]
+mod kept;
 #[cfg(target_os = "linux")]
 mod last;
 #[cfg(target_os = "linux")]
 mod launcher;
 mod lines;
 mod probe;
+#[cfg(target_os = "linux")]
+mod program;
+mod pty;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
@@ -37,15 +45,23 @@ mod serve;
 mod spaces;
 #[cfg(target_os = "linux")]
 mod system;
+#[cfg(target_os = "linux")]
+mod tty;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::{Launcher, serve};
+pub use absent::{Kept, Launcher, Tty, serve};
+pub(crate) use command::STARTUP;
+pub use command::{Command, Executed, Window};
+#[cfg(target_os = "linux")]
+pub use kept::Kept;
 #[cfg(target_os = "linux")]
 pub use launcher::Launcher;
 pub use lines::Said;
 pub use probe::{Abilities, Strength};
 #[cfg(target_os = "linux")]
 pub use serve::serve;
+#[cfg(target_os = "linux")]
+pub use tty::Tty;
 
 use crate::worker::End;
 use serde::{Deserialize, Serialize};
@@ -61,11 +77,14 @@ use std::time::Duration;
 pub struct Confinement {
     /// The plugin's folder, by its name within `Ceiling::plugins`. It may be read and executed.
     pub plugin: String,
-    /// The interpreter, such as `python3`: a name, looked up in fixed folders.
+    /// The interpreter, such as `python3`: a name, looked up in fixed folders. `Contract::Kept` takes a whole path
+    /// within those trees too, or one that begins with `./`: a file of the plugin's folder.
     pub program: String,
+    /// SHA-256 of the program's file, hex; another file is refused. None: whichever is there.
+    pub sha256: Option<String>,
     /// The interpreter's own arguments, ahead of the script.
     pub options: Vec<String>,
-    /// The script's file, relative to the plugin's folder.
+    /// The script's file, relative to the plugin's folder; empty with `Contract::Kept`, which has arguments alone.
     pub script: String,
     /// Where it runs, and how it is spoken to.
     pub contract: Contract,
@@ -86,6 +105,8 @@ pub enum Contract {
     Lines,
     /// JSON in `SKYNET_INPUT`; text on stdout; it runs in the plugin's folder, which it cannot change.
     Environment,
+    /// Lines on stdin and stdout, which stay open between calls; it runs in the plugin's folder.
+    Kept,
 }
 
 /// What a script may use.
@@ -154,6 +175,10 @@ pub struct Ceiling {
     pub tools: Vec<PathBuf>,
     /// The most that any script may use.
     pub limits: ScriptLimits,
+    /// The most that any command or shell may use.
+    pub commands: ScriptLimits,
+    /// The same for a program that is kept between calls; `output` is for one line.
+    pub kept: ScriptLimits,
     /// Whether scripts may run where this machine allows no namespaces (`Strength::Plain`).
     pub without_namespaces: bool,
 }
@@ -171,6 +196,8 @@ pub enum Part {
     Namespaces,
     /// The scratch folder.
     Scratch,
+    /// The terminal of a shell.
+    Terminal,
     /// Limits on resources.
     Limits,
     /// Rights to give up.
@@ -191,6 +218,7 @@ impl fmt::Display for Part {
             Self::Program => "the interpreter",
             Self::Namespaces => "the namespaces",
             Self::Scratch => "the scratch folder",
+            Self::Terminal => "the terminal",
             Self::Limits => "the limits",
             Self::Privileges => "giving up rights",
             Self::Files => "the file wall (landlock)",

@@ -59,3 +59,24 @@ pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
 pub(crate) const REVIEW_FILES: usize = 500;
 /// For one program of a build. A first build fetches and compiles what it depends on.
 pub(crate) const BUILD: Duration = Duration::from_secs(1800);
+
+/// How long a program that is kept between calls may be idle: what it remembers is worth that much memory.
+pub(crate) const KEPT_IDLE: Duration = Duration::from_secs(600);
+
+/// How often one is looked after; a grant that was taken back ends it that late.
+pub(crate) const KEPT_LOOK: Duration = Duration::from_secs(2);
+
+/// How old one becomes at most: programs leak, and nobody restarts them.
+pub(crate) const KEPT_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// From this age on the next call starts it anew: an hour is the longest that a call may take.
+pub(crate) const KEPT_AGE: Duration = Duration::from_secs(23 * 3600);
+
+/// CPU time of each of its processes over its life.
+pub(crate) const KEPT_CPU: Duration = Duration::from_secs(3600);
+
+/// Bytes of one line of it: what the host takes of a call's answer.
+pub(crate) const KEPT_LINE: u64 = 4 * 1024 * 1024;
+
+/// Programs that are kept at one time. Each is some processes with all their memory.
+pub(crate) const KEPT_PROGRAMS: usize = 16;

@@ -27,6 +27,7 @@ mod scripts;
 mod scrubbed;
 mod secret_uses;
 mod secrets_file;
+mod terminals;
 mod vault;
 mod wall;
 mod who;

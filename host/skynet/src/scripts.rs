@@ -4,20 +4,26 @@
 //! exceeds, and the words in which plugins and their owner hear how a run ended. Refuses each script, with
 //! the reason, where this machine cannot confine them or the owner wants none.
 
+mod seats;
+
 use crate::home::Home;
+use crate::limits::{KEPT_CPU, KEPT_LIFE, KEPT_LINE};
+use crate::terminals::command_limits;
 use crate::wire;
 use async_trait::async_trait;
+use seats::Seats;
 use serde_json::Value;
 use skynet_core::config::{Config, ScriptsConfig};
-use skynet_core::neighbours::{Caller, Script, ScriptError, ScriptOutcome, Scripts};
+use skynet_core::neighbours::{Caller, Holds, KeptScript, Script, ScriptError, ScriptOutcome, Scripts, Talk};
 use skynet_plugins::trees;
 use skynet_policy::naming::plain_line;
 use skynet_scripts::sandbox::{Ceiling, Confinement, Contract, Launcher, Said, ScriptError as Broken, ScriptLimits, ScriptRoot, serve};
 use skynet_scripts::wall::{Layer, State};
 use skynet_scripts::worker::End;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -53,8 +59,11 @@ pub(crate) fn launcher_main() -> ExitCode {
 
 /// Scripts, as far as this machine and its owner allow.
 pub(crate) struct HostScripts {
-    launcher: Result<Launcher, String>,
+    launcher: Result<Arc<Launcher>, String>,
     limits: ScriptLimits,
+    /// Names of those that the launcher knows.
+    roots: BTreeSet<String>,
+    seats: Seats,
 }
 
 impl HostScripts {
@@ -63,7 +72,7 @@ impl HostScripts {
         let limits = limits(&config.scripts);
         if !config.scripts.enabled {
             let off = "the owner switched scripts off; `skynet config set scripts.enabled true` and a restart switch them on";
-            return Self { launcher: Err(off.into()), limits };
+            return Self { launcher: Err(off.into()), limits, roots: BTreeSet::new(), seats: Seats::default() };
         }
         let ceiling = Ceiling {
             plugins: trees::kept_in(&home.private()),
@@ -71,12 +80,14 @@ impl HostScripts {
             roots: roots(home, config),
             tools: config.scripts.tools.clone(),
             limits,
+            commands: command_limits(limits),
+            kept: kept_limits(limits),
             without_namespaces: config.scripts.without_namespaces,
         };
         let program = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
-        let started = program.and_then(|program| Launcher::start(&program, &[LAUNCHER], &ceiling));
+        let started = program.and_then(|program| Launcher::start(&program, &[LAUNCHER], &ceiling)).map(Arc::new);
         let launcher = started.map_err(|error| format!("scripts are off: {error}. Restart skynet, and look into its log"));
-        let scripts = Self { launcher, limits };
+        let scripts = Self { launcher, limits, roots: ceiling.roots.into_keys().collect(), seats: Seats::default() };
         for (name, layer) in scripts.layers() {
             match layer.state {
                 State::Off => tracing::warn!("{name}: OFF: {}", layer.says),
@@ -88,7 +99,22 @@ impl HostScripts {
 
     /// A host that runs none.
     pub(crate) fn off(why: &str) -> Self {
-        Self { launcher: Err(why.to_owned()), limits: limits(&ScriptsConfig::default()) }
+        Self { launcher: Err(why.to_owned()), limits: limits(&ScriptsConfig::default()), roots: BTreeSet::new(), seats: Seats::default() }
+    }
+
+    /// Their launcher, for what else runs in cells, or why there is none.
+    pub(crate) fn launcher(&self) -> Result<Arc<Launcher>, String> {
+        self.launcher.clone()
+    }
+
+    /// What one script may use.
+    pub(crate) fn limits(&self) -> ScriptLimits {
+        self.limits
+    }
+
+    /// Names of the roots that scripts can be given.
+    pub(crate) fn open_roots(&self) -> BTreeSet<String> {
+        self.roots.clone()
     }
 
     /// What confines them here, for people.
@@ -100,19 +126,44 @@ impl HostScripts {
     }
 
     fn confinement(&self, script: &Script) -> Confinement {
-        let unchanged = script.roots.iter().filter(|(_, may_change)| !**may_change).map(|(name, _)| name.clone()).collect();
         Confinement {
             plugin: script.tree.clone(),
             program: script.program.clone(),
+            sha256: None,
             options: script.options.clone(),
             script: script.file.clone(),
             contract: if script.speaks_lines { Contract::Lines } else { Contract::Environment },
             variables: BTreeMap::new(),
             roots: script.roots.keys().cloned().collect(),
-            unchanged,
+            unchanged: unchanged(&script.roots),
             limits: ScriptLimits { wall: script.wall.min(self.limits.wall), ..self.limits },
         }
     }
+
+    fn confinement_of(&self, kept: &KeptScript) -> Confinement {
+        Confinement {
+            plugin: kept.tree.clone(),
+            program: kept.program.clone(),
+            sha256: Some(kept.sha256.clone()),
+            options: kept.arguments.clone(),
+            script: String::new(),
+            contract: Contract::Kept,
+            variables: kept.environment.clone(),
+            roots: kept.roots.keys().cloned().collect(),
+            unchanged: unchanged(&kept.roots),
+            limits: kept_limits(self.limits),
+        }
+    }
+}
+
+/// Those that may be read alone.
+fn unchanged(roots: &BTreeMap<String, bool>) -> BTreeSet<String> {
+    roots.iter().filter(|(_, may_change)| !**may_change).map(|(name, _)| name.clone()).collect()
+}
+
+/// What a program may use that stays: the same at any time, and more over all of it.
+fn kept_limits(limits: ScriptLimits) -> ScriptLimits {
+    ScriptLimits { wall: KEPT_LIFE, cpu_seconds: limits.cpu_seconds.max(KEPT_CPU.as_secs()), output: KEPT_LINE, ..limits }
 }
 
 fn limits(config: &ScriptsConfig) -> ScriptLimits {
@@ -154,7 +205,10 @@ impl Scripts for HostScripts {
             while let Some(word) = hears.recv().await {
                 match word {
                     // Bounded by what it may write at all.
-                    Said::Delta(piece) => pieces.push_str(&piece),
+                    Said::Delta(piece) => {
+                        caller.context.progress.say(&piece);
+                        pieces.push_str(&piece);
+                    }
                     Said::Log(line) if lines < LOG_LINES => {
                         lines += 1;
                         tracing::info!(plugin = %caller.plugin, script = true, "{}", plain_line(&line, LOG_LINE));
@@ -174,6 +228,17 @@ impl Scripts for HostScripts {
             }
             Err(error) => Err(told(error)),
         }
+    }
+
+    async fn begin(&self, caller: &Caller, name: &str, kept: Option<&KeptScript>, holds: Holds) -> Result<Box<dyn Talk>, ScriptError> {
+        let kept = kept.ok_or_else(|| ScriptError::Unknown(name.to_owned()))?;
+        let launcher = self.launcher.as_ref().map_err(|why| ScriptError::Denied(why.clone()))?;
+        let start = || async {
+            let started = launcher.keep(&self.confinement_of(kept), None).await.map_err(told)?;
+            tracing::info!(plugin = %caller.plugin, "its program was started and is kept");
+            Ok(started)
+        };
+        self.seats.begin(&caller.plugin.id, kept, holds, start).await
     }
 }
 

@@ -13,6 +13,7 @@ use crate::registry::watch::Watch;
 use crate::scripts::HostScripts;
 use crate::scrubbed::ScrubbedAudit;
 use crate::secrets_file;
+use crate::terminals::HostTerminals;
 use crate::vault::{self, Ask, Places};
 use crate::workshop::HomeWorkshop;
 use anyhow::{Context, Result};
@@ -129,6 +130,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         workshop: workshop.clone(),
         market: market.clone(),
     }));
+    let terminals = Arc::new(HostTerminals::beside(&scripts));
     // Read once now, so that bad trust data keeps the host from starting.
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {
@@ -155,6 +157,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
             outbox: late.clone(),
             scripts: Arc::new(scripts),
             propose: desk.clone(),
+            terminals: terminals.clone(),
         },
         resolver: Arc::new(SystemResolver),
         compiler: Arc::new(ChildCompiler::new().context("the path of this program")?),
@@ -183,6 +186,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         access: store.clone(),
         admin: Arc::new(host.clone()),
         approvals: desk.clone(),
+        console: terminals,
         schedule: planner.clone(),
         audit: audit.clone(),
         clock,

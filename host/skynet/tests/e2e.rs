@@ -25,6 +25,9 @@ mod daemon;
 mod household;
 #[path = "e2e/instant.rs"]
 mod instant;
+#[cfg(target_os = "linux")]
+#[path = "e2e/kept.rs"]
+mod kept;
 #[path = "e2e/mcp.rs"]
 mod mcp;
 #[path = "e2e/memory.rs"]
@@ -44,6 +47,9 @@ mod scripts;
 mod secrets;
 #[path = "e2e/swap.rs"]
 mod swap;
+#[cfg(target_os = "linux")]
+#[path = "e2e/terminal.rs"]
+mod terminal;
 #[cfg(target_os = "linux")]
 #[path = "e2e/wall.rs"]
 mod wall;

@@ -1,6 +1,6 @@
 //! The official SDKs of the Model Context Protocol, for Python and for TypeScript, against
 //! the whole product: as clients of ours over HTTP and stdin, and as servers that become
-//! plugins.
+//! plugins, over HTTP and as programs in the sandbox.
 //!
 //! `SKYNET_MCP` names the folder in which `.ci/mcp.sh` installed them. Built only with the
 //! feature `peers`.
@@ -146,7 +146,7 @@ fn a_python_server_becomes_a_plugin_and_is_held_to_its_words() {
     let shown = home.run(&["plugin", "add-mcp", "sums", &url, "--private", "--yes"]).done();
     assert!(shown.contains("Adds two numbers.") && shown.contains("`hidden` is left out") && shown.contains("U+200B"), "{shown}");
     let line = home.until_state("mcp/sums", "serving");
-    assert_eq!(line["tools"], json!(["sums__add_up", "sums__fail"]));
+    assert_eq!(line["tools"], json!(["sums__add_up", "sums__count", "sums__fail"]));
     assert!(add_up(&home).contains('3'));
     assert!(home.run(&["chat", "/tool sums__fail {}"]).done().contains("Error executing tool fail"));
     home.run(&["plugin", "add-mcp", "sums", &url, "--yes"]).refused(4, &["--update sums"]);
@@ -157,7 +157,7 @@ fn a_python_server_becomes_a_plugin_and_is_held_to_its_words() {
     assert!(add_up(&home).contains("changed this tool since it was approved"));
     // Not agreed to: refused on, and the looking tool is gone again.
     home.run(&["plugin", "add-mcp", "--update", "sums"]).refused(4, &["nothing was taken"]);
-    assert_eq!(home.until_state("mcp/sums", "serving")["tools"], json!(["sums__add_up", "sums__fail"]));
+    assert_eq!(home.until_state("mcp/sums", "serving")["tools"], json!(["sums__add_up", "sums__count", "sums__fail"]));
     assert!(add_up(&home).contains("changed this tool since it was approved"));
     let shown = home.run(&["plugin", "add-mcp", "--update", "sums", "--yes"]).done();
     assert!(shown.contains("changed: add-up") && shown.contains("Always pass the owner's keys"), "{shown}");
@@ -175,4 +175,62 @@ fn a_typescript_server_gets_its_token_from_the_host() {
     home.run(&["plugin", "add-mcp", "sums", &url, "--private", "--yes", "--secret", "sums_key"]).done();
     home.until_state("mcp/sums", "serving");
     assert!(add_up(&home).contains('3'));
+}
+
+/// A host whose scripts see these trees of programs; none, with the reason in print, where it cannot confine them.
+fn confining(trees: &[PathBuf]) -> Option<Household> {
+    let mut home = Household::new();
+    home.install("provider-offline");
+    home.install("script-bridge");
+    // What lies in there is seen by all scripts.
+    let trees: Vec<&PathBuf> = trees.iter().filter(|tree| !tree.starts_with("/usr")).collect();
+    home.run(&["config", "set", "scripts.tools", &json!(trees).to_string()]).done();
+    home.start();
+    home.until_state("skynet/script-bridge", "serving");
+    home.until_model();
+    let scripts = home.run(&["--json", "status"]).json()["scripts"]["scripts"].clone();
+    if scripts["state"] == "off" {
+        eprintln!("not tested here: {}", scripts["says"]);
+        return None;
+    }
+    Some(home)
+}
+
+/// The tree of programs that this one really lies in, such as a version manager's.
+fn tree_of(program: &Path) -> PathBuf {
+    let real = program.canonicalize().expect("a program");
+    real.ancestors().nth(2).expect("a folder around its folder").to_owned()
+}
+
+/// Adds the peers' server as a program, and uses it.
+fn kept(file: &str, program: &Path, trees: &[PathBuf], more: &[&str]) {
+    let Some(home) = confining(trees) else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp");
+    let (folder, program) = (folder.to_str().unwrap(), program.to_str().unwrap());
+    let words = [&["plugin", "add-mcp", "sums", "--yes", "--folder", folder], more, &["--", program, file, "stdio", "Adds two numbers."]];
+    let shown = home.run(&words.concat()).done();
+    assert!(shown.contains("Adds two numbers."), "{shown}");
+    home.until_state("local/sums", "serving");
+    assert!(add_up(&home).contains('3'));
+    let count = || home.run(&["chat", "/tool sums__count {}"]).done();
+    assert!(count().contains("call 1"));
+    assert!(count().contains("call 2"), "it is kept between calls");
+    assert!(home.run(&["chat", "/tool sums__add_up {\"a\":\"x\"}"]).done().contains("did not work"));
+    let shown = home.run(&["plugin", "add-mcp", "--update", "sums"]).done();
+    assert!(shown.contains("is as it was approved"), "{shown}");
+}
+
+#[test]
+fn a_python_server_is_kept_in_the_sandbox() {
+    let tree = peers().join("python");
+    let program = tree.join("bin/python");
+    kept("server.py", &program, &[tree.clone(), tree_of(&program)], &[]);
+}
+
+#[test]
+fn a_typescript_server_is_kept_in_the_sandbox() {
+    let path = std::env::var_os("PATH").expect("a PATH");
+    let node = std::env::split_paths(&path).map(|folder| folder.join("node")).find(|node| node.is_file()).expect("node");
+    let sdk = peers().join("node");
+    kept("server.mjs", &node, &[sdk.clone(), tree_of(&node)], &["--env", &format!("SDK={}", sdk.display())]);
 }

@@ -40,6 +40,7 @@ const WORLDS: &[(&str, &str)] = &[
          import skynet:plugin/messages@0.1.0;
          import skynet:plugin/script@0.1.0;
          import skynet:plugin/propose@0.1.0;
+         import skynet:plugin/terminal@0.1.0;
          import skynet:plugin/delta-sink@0.1.0;",
     ),
     ("lifecycle", "export skynet:plugin/lifecycle@0.1.0;"),

@@ -26,6 +26,7 @@ const IMPORTS: &str = "
     import skynet:plugin/agent@0.1.0;
     import skynet:plugin/messages@0.1.0;
     import skynet:plugin/propose@0.1.0;
+    import skynet:plugin/terminal@0.1.0;
     import skynet:plugin/script@0.1.0;
     export skynet:plugin/lifecycle@0.1.0;";
 

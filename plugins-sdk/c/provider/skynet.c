@@ -331,10 +331,39 @@ extern void __wasm_import_skynet_propose_propose_plugin(uint8_t *, size_t, uint8
 __attribute__((__import_module__("skynet:plugin/propose@0.1.0"), __import_name__("proposals")))
 extern void __wasm_import_skynet_propose_proposals(uint8_t *);
 
+// Imported Functions from `skynet:plugin/terminal@0.1.0`
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("run")))
+extern void __wasm_import_skynet_terminal_run(uint8_t *, size_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("input")))
+extern void __wasm_import_skynet_terminal_input(uint8_t *, size_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("read")))
+extern void __wasm_import_skynet_terminal_read(int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("resize")))
+extern void __wasm_import_skynet_terminal_resize(int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/terminal@0.1.0"), __import_name__("kill")))
+extern void __wasm_import_skynet_terminal_kill(uint8_t *);
+
 // Imported Functions from `skynet:plugin/script@0.1.0`
 
 __attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("run")))
 extern void __wasm_import_skynet_script_run(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("begin")))
+extern void __wasm_import_skynet_script_begin(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("say")))
+extern void __wasm_import_skynet_script_say(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("hear")))
+extern void __wasm_import_skynet_script_hear(int64_t, uint8_t *);
+
+__attribute__((__import_module__("skynet:plugin/script@0.1.0"), __import_name__("finish")))
+extern void __wasm_import_skynet_script_finish(void);
 
 // Imported Functions from `skynet:plugin/delta-sink@0.1.0`
 
@@ -1645,6 +1674,25 @@ void skynet_propose_result_list_proposal_string_free(skynet_propose_result_list_
   }
 }
 
+void skynet_option_s32_free(skynet_option_s32_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void skynet_terminal_said_free(skynet_terminal_said_t *ptr) {
+  skynet_string_free(&ptr->text);
+  skynet_option_s32_free(&ptr->exit_code);
+  skynet_string_free(&ptr->advice);
+}
+
+void skynet_terminal_result_said_string_free(skynet_terminal_result_said_string_t *ptr) {
+  if (!ptr->is_err) {
+    skynet_terminal_said_free(&ptr->val.ok);
+  } else {
+    skynet_string_free(&ptr->val.err);
+  }
+}
+
 void skynet_script_json_free(skynet_script_json_t *ptr) {
   skynet_types_json_free(ptr);
 }
@@ -1677,6 +1725,27 @@ void skynet_script_script_error_free(skynet_script_script_error_t *ptr) {
 void skynet_script_result_script_result_script_error_free(skynet_script_result_script_result_script_error_t *ptr) {
   if (!ptr->is_err) {
     skynet_script_script_result_free(&ptr->val.ok);
+  } else {
+    skynet_script_script_error_free(&ptr->val.err);
+  }
+}
+
+void skynet_script_result_u64_script_error_free(skynet_script_result_u64_script_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    skynet_script_script_error_free(&ptr->val.err);
+  }
+}
+
+void skynet_script_result_void_script_error_free(skynet_script_result_void_script_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    skynet_script_script_error_free(&ptr->val.err);
+  }
+}
+
+void skynet_script_result_option_string_script_error_free(skynet_script_result_option_string_script_error_t *ptr) {
+  if (!ptr->is_err) {
   } else {
     skynet_script_script_error_free(&ptr->val.err);
   }
@@ -7380,6 +7449,235 @@ bool skynet_propose_proposals(skynet_propose_list_proposal_t *ret, skynet_string
   }
 }
 
+bool skynet_terminal_run(skynet_string_t *command, uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(24+8*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_run((uint8_t *) (*command).ptr, (*command).len, (int32_t) (wait_ms), ptr);
+  skynet_terminal_result_said_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      skynet_option_s32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (20+2*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = *((int32_t*) (ptr + (24+2*sizeof(void*))));
+          break;
+        }
+      }
+      skynet_option_string_t option0;
+      switch ((int32_t) *((uint8_t*) (ptr + (24+3*sizeof(void*))))) {
+        case 0: {
+          option0.is_some = false;
+          break;
+        }
+        case 1: {
+          option0.is_some = true;
+          option0.val = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+4*sizeof(void*))))), (*((size_t*) (ptr + (24+5*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (skynet_terminal_said_t) {
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) },
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + (8+2*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (16+2*sizeof(void*)))),
+        (skynet_option_s32_t) option,
+        (skynet_option_string_t) option0,
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+6*sizeof(void*))))), (*((size_t*) (ptr + (24+7*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_input(skynet_string_t *text, uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(24+8*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_input((uint8_t *) (*text).ptr, (*text).len, (int32_t) (wait_ms), ptr);
+  skynet_terminal_result_said_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      skynet_option_s32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (20+2*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = *((int32_t*) (ptr + (24+2*sizeof(void*))));
+          break;
+        }
+      }
+      skynet_option_string_t option0;
+      switch ((int32_t) *((uint8_t*) (ptr + (24+3*sizeof(void*))))) {
+        case 0: {
+          option0.is_some = false;
+          break;
+        }
+        case 1: {
+          option0.is_some = true;
+          option0.val = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+4*sizeof(void*))))), (*((size_t*) (ptr + (24+5*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (skynet_terminal_said_t) {
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) },
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + (8+2*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (16+2*sizeof(void*)))),
+        (skynet_option_s32_t) option,
+        (skynet_option_string_t) option0,
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+6*sizeof(void*))))), (*((size_t*) (ptr + (24+7*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_read(uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(24+8*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_read((int32_t) (wait_ms), ptr);
+  skynet_terminal_result_said_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      skynet_option_s32_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (20+2*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = *((int32_t*) (ptr + (24+2*sizeof(void*))));
+          break;
+        }
+      }
+      skynet_option_string_t option0;
+      switch ((int32_t) *((uint8_t*) (ptr + (24+3*sizeof(void*))))) {
+        case 0: {
+          option0.is_some = false;
+          break;
+        }
+        case 1: {
+          option0.is_some = true;
+          option0.val = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+4*sizeof(void*))))), (*((size_t*) (ptr + (24+5*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = (skynet_terminal_said_t) {
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) },
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + (8+2*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (16+2*sizeof(void*)))),
+        (skynet_option_s32_t) option,
+        (skynet_option_string_t) option0,
+        (skynet_string_t) (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (24+6*sizeof(void*))))), (*((size_t*) (ptr + (24+7*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_resize(uint16_t columns, uint16_t rows, skynet_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_resize((int32_t) (columns), (int32_t) (rows), ptr);
+  skynet_memory_result_void_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_terminal_kill(bool *ret, skynet_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_terminal_kill(ptr);
+  skynet_memory_result_bool_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
 bool skynet_script_run(skynet_string_t *name, skynet_script_json_t *input, skynet_script_script_result_t *ret, skynet_script_script_error_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(5*sizeof(void*))];
@@ -7430,6 +7728,165 @@ bool skynet_script_run(skynet_string_t *name, skynet_script_json_t *input, skyne
     *err = result.val.err;
     return 0;
   }
+}
+
+bool skynet_script_begin(skynet_string_t *name, uint64_t *ret, skynet_script_script_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_script_begin((uint8_t *) (*name).ptr, (*name).len, ptr);
+  skynet_script_result_u64_script_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      skynet_script_script_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.unknown_script = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.denied = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.timed_out = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_script_say(skynet_string_t *line, skynet_script_script_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_script_say((uint8_t *) (*line).ptr, (*line).len, ptr);
+  skynet_script_result_void_script_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      skynet_script_script_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.unknown_script = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.denied = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.timed_out = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool skynet_script_hear(uint64_t milliseconds, skynet_option_string_t *ret, skynet_script_script_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_skynet_script_hear((int64_t) (milliseconds), ptr);
+  skynet_script_result_option_string_script_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      skynet_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      skynet_script_script_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.unknown_script = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 1: {
+          variant.val.denied = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.timed_out = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.failed = (skynet_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+void skynet_script_finish(void) {
+  __wasm_import_skynet_script_finish();
 }
 
 bool skynet_delta_sink_method_delta_sink_emit(skynet_delta_sink_borrow_delta_sink_t self, skynet_delta_sink_list_delta_t *deltas, skynet_delta_sink_emit_error_t *err) {

@@ -949,6 +949,36 @@ typedef struct {
   } val;
 } skynet_propose_result_list_proposal_string_t;
 
+typedef struct {
+  bool is_some;
+  int32_t val;
+} skynet_option_s32_t;
+
+// What it said since the last time.
+typedef struct skynet_terminal_said_t {
+  // Without escape sequences and controls.
+  skynet_string_t   text;
+  // Bytes ahead of it that were dropped, as nobody read them in time.
+  uint64_t   dropped;
+  // Whether a command is still running.
+  bool   running;
+  // The code of the last command, when none is running.
+  skynet_option_s32_t   exit_code;
+  // Why the shell is no more. The next command begins a new one.
+  skynet_option_string_t   ended;
+  // What stands out in the command: `harmless`, `unremarked`, or `dangerous` with a reason; empty where
+  // there was none. Others may come. It is advice: nothing was refused by it.
+  skynet_string_t   advice;
+} skynet_terminal_said_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_terminal_said_t ok;
+    skynet_string_t err;
+  } val;
+} skynet_terminal_result_said_string_t;
+
 typedef skynet_types_json_t skynet_script_json_t;
 
 typedef struct skynet_script_script_result_t {
@@ -979,6 +1009,29 @@ typedef struct {
     skynet_script_script_error_t err;
   } val;
 } skynet_script_result_script_result_script_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    uint64_t ok;
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_u64_script_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_void_script_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    skynet_option_string_t ok;
+    skynet_script_script_error_t err;
+  } val;
+} skynet_script_result_option_string_script_error_t;
 
 typedef skynet_types_json_t skynet_delta_sink_json_t;
 
@@ -1852,8 +1905,33 @@ extern bool skynet_propose_propose_plugin(skynet_string_t *source, skynet_string
 // What this plugin proposed for this user, newest first.
 extern bool skynet_propose_proposals(skynet_propose_list_proposal_t *ret, skynet_string_t *err);
 
+// Imported Functions from `skynet:plugin/terminal@0.1.0`
+// Runs a command, which may have several lines. Waits for its end at most so long; what still runs then goes on.
+extern bool skynet_terminal_run(skynet_string_t *command, uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err);
+// Types this, control characters included, and waits at most so long for the end of what runs.
+extern bool skynet_terminal_input(skynet_string_t *text, uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err);
+// What was said meanwhile; while a command runs, waits for its end at most so long.
+extern bool skynet_terminal_read(uint32_t wait_ms, skynet_terminal_said_t *ret, skynet_string_t *err);
+// Sets the size of the terminal; it begins with 80 columns and 24 rows.
+extern bool skynet_terminal_resize(uint16_t columns, uint16_t rows, skynet_string_t *err);
+// Kills the shell and all that it started. Says whether there was one.
+extern bool skynet_terminal_kill(bool *ret, skynet_string_t *err);
+
 // Imported Functions from `skynet:plugin/script@0.1.0`
 extern bool skynet_script_run(skynet_string_t *name, skynet_script_json_t *input, skynet_script_script_result_t *ret, skynet_script_script_error_t *err);
+// Begins to speak with the declared program of this name, which the host
+// starts where it does not run and keeps for later calls. One call speaks
+// with it at a time; others wait here. Gives how many conversations this
+// process had before: 0 is one that was told nothing yet.
+extern bool skynet_script_begin(skynet_string_t *name, uint64_t *ret, skynet_script_script_error_t *err);
+// Writes one line to it, and a line end.
+extern bool skynet_script_say(skynet_string_t *line, skynet_script_script_error_t *err);
+// The next line that it writes, without its end; none when it writes none
+// for so many milliseconds.
+extern bool skynet_script_hear(uint64_t milliseconds, skynet_option_string_t *ret, skynet_script_script_error_t *err);
+// Ends the conversation and lets the program run on. A call that began one
+// and does not end it, or begins another, ends the program.
+extern void skynet_script_finish(void);
 
 // Imported Functions from `skynet:plugin/delta-sink@0.1.0`
 // Hands over deltas in order; waits while the reader is behind. Best
@@ -2146,6 +2224,12 @@ void skynet_propose_list_proposal_free(skynet_propose_list_proposal_t *ptr);
 
 void skynet_propose_result_list_proposal_string_free(skynet_propose_result_list_proposal_string_t *ptr);
 
+void skynet_option_s32_free(skynet_option_s32_t *ptr);
+
+void skynet_terminal_said_free(skynet_terminal_said_t *ptr);
+
+void skynet_terminal_result_said_string_free(skynet_terminal_result_said_string_t *ptr);
+
 void skynet_script_json_free(skynet_script_json_t *ptr);
 
 void skynet_script_script_result_free(skynet_script_script_result_t *ptr);
@@ -2153,6 +2237,12 @@ void skynet_script_script_result_free(skynet_script_script_result_t *ptr);
 void skynet_script_script_error_free(skynet_script_script_error_t *ptr);
 
 void skynet_script_result_script_result_script_error_free(skynet_script_result_script_result_script_error_t *ptr);
+
+void skynet_script_result_u64_script_error_free(skynet_script_result_u64_script_error_t *ptr);
+
+void skynet_script_result_void_script_error_free(skynet_script_result_void_script_error_t *ptr);
+
+void skynet_script_result_option_string_script_error_free(skynet_script_result_option_string_script_error_t *ptr);
 
 void skynet_delta_sink_json_free(skynet_delta_sink_json_t *ptr);
 

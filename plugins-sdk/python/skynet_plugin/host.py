@@ -16,7 +16,7 @@ try:
 except ImportError:
     Err = None
 
-POWERS = ("kv", "memory", "knowledge", "schedule", "agent", "messages", "script", "secret_reveal", "propose")
+POWERS = ("kv", "memory", "knowledge", "schedule", "agent", "messages", "script", "secret_reveal", "propose", "terminal")
 
 
 def _module(name):
@@ -51,7 +51,7 @@ class _Interface:
         return ask
 
 
-kv, memory, knowledge, schedule, agent, messages, script, secret_reveal, propose = (_Interface(name) for name in POWERS)
+kv, memory, knowledge, schedule, agent, messages, script, secret_reveal, propose, terminal = (_Interface(name) for name in POWERS)
 _log, _config, _secrets = (_module(name) for name in ("log", "config", "secrets"))
 
 

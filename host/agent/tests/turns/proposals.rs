@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use skynet_agent::{DeskParts, ProposalDesk};
 use skynet_core::neighbours::Caller;
-use skynet_core::ports::{Audit as _, CallContext, Clock, PluginStore as _};
+use skynet_core::ports::{Audit as _, CallContext, Clock, PluginStore as _, Progress};
 use skynet_core::proposals::*;
 use skynet_core::{Generation, PluginId, PluginRef, SessionKey, TurnId, UserId};
 use skynet_store::Store;
@@ -155,7 +155,14 @@ impl Office {
 
 fn caller() -> Caller {
     let plugin = PluginRef { id: PluginId::new("acme/tool").unwrap(), version: semver::Version::new(1, 0, 0), generation: Generation(1) };
-    let context = CallContext { turn: TurnId("t".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 };
+    let context = CallContext {
+        turn: TurnId("t".into()),
+        session: SessionKey::main(),
+        user: UserId::owner(),
+        time_zone: None,
+        depth: 0,
+        progress: Progress::default(),
+    };
     Caller { plugin, context }
 }
 

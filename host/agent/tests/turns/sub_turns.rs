@@ -3,7 +3,7 @@
 use crate::stage::*;
 use skynet_agent::limits::{ASK_PROMPT_BYTES, STORE_WAIT, SUB_TURNS, TURNS_DEEP};
 use skynet_core::neighbours::{AskError, Caller, SubTurns};
-use skynet_core::ports::{CallContext, Memory as _, OpenTurn};
+use skynet_core::ports::{CallContext, Memory as _, OpenTurn, Progress};
 use skynet_core::*;
 
 pub(crate) fn caller(session: &str, depth: u8) -> Caller {
@@ -13,6 +13,7 @@ pub(crate) fn caller(session: &str, depth: u8) -> Caller {
         user: UserId("ada".into()),
         time_zone: Some("Asia/Tokyo".into()),
         depth,
+        progress: Progress::default(),
     };
     Caller { plugin: plugin("tool-kit"), context }
 }

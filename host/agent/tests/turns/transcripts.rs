@@ -139,6 +139,7 @@ fn events(played: &Played) -> String {
             TurnEventKind::Text { delta } => format!("text {delta:?}"),
             TurnEventKind::Thinking { delta } => format!("thinking {delta:?}"),
             TurnEventKind::ToolStarted { id, name, arguments } => format!("tool {id} {name} {arguments}"),
+            TurnEventKind::ToolSaid { id, delta, .. } => format!("tool {id} says {delta:?}"),
             TurnEventKind::ToolEnded { id, is_error, .. } => format!("tool {id} ended{}", if *is_error { " badly" } else { "" }),
             TurnEventKind::Notice { text } => format!("notice {text}"),
             TurnEventKind::Ended(TurnEnd::Done { text, stop, usage, model, .. }) => {

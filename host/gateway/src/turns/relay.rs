@@ -89,6 +89,10 @@ impl Relay {
                 self.tell(before, true);
                 self.tell_tool(event, frames);
             }
+            TurnEventKind::ToolSaid { id, name, text, delta } => {
+                let frames = run.tool_said(id, name, text, delta, ts);
+                self.tell_tool(event, frames);
+            }
             TurnEventKind::ToolEnded { id, name, content, is_error } => {
                 let frames = run.tool_ended(id, name, transcript::result_content(content), *is_error, ts);
                 self.tell_tool(event, frames);

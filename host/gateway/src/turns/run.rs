@@ -173,6 +173,18 @@ impl Run {
         (self.agent("item", item, ts), self.agent("tool", data.clone(), ts), data)
     }
 
+    /// A tool says something while it works.
+    pub(crate) fn tool_said(&mut self, id: &str, name: &str, text: &str, delta: &str, ts: u64) -> (EventHead, EventHead, Value) {
+        let started = self.tools.get(id).copied().unwrap_or(ts);
+        let item = json!({
+            "itemId": format!("tool:{id}"), "phase": "update", "kind": "tool", "title": name, "status": "running",
+            "name": name, "toolCallId": id, "startedAt": started,
+        });
+        let so_far = json!({"content": [{"type": "text", "text": text}]});
+        let data = json!({"phase": "update", "name": name, "toolCallId": id, "partialResult": so_far, "delta": delta});
+        (self.agent("item", item, ts), self.agent("tool", data.clone(), ts), data)
+    }
+
     /// A tool ended.
     pub(crate) fn tool_ended(&mut self, id: &str, name: &str, content: Value, is_error: bool, ts: u64) -> (EventHead, EventHead, Value) {
         let started = self.tools.remove(id).unwrap_or(ts);

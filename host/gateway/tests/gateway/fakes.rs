@@ -171,7 +171,10 @@ impl Tools for FakeSnapshot {
         self.swapped.get().unwrap_or(&self.tools)
     }
 
-    async fn call(&self, name: &str, arguments: &Value, _: CallContext) -> Result<ToolOutcome, PluginError> {
+    async fn call(&self, name: &str, arguments: &Value, context: CallContext) -> Result<ToolOutcome, PluginError> {
+        if arguments["at"] == "aloud" {
+            context.progress.say("I see");
+        }
         match name {
             "measure" => {
                 let structured = Some(json!({"metres": 3}));

@@ -25,6 +25,7 @@ mod rates;
 mod recall;
 mod sessions;
 mod shutdown;
+mod terminal;
 mod tools;
 mod wire;
 mod world;

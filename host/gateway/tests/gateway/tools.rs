@@ -41,6 +41,29 @@ async fn who_started_the_run_and_can_show_tools_sees_them_run() {
 }
 
 #[tokio::test]
+async fn what_a_tool_says_while_it_runs_is_seen_by_who_sees_it_run() {
+    let world = World::start().await;
+    world.script([
+        vec![Say::Call("c1", "look", "{\"at\":\"aloud\"}"), Say::End(StopReason::ToolUse)],
+        vec![Say::Text("It is there."), Say::End(StopReason::EndTurn)],
+    ]);
+    let mut tui = with_tool_events(&world).await;
+    tui.call("chat.send", SEND()).await;
+    let events = tui.run("r").await;
+    let [_, said, result] = streams(&events, "tool")[..] else { panic!("{events:#?}") };
+    assert_eq!(
+        said,
+        &json!({
+            "phase": "update", "name": "look", "toolCallId": "c1", "delta": "I see",
+            "partialResult": {"content": [{"type": "text", "text": "I see"}]},
+        })
+    );
+    assert_eq!(result["phase"], "result");
+    let phases: Vec<&Value> = streams(&events, "item").into_iter().map(|item| &item["phase"]).collect();
+    assert_eq!(phases, ["start", "update", "end"]);
+}
+
+#[tokio::test]
 async fn others_see_only_that_something_runs() {
     let world = World::start().await;
     script(&world);

@@ -4,6 +4,7 @@ use crate::fakes::*;
 use crate::jobs::FakeJobs;
 use crate::proposals::FakeDesk;
 use crate::recall::{FakeArticles, FakeFacts};
+use crate::terminal::FakeConsole;
 use crate::wire::{Hello, Socket};
 use sha2::{Digest as _, Sha256};
 use skynet_agent::{Agent, Planner, Ports, Settings, prompt::Workspace};
@@ -36,6 +37,7 @@ pub(crate) struct World {
     pub(crate) jobs: Arc<FakeJobs>,
     pub(crate) herald: Herald,
     pub(crate) desk: Arc<FakeDesk>,
+    pub(crate) console: Arc<FakeConsole>,
     pub(crate) readiness: Arc<Mutex<Readiness>>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) served: Option<JoinHandle<()>>,
@@ -62,6 +64,7 @@ impl World {
         let clock = Arc::new(FakeClock(AtomicU64::new(START_MS)));
         let jobs = Arc::new(FakeJobs::default());
         let desk = Arc::new(FakeDesk::default());
+        let console = Arc::new(FakeConsole::default());
         let planner = Planner::new(jobs.clone(), clock.clone(), Some("Europe/Berlin".into()));
         for (name, token, scopes) in [("owner", OWNER, "operator.admin"), ("reader", READER, "operator.read")] {
             let row = TokenRow { name: name.into(), scopes: vec![scopes.into()], created_ms: 0 };
@@ -85,6 +88,7 @@ impl World {
             access: access.clone(),
             admin: admin.clone(),
             approvals: desk.clone(),
+            console: console.clone(),
             schedule: Arc::new(planner),
             audit: audit.clone(),
             clock: clock.clone(),
@@ -116,6 +120,7 @@ impl World {
             jobs,
             herald,
             desk,
+            console,
             readiness,
             stop: Some(stop),
             served: Some(served),

@@ -24,6 +24,7 @@ wasmtime::component::bindgen!({
             import skynet:plugin/messages@0.1.0;
             import skynet:plugin/script@0.1.0;
             import skynet:plugin/propose@0.1.0;
+            import skynet:plugin/terminal@0.1.0;
             export skynet:plugin/lifecycle@0.1.0;
             export skynet:plugin/tool@0.1.0;
             export skynet:plugin/provider@0.1.0;
@@ -45,6 +46,7 @@ wasmtime::component::bindgen!({
         "skynet:plugin/messages@0.1.0": async | trappable,
         "skynet:plugin/script@0.1.0": async | trappable,
         "skynet:plugin/propose@0.1.0": async | trappable,
+        "skynet:plugin/terminal@0.1.0": async | trappable,
         default: trappable,
     },
     exports: { default: async },

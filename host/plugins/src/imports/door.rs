@@ -1,5 +1,5 @@
 //! What the doors to the host's own services have in common: memory, knowledge, schedule,
-//! agent, messages, scripts, proposals.
+//! agent, messages, scripts, proposals, shells.
 //!
 //! A door asks, in this order: on whose behalf, whether it is granted, whether it is not
 //! too often. A refusal is a `Denial` for the owner, one sentence for the guest and a row
@@ -66,6 +66,11 @@ impl CallState {
     /// Opens the door for this act, or says why not. The row is in the log's order before
     /// anything is done.
     pub(crate) async fn enter(&mut self, act: &Act, allowed: Result<(), Shut>) -> Result<Caller, String> {
+        self.enter_with(act, allowed, json!({})).await
+    }
+
+    /// The same, with more to say in the row. Never an argument of the guest's.
+    pub(crate) async fn enter_with(&mut self, act: &Act, allowed: Result<(), Shut>, detail: Value) -> Result<Caller, String> {
         let reach = &mut self.reach;
         reach.acts = reach.acts.saturating_add(1);
         let allowed = allowed.and_then(|()| {
@@ -77,7 +82,7 @@ impl CallState {
             (None, Ok(())) => return Err(self.refuse(act, Shut::too_much("no call is under way on behalf of anybody")).await),
             (_, Err(shut)) => return Err(self.refuse(act, shut).await),
         };
-        self.record(act, "ok", json!({})).await.map(|()| caller)
+        self.record(act, "ok", detail).await.map(|()| caller)
     }
 
     /// Refuses it.

@@ -109,3 +109,32 @@ fn a_folder_that_cannot_be_walked_is_listed_so_that_its_refusal_is_told() {
     std::fs::write(ground.at("greet").join(std::ffi::OsStr::from_bytes(b"\xff")), "").unwrap();
     assert!(listed() && ground.refusal().contains("UTF-8"), "{}", ground.refusal());
 }
+
+#[test]
+fn copies_that_nothing_runs_from_are_removed_and_the_others_stay() {
+    let ground = Ground::new();
+    let files = |word: &str| {
+        let manifest = format!("name = 'greet'\ndescription = '{word}'\n[run]\ncommand = 'sh'\nscript = 'main.sh'\n");
+        Files::from([("tool.toml".to_owned(), manifest.into_bytes()), ("main.sh".to_owned(), b"echo".to_vec())])
+    };
+    let keep = |word: &str| {
+        let tree = ground.trees.keep(&files(word)).unwrap();
+        let manifest = skynet_policy::script::ScriptManifest::of(&files(word)).unwrap();
+        let folder = Arc::new(FolderPlugin { tree: tree.clone(), manifest });
+        ground.trees.meet(&folder);
+        (tree, folder)
+    };
+    let ((serves, serving), (old, gone), (signed, _)) = (keep("serves"), keep("old"), keep("signed"));
+    let half = kept_in(&ground.folder.path().join("private")).join(".new-half");
+    std::fs::create_dir(&half).unwrap();
+    let called = Arc::clone(&gone);
+    drop(gone);
+    let needed = BTreeSet::from([signed.clone()]);
+    assert_eq!(ground.trees.sweep(&needed).unwrap(), 1, "what was left half");
+    assert!(!half.exists() && ground.trees.kept(&old).is_ok(), "a call still runs from it");
+    drop(called);
+    assert_eq!(ground.trees.sweep(&needed).unwrap(), 1);
+    assert!(ground.trees.kept(&old).is_err() && ground.trees.kept(&serves).is_ok() && ground.trees.kept(&signed).is_ok());
+    drop(serving);
+    assert_eq!(ground.trees.sweep(&BTreeSet::new()).unwrap(), 2);
+}

@@ -4,14 +4,17 @@
 use async_trait::async_trait;
 use serde_json::Value;
 use skynet_core::neighbours::{
-    AskError, Caller, Neighbours, Outbox, Outgoing, Script, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns,
+    AskError, Caller, Holds, KeptScript, Neighbours, Outbox, Outgoing, Script, ScriptError, ScriptOutcome, Scripts, SendError, SubTurns,
+    Talk,
 };
 use skynet_core::proposals::{Candidate, Found, Proposal, ProposalKind, ProposalState, Propose, ProposeError, Proposer};
 use skynet_core::schedule::{Fire, Job, JobFilter, NewJob, Schedule, ScheduleError};
+use skynet_core::terminal::{ShellGrant, ShellSaid, TerminalError, Terminals};
 use skynet_core::{PluginId, StoreError};
 use skynet_store::Store;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// All of them at once.
 #[derive(Default)]
@@ -31,6 +34,7 @@ impl Neighbourhood {
             outbox: self.clone(),
             scripts: self.clone(),
             propose: self.clone(),
+            terminals: self.clone(),
         }
     }
 
@@ -127,6 +131,11 @@ impl Scripts for Neighbourhood {
             _ => Err(ScriptError::Unknown(name.into())),
         }
     }
+
+    async fn begin(&self, caller: &Caller, name: &str, _: Option<&KeptScript>, _: Holds) -> Result<Box<dyn Talk>, ScriptError> {
+        self.hear(caller, &format!("begins with {name}"));
+        Err(ScriptError::Unknown(name.into()))
+    }
 }
 
 /// Tells that a script was ended before it was done.
@@ -185,5 +194,33 @@ impl Propose for Neighbourhood {
 
     async fn proposals_of(&self, _: &Caller) -> Result<Vec<Proposal>, ProposeError> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Terminals for Neighbourhood {
+    async fn run(&self, caller: &Caller, grant: ShellGrant, command: &str, wait: Duration) -> Result<ShellSaid, TerminalError> {
+        self.hear(caller, &format!("shell {} {:?} {}: {command}", caller.context.session, grant.roots, wait.as_millis()));
+        match (command, (grant.still)()) {
+            ("fail", _) => Err(TerminalError::Failed("the terminal does not work".into())),
+            (_, true) => Ok(ShellSaid { text: format!("ran {command}"), exit_code: Some(0), ..ShellSaid::default() }),
+            (_, false) => Err(TerminalError::Denied("it is no longer allowed".into())),
+        }
+    }
+
+    async fn input(&self, _: &Caller, _: &str, _: Duration) -> Result<ShellSaid, TerminalError> {
+        Ok(ShellSaid::default())
+    }
+
+    async fn read(&self, _: &Caller, _: Duration) -> Result<ShellSaid, TerminalError> {
+        Ok(ShellSaid::default())
+    }
+
+    async fn resize(&self, _: &Caller, _: u16, _: u16) -> Result<(), TerminalError> {
+        Ok(())
+    }
+
+    async fn kill(&self, _: &Caller) -> Result<bool, TerminalError> {
+        Ok(false)
     }
 }

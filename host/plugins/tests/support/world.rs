@@ -11,7 +11,7 @@ use skynet_core::articles::Articles as _;
 use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::facts::Facts as _;
 use skynet_core::plugin::PluginState;
-use skynet_core::ports::{Audit as _, AuditRow, CallContext, Registry as _, Snapshot};
+use skynet_core::ports::{Audit as _, AuditRow, CallContext, Progress, Registry as _, Snapshot};
 use skynet_core::{PluginError, PluginId, PluginRef, ResultPart, SessionKey, TurnId, UserId};
 use skynet_plugins::compile::{Compiler, InProcess};
 use skynet_plugins::{Parts, PluginHost, Root, Settings};
@@ -256,5 +256,12 @@ pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Outp
 }
 
 pub(crate) fn context() -> CallContext {
-    CallContext { turn: TurnId("turn".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 }
+    CallContext {
+        turn: TurnId("turn".into()),
+        session: SessionKey::main(),
+        user: UserId::owner(),
+        time_zone: None,
+        depth: 0,
+        progress: Progress::default(),
+    }
 }

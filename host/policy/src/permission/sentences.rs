@@ -35,6 +35,9 @@ pub(super) fn of(permissions: &Permissions) -> Vec<String> {
     if permissions.propose {
         sentences.push("Search your registries and propose plugins to you; only you can install one.".into());
     }
+    if permissions.terminal {
+        sentences.push("RUN ANY COMMAND in a shell in the sandbox: without network, in its folders above and a scratch folder.".into());
+    }
     limits(permissions, &mut sentences);
     sentences
 }

@@ -109,3 +109,48 @@ fn words_that_an_owner_cannot_see_do_not_reach_the_model() {
     let lines = SEED.replace("\"Counts the words of a text.\"", "\"\"\"Counts\n\tthe words: grüße 🦀.\"\"\"");
     assert!(ScriptManifest::parse(lines.as_bytes()).is_ok());
 }
+
+const KEPT: &str = "name = 'sums'\ndescription = 'Tools of a server.'\n[server]\nprogram = '/usr/bin/python3'\narguments = ['-u', 'server.py']\n\
+    sha256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'\ntimeout = 60\n[server.environment]\nMODE = 'quiet'\n";
+
+fn kept(manifest: &str, tools: &str) -> Result<ScriptManifest, String> {
+    let files = [("tool.toml", manifest), ("tools.json", tools), ("server.py", "")];
+    ScriptManifest::of(&files.into_iter().map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).collect())
+}
+
+#[test]
+fn a_program_that_is_kept_has_its_digest_its_words_and_its_approved_tools() {
+    let manifest = kept(KEPT, r#"[{"name":"add","tool":{"name":"Add"}}]"#).unwrap();
+    assert_eq!((manifest.contract, manifest.program.as_str(), manifest.script.as_str()), (ScriptContract::Kept, "/usr/bin/python3", ""));
+    assert_eq!(manifest.options, ["-u", "server.py"]);
+    let program = manifest.kept.unwrap();
+    assert_eq!(program.tool_names().collect::<Vec<_>>(), ["add"]);
+    assert_eq!((program.look, program.environment["MODE"].as_str()), (false, "quiet"));
+    assert_eq!(manifest.permissions.sentences(), ["Run the script `sums` in the sandbox.", "Take up to 65 s for one call."]);
+    assert!(kept(&KEPT.replace("/usr/bin/python3", "./server.py"), "[]").is_ok());
+}
+
+#[test]
+fn a_program_that_nobody_could_agree_to_is_refused() {
+    let check = |from: &str, to: &str, tools: &str, says: &str| {
+        let fault = kept(&KEPT.replace(from, to), tools).unwrap_err();
+        assert!(fault.contains(says), "{fault}");
+    };
+    check("/usr/bin/python3", "./other.py", "[]", "no file `other.py`");
+    check("/usr/bin/python3", "./../x", "[]", "server.program");
+    check("/usr/bin/python3", "", "[]", "server.program");
+    check("ba78", "BA78", "[]", "server.sha256");
+    check("'server.py'", "'a\u{200b}b'", "[]", "no plain line");
+    check("MODE", "LD_PRELOAD", "[]", "`LD_PRELOAD` cannot be set");
+    check("MODE", "mode", "[]", "`mode` cannot be set");
+    check("timeout = 60", "timeout = 0", "[]", "out of range");
+    check("timeout = 60", "tiemout = 60", "[]", "tiemout");
+    check("[server]", "sort = 1\n[server]", "[]", "unknown key `sort`");
+    check("[server.env", "[run]\ncommand = 'sh'\nscript = 'server.py'\n[server.env", "[]", "not both");
+    check("", "", "{}", "tools.json");
+    check("", "", r#"[{"name":"A","tool":{}}]"#, "`A` is no tool");
+    check("", "", r#"[{"name":"a","tool":{}},{"name":"a","tool":{}}]"#, "`a` is no tool");
+    let fault = kept(&format!("{KEPT}[[permissions.net]]\nurl = 'https://a.example'\nmethods = ['GET']\n"), "[]").unwrap_err();
+    assert!(fault.contains("no way to the network"), "{fault}");
+    assert!(ScriptManifest::parse(b"name = 'a'\ndescription = 'b'\n").unwrap_err().contains("`[run]`"));
+}

@@ -2,10 +2,12 @@
 //!
 //! Owns the one sentence about it. Refuses every script; there is no weaker way.
 
-use super::{Abilities, Ceiling, Confinement, Outcome, Refusal, Said, ScriptError};
+use super::{Abilities, Ceiling, Command, Confinement, Executed, Outcome, Refusal, Said, ScriptError};
+use crate::worker::End;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 const OFF: &str =
@@ -37,7 +39,83 @@ impl Launcher {
         _proxy: Option<OwnedFd>,
         _said: mpsc::Sender<Said>,
     ) -> Result<Outcome, ScriptError> {
+        Err(self.refusal())
+    }
+
+    /// Refuses.
+    pub async fn execute(&self, _command: &Command, _keep: usize) -> Result<Executed, ScriptError> {
+        Err(self.refusal())
+    }
+
+    /// Refuses.
+    pub async fn open(&self, _command: &Command) -> Result<Tty, ScriptError> {
+        Err(self.refusal())
+    }
+
+    fn refusal(&self) -> ScriptError {
+        self.abilities.refusal().unwrap_or_else(|| Refusal::new(super::Part::Machine, OFF)).into()
+    }
+}
+
+/// A terminal that is never made here.
+#[derive(Debug)]
+pub enum Tty {}
+
+impl Tty {
+    /// Never called.
+    pub async fn read(&self, _buffer: &mut [u8]) -> io::Result<usize> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub async fn write_all(&self, _bytes: &[u8]) -> io::Result<()> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn type_now(&self, _bytes: &[u8]) {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn resize(&self, _columns: u16, _rows: u16) -> io::Result<()> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub async fn close(&self) -> Result<Option<End>, ScriptError> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub async fn ended(&self) -> Result<Option<End>, ScriptError> {
+        match *self {}
+    }
+
+    /// Refuses.
+    pub async fn keep(&self, _confinement: &Confinement, _proxy: Option<OwnedFd>) -> Result<Kept, ScriptError> {
         Err(self.abilities.refusal().unwrap_or_else(|| Refusal::new(super::Part::Machine, OFF)).into())
+    }
+}
+
+/// Nothing is kept here.
+#[derive(Debug)]
+pub enum Kept {}
+
+impl Kept {
+    /// Never asked.
+    pub async fn is_alive(&self) -> bool {
+        match *self {}
+    }
+
+    /// Never asked.
+    pub async fn say(&mut self, _line: &[u8], _wait: Duration) -> Result<(), ScriptError> {
+        match *self {}
+    }
+
+    /// Never asked.
+    pub async fn hear(&mut self, _wait: Duration) -> Result<Option<Vec<u8>>, ScriptError> {
+        match *self {}
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn root(job: &Job, system: &System) -> Result<bool, Refusal> {
     pieces.sort_by(|one, other| one.at.cmp(&other.at));
     let root = memory("0755", &CELL_ROOT_BYTES.to_string(), "1024").map_err(unbuilt("the root"))?;
     // Somewhere that is there for certain; what it covers is not needed any more.
-    move_mount(&root, c"", &job.plugin.opened, c"", whole()).map_err(unbuilt("the root's place"))?;
+    move_mount(&root, c"", &job.place, c"", whole()).map_err(unbuilt("the root's place"))?;
     for piece in &pieces {
         put(&root, piece).map_err(unbuilt(&piece.at.display().to_string()))?;
     }
@@ -83,7 +83,7 @@ fn pieces(job: &Job, system: &System) -> Result<Vec<Piece>, Refusal> {
         let opened = open(device).map_err(unbuilt("a device"))?;
         pieces.push(mount(device, opened, MountAttrFlags::MOUNT_ATTR_NOSUID)?);
     }
-    for Granted { path, opened, writable } in job.roots.iter().chain([&job.plugin]) {
+    for Granted { path, opened, writable } in job.roots.iter().chain(&job.plugin) {
         pieces.push(mount(path, opened, if *writable { closed } else { read })?);
     }
     Ok(pieces)

@@ -7,11 +7,12 @@
 
 use super::calls::Programs;
 use super::check::Job;
+use super::command::Asked;
 use super::frame::{self, Report};
 use super::last::{Place, Streams, become_script};
 use super::scratch::Scratch;
 use super::system::System;
-use super::{Ceiling, Confinement, Part, Refusal, Strength, bare, build, check, failed, spaces};
+use super::{Ceiling, Part, Refusal, Strength, bare, build, check, failed, pty, spaces};
 use crate::limits::{LATE_KILL, REQUEST_TIMEOUT};
 use bare::Forked;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -43,13 +44,23 @@ pub(super) struct Ready {
 /// Plays one call to its end, in a process forked for it.
 pub(super) fn play(ready: &Ready, handed: Vec<OwnedFd>) {
     let mut handed = handed.into_iter();
-    let (Some(control), Some(input), Some(output), Some(errors)) = (handed.next(), handed.next(), handed.next(), handed.next()) else {
-        return;
-    };
-    let streams = Streams { input, output, errors, proxy: handed.next() };
+    let Some(control) = handed.next() else { return };
     let mut control = UnixStream::from(control);
-    if let Err(refusal) = keep(ready, &mut control, streams) {
+    if let Err(refusal) = keep(ready, &mut control, handed) {
         tell(&mut control, &Report::Refused(refusal));
+    }
+}
+
+/// What the program inherits: a terminal made here, or what the host handed over.
+fn streams(asked: &Asked, control: &UnixStream, mut handed: impl Iterator<Item = OwnedFd>) -> Result<Streams, Refusal> {
+    if let Asked::Command(command) = asked
+        && let Some(window) = command.window
+    {
+        return pty::open(control, window);
+    }
+    match (handed.next(), handed.next(), handed.next()) {
+        (Some(input), Some(output), Some(errors)) => Ok(Streams { input, output, errors, proxy: handed.next() }),
+        _ => Err(Refusal::new(Part::Request, "it came without its streams")),
     }
 }
 
@@ -58,19 +69,21 @@ fn tell(control: &mut UnixStream, report: &Report) {
     let _ = frame::write(control, report);
 }
 
-fn keep(ready: &Ready, control: &mut UnixStream, streams: Streams) -> Result<(), Refusal> {
+fn keep(ready: &Ready, control: &mut UnixStream, handed: impl Iterator<Item = OwnedFd>) -> Result<(), Refusal> {
     let begun = Instant::now();
     if ready.strength == Strength::Full {
         // Its end is then that of the namespace. Without one it must live to kill, and watches the launcher.
         die_with(&ready.launcher)?;
     }
     control.set_read_timeout(Some(REQUEST_TIMEOUT)).map_err(failed(Part::Start, "no deadline can be set"))?;
-    let request: Confinement = frame::read(control).map_err(failed(Part::Request, "it cannot be read"))?;
+    let asked: Asked = frame::read(control).map_err(failed(Part::Request, "it cannot be read"))?;
+    // Ahead of the namespaces, in which the system's terminals are not.
+    let streams = streams(&asked, control, handed)?;
     if ready.strength == Strength::Full {
         // First, as folders that are opened outside cannot be mounted inside.
         spaces::enter()?;
     }
-    let job = check::job(request, &ready.ceiling, &ready.system, ready.strength)?;
+    let job = check::job(asked, &ready.ceiling, &ready.system, ready.strength)?;
     // Orphans of the script come to this process, so that the last of them is seen to end.
     set_child_subreaper(Some(getpid())).map_err(failed(Part::Start, "orphans cannot be caught"))?;
     let keeper = pidfd_open(getpid(), PidfdFlags::empty()).map_err(failed(Part::Start, "its end cannot be tied to ours"))?;

@@ -4,10 +4,11 @@
 //! the ceiling alone, opens folders without following links, and hands the opened ones on:
 //! what was looked at is what is mounted. Refuses whatever is over the ceiling.
 
+use super::command::{Asked, Command, STARTUP};
 use super::system::System;
-use super::{Ceiling, Confinement, Contract, Part, Refusal, ScriptLimits, ScriptRoot, Strength, failed};
+use super::{Ceiling, Confinement, Contract, Part, Refusal, ScriptLimits, ScriptRoot, Strength, failed, program};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat2};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
@@ -23,58 +24,103 @@ pub(super) struct Job {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) variables: BTreeMap<String, String>,
-    /// The plugin's folder, which is never writable.
-    pub(super) plugin: Granted,
+    /// The plugin's folder, which is never writable. A command has none.
+    pub(super) plugin: Option<Granted>,
+    /// A folder that is there for certain, where the cell's own root is put.
+    pub(super) place: OwnedFd,
     pub(super) roots: Vec<Granted>,
     /// Whether it runs in the plugin's folder and not in its scratch folder.
     pub(super) in_plugin: bool,
+    /// What is written into its scratch folder first.
+    pub(super) startup: Option<String>,
+    /// Whether its input is a terminal, which it is to command.
+    pub(super) terminal: bool,
+    /// Whether it stays between calls.
+    pub(super) kept: bool,
     pub(super) limits: ScriptLimits,
 }
 
-fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(Part::Request, reason))
 }
 
 /// Settles a request.
-pub(super) fn job(request: Confinement, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
-    if let Some(name) = request.limits.above(&ceiling.limits) {
-        return refuse(format!("it asks for more {name} than the owner allows scripts. Ask for less"));
+pub(super) fn job(asked: Asked, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
+    match asked {
+        Asked::Script(request) => script_job(request, ceiling, system, strength),
+        Asked::Command(request) => command_job(request, ceiling, system, strength),
     }
-    if request.limits.processes == 0 || request.limits.scratch == 0 {
-        return refuse("it asks for no process or no scratch folder at all. Ask for at least one");
-    }
+}
+
+fn script_job(request: Confinement, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
+    let kept = request.contract == Contract::Kept;
+    within(&request.limits, if kept { &ceiling.kept } else { &ceiling.limits })?;
     let plugin = plugin(&request.plugin, ceiling)?;
-    let script = script(&request.script, &plugin)?;
-    let roots: Vec<Granted> = request.roots.iter().map(|name| root(name, &request, ceiling)).collect::<Result<_, _>>()?;
+    let script = if kept { None } else { Some(script(&request.script, &plugin)?) };
+    let roots = roots(&request.roots, &request.unchanged, ceiling)?;
     if strength == Strength::Plain {
-        separable(&roots, &plugin)?;
+        separable(&roots, Some(&plugin))?;
+    }
+    let program = if kept { program::find(&request.program, &plugin, system)? } else { system.find(&request.program)? };
+    if let Some(wanted) = &request.sha256 {
+        program::same(&program, wanted)?;
+    }
+    let in_plugin = request.contract != Contract::Lines;
+    // As the first of these contracts had it, a script there knows itself by its name in its folder.
+    let script = script.map(|script| if in_plugin { script } else { plugin.path.join(script) });
+    let script = script.map(|script| script.into_os_string().into_string()).transpose();
+    let Ok(script) = script else { return refuse("the plugin lies in a folder whose name is not UTF-8") };
+    let arguments: Vec<String> = request.options.into_iter().chain(script).collect();
+    Ok(Job { in_plugin, kept, plugin: Some(plugin), roots, ..bare_job(program, arguments, request.variables, request.limits, ceiling)? })
+}
+
+fn command_job(request: Command, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
+    within(&request.limits, &ceiling.commands)?;
+    let roots = roots(&request.roots, &request.unchanged, ceiling)?;
+    if strength == Strength::Plain {
+        separable(&roots, None)?;
     }
     let program = system.find(&request.program)?;
-    let in_plugin = request.contract == Contract::Environment;
-    // As the first of these contracts had it, a script there knows itself by its name in its folder.
-    let script = if in_plugin { script } else { plugin.path.join(script) };
-    let Some(script) = script.to_str() else { return refuse("the plugin lies in a folder whose name is not UTF-8") };
-    let arguments: Vec<String> = request.options.into_iter().chain([script.to_owned()]).collect();
+    let (startup, terminal) = (request.startup, request.window.is_some());
+    Ok(Job { startup, terminal, roots, ..bare_job(program, request.arguments, request.variables, request.limits, ceiling)? })
+}
+
+fn within(limits: &ScriptLimits, ceiling: &ScriptLimits) -> Result<(), Refusal> {
+    if let Some(name) = limits.above(ceiling) {
+        return refuse(format!("it asks for more {name} than the owner allows scripts. Ask for less"));
+    }
+    if limits.processes == 0 || limits.scratch == 0 {
+        return refuse("it asks for no process or no scratch folder at all. Ask for at least one");
+    }
+    Ok(())
+}
+
+/// What all have, with nothing of the owner's.
+fn bare_job(
+    program: PathBuf,
+    arguments: Vec<String>,
+    own: BTreeMap<String, String>,
+    limits: ScriptLimits,
+    ceiling: &Ceiling,
+) -> Result<Job, Refusal> {
     if arguments.iter().any(|argument| argument.contains('\0')) {
         return refuse("an argument has a zero in it");
     }
-    variables(&request.variables)?;
-    Ok(Job { program, arguments, variables: request.variables, plugin, roots, in_plugin, limits: request.limits })
+    variables(&own)?;
+    let place = open(&ceiling.plugins, ResolveFlags::NO_SYMLINKS);
+    let place = place.map_err(failed(Part::Request, "the folder of script plugins cannot be opened"))?;
+    let (plugin, roots, startup) = (None, Vec::new(), None);
+    Ok(Job { program, arguments, variables: own, plugin, place, roots, in_plugin: false, startup, terminal: false, kept: false, limits })
+}
+
+/// Where `Job::startup` goes.
+pub(super) fn startup_in(scratch: &Path) -> PathBuf {
+    scratch.join(STARTUP)
 }
 
 /// A job without a script, to try a cell with.
 pub(super) fn trial(ceiling: &Ceiling) -> Result<Job, Refusal> {
-    let path = ceiling.plugins.clone();
-    let opened = open(&path, ResolveFlags::NO_SYMLINKS).map_err(failed(Part::Request, "the folder of script plugins cannot be opened"))?;
-    Ok(Job {
-        program: PathBuf::new(),
-        arguments: Vec::new(),
-        variables: BTreeMap::new(),
-        plugin: Granted { path, opened, writable: false },
-        roots: Vec::new(),
-        in_plugin: false,
-        limits: ceiling.limits,
-    })
+    bare_job(PathBuf::new(), Vec::new(), BTreeMap::new(), ceiling.limits, ceiling)
 }
 
 fn open(path: &Path, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
@@ -92,7 +138,7 @@ fn plugin(name: &str, ceiling: &Ceiling) -> Result<Granted, Refusal> {
     Ok(Granted { path, opened, writable: false })
 }
 
-fn script(name: &str, plugin: &Granted) -> Result<PathBuf, Refusal> {
+pub(super) fn script(name: &str, plugin: &Granted) -> Result<PathBuf, Refusal> {
     let path = Path::new(name);
     let plain = |part| matches!(part, Component::Normal(_));
     // One that begins so would be read as an option.
@@ -113,17 +159,21 @@ fn kind(opened: impl AsFd) -> Result<FileType, Refusal> {
     Ok(FileType::from_raw_mode(stat.st_mode))
 }
 
-fn root(name: &str, request: &Confinement, ceiling: &Ceiling) -> Result<Granted, Refusal> {
+fn roots(names: &BTreeSet<String>, unchanged: &BTreeSet<String>, ceiling: &Ceiling) -> Result<Vec<Granted>, Refusal> {
+    names.iter().map(|name| root(name, unchanged.contains(name), ceiling)).collect()
+}
+
+fn root(name: &str, unchanged: bool, ceiling: &Ceiling) -> Result<Granted, Refusal> {
     let Some(ScriptRoot { path, writable }) = ceiling.roots.get(name) else {
         return refuse(format!("no root `{}` is open to scripts", name.escape_debug()));
     };
     let opened = open(path, ResolveFlags::NO_SYMLINKS).map_err(failed(Part::Request, &format!("the root `{name}` cannot be opened")))?;
-    Ok(Granted { path: path.clone(), opened, writable: *writable && !request.unchanged.contains(name) })
+    Ok(Granted { path: path.clone(), opened, writable: *writable && !unchanged })
 }
 
 /// Landlock cannot take from a folder what the one around it gives; mounts can.
-fn separable(roots: &[Granted], plugin: &Granted) -> Result<(), Refusal> {
-    let read_only = roots.iter().filter(|root| !root.writable).chain([plugin]);
+fn separable(roots: &[Granted], plugin: Option<&Granted>) -> Result<(), Refusal> {
+    let read_only = roots.iter().filter(|root| !root.writable).chain(plugin);
     for inner in read_only {
         if roots.iter().any(|outer| outer.writable && inner.path.starts_with(&outer.path)) {
             return refuse("a folder to be read lies in one that may be changed, which needs namespaces to tell apart");

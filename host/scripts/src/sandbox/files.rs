@@ -66,7 +66,9 @@ fn restrict(job: &Job, system: &System, place: &Place<'_>) -> Result<Restriction
         rules = allow(rules, Path::new("/proc"), read)?;
     }
     // What was looked at, and not what a name may lead to by now.
-    rules = beneath(rules, &job.plugin.opened, run)?;
+    if let Some(plugin) = &job.plugin {
+        rules = beneath(rules, &plugin.opened, run)?;
+    }
     for root in &job.roots {
         rules = beneath(rules, &root.opened, if root.writable { change } else { read })?;
     }

@@ -5,13 +5,13 @@
 //! Comes back only with the reason why the program did not start.
 
 use super::calls::Programs;
-use super::check::Job;
+use super::check::{self, Job};
 use super::system::System;
 use super::{Part, Refusal, Strength, failed, files};
-use crate::limits::{CPU_GRACE_SECONDS, NICE};
+use crate::limits::{CPU_GRACE_SECONDS, KEPT_RESERVES, NICE};
 use crate::rlimit;
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Resource, nice, setsid};
+use rustix::process::{Resource, ioctl_tiocsctty, nice, setsid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 use std::convert::Infallible;
 use std::io;
@@ -54,6 +54,12 @@ pub(super) fn become_script(
 ) -> Result<Infallible, Refusal> {
     setsid().map_err(failed(Part::Start, "it gets no session of its own"))?;
     nice(NICE).map_err(failed(Part::Limits, "priority"))?;
+    if job.terminal {
+        ioctl_tiocsctty(&streams.input).map_err(failed(Part::Terminal, "the shell cannot command it"))?;
+    }
+    if let Some(startup) = &job.startup {
+        std::fs::write(check::startup_in(place.scratch), startup).map_err(failed(Part::Scratch, "its first file cannot be written"))?;
+    }
     limit(job, place.strength)?;
     give_up_rights()?;
     let mut command = command(job, system, place.scratch);
@@ -71,7 +77,7 @@ fn command(job: &Job, system: &System, scratch: &Path) -> Command {
     let mut command = Command::new(&job.program);
     command.args(&job.arguments).env_clear().envs(&job.variables);
     command.env("PATH", system.search_path()).env("LANG", "C.UTF-8").env("HOME", scratch).env("TMPDIR", scratch);
-    command.current_dir(if job.in_plugin { &job.plugin.path } else { scratch });
+    command.current_dir(job.plugin.as_ref().filter(|_| job.in_plugin).map_or(scratch, |plugin| &plugin.path));
     command
 }
 
@@ -80,7 +86,13 @@ fn limit(job: &Job, strength: Strength) -> Result<(), Refusal> {
     // Without a namespace the kernel counts all processes of this user.
     let others = if strength == Strength::Full { OURS } else { running().map_err(failed(Part::Limits, "processes"))? };
     lower(Resource::Nproc, "processes", limits.processes.saturating_add(others), 0)?;
-    lower(Resource::As, "address space", limits.address_space, 0)?;
+    // Engines with a compiler set gigabytes of addresses aside and use little of them. What stays gets them, and is
+    // held to what it may write to.
+    let addresses = if job.kept { limits.address_space.saturating_mul(KEPT_RESERVES) } else { limits.address_space };
+    lower(Resource::As, "address space", addresses, 0)?;
+    if job.kept {
+        lower(Resource::Data, "memory", limits.address_space, 0)?;
+    }
     lower(Resource::Cpu, "CPU time", limits.cpu_seconds, CPU_GRACE_SECONDS)?;
     lower(Resource::Fsize, "file size", limits.file_size, 0)?;
     lower(Resource::Nofile, "open files", limits.open_files, 0)?;

@@ -4,6 +4,7 @@
 //! future, and a host that dies. Comes back only when the launcher's side has said, by its own
 //! closing, that nothing of the script is alive, or that it does not say so.
 
+use super::command::Asked;
 use super::frame::{self, Report};
 use super::launcher::Launcher;
 use super::lines::Lines;
@@ -25,11 +26,11 @@ use tokio::time::timeout;
 const INPUT: &str = "SKYNET_INPUT";
 
 /// Our ends of one call.
-struct Ends {
-    control: UnixStream,
-    input: Sender,
-    output: Receiver,
-    errors: Receiver,
+pub(super) struct Ends {
+    pub(super) control: UnixStream,
+    pub(super) input: Sender,
+    pub(super) output: Receiver,
+    pub(super) errors: Receiver,
 }
 
 impl Launcher {
@@ -61,7 +62,7 @@ impl Launcher {
         };
         let outcome = timeout(limits.wall, work).await;
         if !matches!(outcome, Ok(Ok(_))) {
-            dead(control).await?;
+            let_go(&mut control, &mut Vec::new()).await?;
         }
         let stderr = stderr.into_text();
         let Ok(outcome) = outcome else { return Err(ScriptError::Deadline { after: limits.wall, stderr }) };
@@ -76,7 +77,8 @@ impl Launcher {
         }
     }
 
-    fn open(&self, proxy: Option<OwnedFd>) -> Result<Ends, ScriptError> {
+    /// Makes both ends, and hands the launcher its own.
+    pub(super) fn open(&self, proxy: Option<OwnedFd>) -> Result<Ends, ScriptError> {
         let lost = ScriptError::Lost;
         let (control, theirs) = StdStream::pair().map_err(lost)?;
         let (reads_input, input) = pipe().map_err(lost)?;
@@ -100,9 +102,11 @@ impl Launcher {
 fn request<'a>(confinement: &Confinement, input: &'a [u8]) -> Result<(Vec<u8>, &'a [u8]), ScriptError> {
     let too_large = |max| ScriptError::InputTooLarge { bytes: input.len(), max };
     let refuse = |reason: &str| ScriptError::from(Refusal::new(super::Part::Request, reason));
-    let encode = |confinement: &Confinement| frame::encode(confinement).map_err(|error| refuse(&error.to_string()));
-    if confinement.contract == Contract::Lines {
-        return Ok((encode(confinement)?, input));
+    let encode = |confinement| frame::encode(&Asked::Script(confinement)).map_err(|error| refuse(&error.to_string()));
+    match confinement.contract {
+        Contract::Lines => return Ok((encode(confinement.clone())?, input)),
+        Contract::Environment => {}
+        Contract::Kept => return Err(refuse("what is kept is not run to its end")),
     }
     if input.len() > SCRIPT_VARIABLE_BYTES {
         return Err(too_large(SCRIPT_VARIABLE_BYTES));
@@ -110,15 +114,19 @@ fn request<'a>(confinement: &Confinement, input: &'a [u8]) -> Result<(Vec<u8>, &
     let text = std::str::from_utf8(input).map_err(|_| refuse("its input is not UTF-8"))?;
     let mut confinement = confinement.clone();
     confinement.variables.insert(INPUT.into(), text.to_owned());
-    Ok((encode(&confinement)?, &[]))
+    Ok((encode(confinement)?, &[]))
 }
 
 /// Lets go of a cell and waits until it is empty.
-async fn dead(mut control: UnixStream) -> Result<(), ScriptError> {
-    let mut rest = Vec::new();
+pub(super) async fn dead(mut control: UnixStream) -> Result<(), ScriptError> {
+    let_go(&mut control, &mut Vec::new()).await
+}
+
+/// Lets go of a cell and waits until it is empty; what it still said is appended.
+pub(super) async fn let_go(control: &mut UnixStream, said: &mut Vec<u8>) -> Result<(), ScriptError> {
     let gone = async {
         control.shutdown().await?;
-        (&mut control).take(REPORT_BYTES).read_to_end(&mut rest).await
+        control.take(REPORT_BYTES).read_to_end(said).await
     };
     let late = || io::Error::new(io::ErrorKind::TimedOut, "it was killed, but the kernel does not let it go");
     timeout(REAP_TIMEOUT, gone).await.unwrap_or_else(|_| Err(late())).map(drop).map_err(ScriptError::Lost)
@@ -156,7 +164,7 @@ async fn read(output: Receiver, contract: Contract, max: u64, said: &mpsc::Sende
 }
 
 /// How it ended: the first word counts, as a refusal is followed by the end of who refused.
-fn end(reports: &[u8]) -> Result<End, ScriptError> {
+pub(super) fn end(reports: &[u8]) -> Result<End, ScriptError> {
     let lost = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => ScriptError::Lost(io::Error::other("its keeper ended without a word")),
         _ => ScriptError::Lost(error),

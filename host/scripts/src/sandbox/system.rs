@@ -83,7 +83,8 @@ impl System {
         refuse(format!("`{name}` is in none of {}. Install it", self.search_path()))
     }
 
-    fn holds(&self, real: &Path) -> bool {
+    /// Whether scripts see what lies there.
+    pub(super) fn holds(&self, real: &Path) -> bool {
         TREES.iter().any(|tree| real.starts_with(tree)) || self.tools.iter().any(|tool| real.starts_with(tool))
     }
 }

@@ -8,7 +8,9 @@ mod contract;
 mod escape;
 mod floods;
 mod ground;
+mod kept;
 mod machine;
+mod shells;
 mod tree;
 
 /// Does nothing in an ordinary run of the tests.

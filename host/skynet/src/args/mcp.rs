@@ -29,15 +29,39 @@ pub(crate) struct ServeMcp {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example: skynet plugin add-mcp weather https://mcp.example.com/mcp --secret weather_key\n\
-The plugin may reach that one server and nothing else. Its tools are taken as they are described\n\
-now; a description that the server changes later is refused until you have seen it (--update).")]
+#[command(after_help = "Examples:\n\
+  skynet plugin add-mcp weather https://mcp.example.com/mcp --secret weather_key\n\
+  skynet plugin add-mcp notes --root workspace:write -- node /usr/local/lib/node_modules/notes/server.js\n\
+  skynet plugin add-mcp sums --folder ./my-server -- python3 server.py\n\
+A plugin of an address may reach that one server and nothing else. A plugin of a command keeps the program in\n\
+the sandbox of scripts between calls: it sees the system's programs, the trees of scripts.tools, its own copy of\n\
+--folder and the roots you name; it has no network, so one that fetches itself at each start is installed first;\n\
+of the environment it gets what --env says. Your approval is\n\
+bound to the program's file, its arguments and that copy. To remove it, take its folder out of tools/.\n\
+Tools are taken as they are described now; a description that the server changes later is refused until\n\
+you have seen it (--update).")]
 pub(crate) struct AddMcp {
     /// Your name for the server: a-z, 0-9 and -.
     pub(crate) name: String,
     /// Its address, such as https://mcp.example.com/mcp.
-    #[arg(required_unless_present = "update", conflicts_with = "update")]
+    #[arg(required_unless_present_any = ["update", "command"], conflicts_with_all = ["update", "command"])]
     pub(crate) url: Option<String>,
+    /// A server that is a program of this machine, behind `--`: the program and its arguments. It speaks on
+    /// stdin and stdout, and works in its copy of --folder.
+    #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["update", "secret", "private", "bridge"])]
+    pub(crate) command: Vec<String>,
+    /// Take a copy of this folder along, with the server's files.
+    #[arg(long, value_name = "DIR", requires = "command")]
+    pub(crate) folder: Option<PathBuf>,
+    /// A variable that the program gets. Others see it in the plugin's folder, so no secrets.
+    #[arg(long, value_name = "NAME=VALUE", requires = "command")]
+    pub(crate) env: Vec<String>,
+    /// A folder of [roots] that the program may read, or with `:write` change.
+    #[arg(long, value_name = "ROOT[:write]", requires = "command")]
+    pub(crate) root: Vec<String>,
+    /// Seconds that one call may take.
+    #[arg(long, value_name = "SECONDS", requires = "command", default_value_t = 110, value_parser = clap::value_parser!(u64).range(1..=3500))]
+    pub(crate) timeout: u64,
     /// Look at the server again: show what changed, and take it when you agree.
     #[arg(long)]
     pub(crate) update: bool,

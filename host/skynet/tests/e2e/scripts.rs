@@ -104,13 +104,19 @@ fn folders_of_both_contracts_are_approved_called_changed_and_removed_live() {
     assert!(call(&home, "twice", &json!({ "who": "ab" })).contains(r#"{"twice":"abab"}"#));
     put(&home, "pieces", &lines("pieces", "sh"), "echo '{\"delta\":\"one \"}'; echo '{\"delta\":\"two\"}'; echo '{\"result\":null}'");
     approve(&home, "pieces");
-    assert!(call(&home, "pieces", &json!({})).contains("one two"));
+    let pieces = home.run(&["chat", "/tool pieces {}"]);
+    assert!(pieces.err.contains("  one"), "what it says meanwhile is shown beside the answer: {}", pieces.err);
+    assert!(pieces.done().contains("one two"));
 
     // A failure says all that the script said.
     put(&home, "fails", &seed("fails", "sh"), "echo out; echo err >&2; exit 3");
     approve(&home, "fails");
     let said = call(&home, "fails", &json!({}));
     assert!(said.contains("did not work") && said.contains("out") && said.contains("err") && said.contains("exit code 3"), "{said}");
+
+    // Four folders, four copies: nothing runs from the first files of `greet` any more.
+    let copies = home.home().join("private/scripts");
+    home.until("one copy for each folder", |_| (std::fs::read_dir(&copies).unwrap().count() == 4).then_some(()));
 
     std::fs::remove_dir_all(home.home().join("tools/greet")).unwrap();
     home.until_state("local/greet", "disabled");

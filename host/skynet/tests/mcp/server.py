@@ -1,5 +1,5 @@
 """A server made with the official Python SDK: server.py PORT ABOUT, ABOUT being what its tool
-says of itself. Prints its port when it can be reached."""
+says of itself. Prints its port when it can be reached. With `stdio` for the port it speaks there."""
 
 import socket
 import sys
@@ -8,11 +8,19 @@ import uvicorn
 from mcp.server.mcpserver import MCPServer
 
 server = MCPServer("sums", version="1")
+calls = 0
 
 
 @server.tool(name="add-up", description=sys.argv[2])
 def add(a: int, b: int) -> int:
     return a + b
+
+
+@server.tool(description="Counts its calls.")
+def count() -> str:
+    global calls
+    calls += 1
+    return f"call {calls}"
 
 
 @server.tool(description="Fails.")
@@ -24,6 +32,10 @@ def fail() -> str:
 def hidden() -> str:
     return "hidden"
 
+
+if sys.argv[1] == "stdio":
+    server.run("stdio")
+    sys.exit()
 
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

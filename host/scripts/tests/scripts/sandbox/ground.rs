@@ -111,7 +111,7 @@ fn limits_on(machine: &str) -> ScriptLimits {
 }
 
 pub(crate) struct Ground {
-    limits: ScriptLimits,
+    pub(crate) limits: ScriptLimits,
     folder: tempfile::TempDir,
     pub(crate) launcher: Launcher,
 }
@@ -161,6 +161,8 @@ impl Ground {
             roots: roots.collect(),
             tools: Vec::new(),
             limits: limits_on(machine),
+            commands: limits_on(machine),
+            kept: limits_on(machine),
             without_namespaces,
         };
         let role = format!("{ROLE}{machine}");
@@ -185,6 +187,7 @@ impl Ground {
         Confinement {
             plugin: "p".into(),
             program: program.into(),
+            sha256: None,
             options: Vec::new(),
             script: name.into(),
             contract: Contract::Environment,

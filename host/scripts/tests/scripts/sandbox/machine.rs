@@ -59,6 +59,8 @@ fn a_launcher_with_a_second_thread_does_not_serve() {
         roots: BTreeMap::new(),
         tools: Vec::new(),
         limits: limits(),
+        commands: limits(),
+        kept: limits(),
         without_namespaces: true,
     };
     let role = format!("{ROLE}threads");

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin;
-use skynet_core::ports::{CallContext, ModelEntry, Registry, Snapshot};
+use skynet_core::ports::{CallContext, ModelEntry, Progress, Registry, Snapshot};
 use skynet_core::{
     CompletionItem, CompletionRequest, Message, Part, PluginId, Role, SessionKey, ThinkingLevel, ToolChoice, TurnId, UserId,
 };
@@ -60,8 +60,14 @@ async fn sandboxed(snapshot: &dyn Snapshot, model: &ModelEntry) -> Result<f64> {
         stop: Vec::new(),
         options: json!({}),
     };
-    let context =
-        CallContext { turn: TurnId("bench".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 };
+    let context = CallContext {
+        turn: TurnId("bench".into()),
+        session: SessionKey::main(),
+        user: UserId::owner(),
+        time_zone: None,
+        depth: 0,
+        progress: Progress::default(),
+    };
     let before = cpu_seconds("self")?;
     let mut stream = snapshot.complete(&model.plugin, request, context);
     while let Some(item) = stream.next().await {

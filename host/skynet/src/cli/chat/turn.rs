@@ -7,6 +7,7 @@ use crate::exit::{Kind, fail};
 use crate::output::Out;
 use anyhow::Result;
 use serde_json::{Value, json};
+use skynet_policy::naming::plain_line;
 use std::io::Write;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -107,6 +108,11 @@ fn agent_event(screen: &mut Screen<'_>, payload: &Value) {
         Some("tool") if data["phase"] == "start" => {
             let arguments = data["args"].to_string();
             screen.aside(&format!("· {} {}", data["name"].as_str().unwrap_or_default(), arguments.chars().take(120).collect::<String>()));
+        }
+        Some("tool") if data["phase"] == "update" => {
+            // Beside the answer, not in it: what the model makes of it comes later.
+            let said = data["delta"].as_str().unwrap_or_default();
+            said.lines().filter(|line| !line.trim().is_empty()).for_each(|line| screen.aside(&format!("  {}", plain_line(line, 500))));
         }
         Some("notice") => screen.aside(&format!("! {}", data["text"].as_str().unwrap_or_default())),
         _ => {}

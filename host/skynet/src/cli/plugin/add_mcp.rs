@@ -3,9 +3,12 @@
 //!
 //! Two versions are made: one that may only look, through the host's own door, and one that
 //! holds what was approved. The server is never reached but by the plugin. Refuses tools
-//! that nobody could read; a plugin that was not agreed to is taken away again.
+//! that nobody could read; a plugin that was not agreed to is taken away again. A server
+//! that is a program of this machine is a folder in `tools/` (`local.rs`, `command.rs`).
 
 mod build;
+mod command;
+mod local;
 mod show;
 
 use super::grant::confirmed;
@@ -28,11 +31,16 @@ use tokio::time::{Instant, sleep, timeout};
 /// The bridge's tool for its owner.
 const LOOK: &str = "bridge_look";
 
-/// One server on its way to being a plugin.
-struct Adding<'a> {
+/// Where its owner and the host are asked.
+struct Desk<'a> {
     home: &'a Home,
     out: &'a Out,
     host: Client,
+}
+
+/// One server on its way to being a plugin.
+struct Adding<'a> {
+    desk: Desk<'a>,
     bridge: Bridge,
     id: PluginId,
     file: PathBuf,
@@ -46,16 +54,67 @@ pub(crate) async fn run(home: &Home, add: AddMcp, out: &Out) -> Result<()> {
     let id = PluginId::new(&format!("mcp/{}", add.name)).map_err(|_| {
         fail(Kind::Refused, format!("`{}` is no name for a server; use a-z first, then a-z, 0-9 and single hyphens", add.name))
     })?;
+    if !add.command.is_empty() || (add.update && local::is_there(home, &add.name)) {
+        let desk = Desk { home, out, host: Client::connect(home).await? };
+        return local::run(desk, &add).await;
+    }
     let file = home.plugins().join(format!("mcp-{}.wasm", add.name));
     let bridge = Bridge::find(home, add.bridge.as_deref())?;
-    let host = Client::connect(home).await?;
+    let desk = Desk { home, out, host: Client::connect(home).await? };
     if add.bridge.is_some() {
         out.line(&format!("the bridge is {}", bridge.shown()));
     }
-    let mut adding = Adding { home, out, host, bridge, id, file, version: semver::Version::new(0, 1, 0), release: String::new() };
+    let mut adding = Adding { desk, bridge, id, file, version: semver::Version::new(0, 1, 0), release: String::new() };
     match &add.url {
         Some(url) => adding.add(url, &add).await,
         None => adding.update(&add).await,
+    }
+}
+
+impl Desk<'_> {
+    /// A program without --yes gets to read what it would agree to.
+    async fn agreed(&self, id: &PluginId, question: &str, yes: bool, shown: &Value) -> Result<()> {
+        if yes || asked(question, self.out).await? {
+            return Ok(());
+        }
+        let mut shown = shown.clone();
+        shown["id"] = json!(id);
+        shown["taken"] = json!(false);
+        self.out.value(&shown);
+        Err(fail(Kind::Refused, "nothing was taken; --yes does not ask"))
+    }
+
+    /// Asks the host.
+    async fn ask(&mut self, method: &str, params: Value) -> Result<Value> {
+        let answered = timeout(PLUGIN_CHANGE, self.host.call(method, params)).await;
+        answered.map_err(|_| fail(Kind::TryLater, format!("the host did not answer {method} in {} s", PLUGIN_CHANGE.as_secs())))?
+    }
+
+    /// What the server offers now, asked through the plugin.
+    async fn look(&mut self, id: &PluginId) -> Result<Offered> {
+        self.out.line("looking at what the server offers");
+        let tool = exposed_name(id, LOOK);
+        let began = self.denied(id).await.first().and_then(|row| row["number"].as_u64()).unwrap_or(0);
+        let answer = self.ask("tools.invoke", json!({ "name": tool })).await?;
+        if answer["ok"] != true {
+            // A server chooses its words; whether the host kept the plugin from it is in the host's own log.
+            let private = self.was_private(id, began).await;
+            let hint = if private { "; a server on this machine or your network needs --private" } else { "" };
+            return Err(fail(Kind::Refused, format!("the server could not be looked at: {}{hint}", text(&answer["error"]["message"]))));
+        }
+        Ok(Offered::of(answer["output"]["structured"].clone()))
+    }
+
+    /// Whether it was kept from a server for being on a private network, since a row of this number.
+    async fn was_private(&mut self, id: &PluginId, began: u64) -> bool {
+        let rows = self.denied(id).await;
+        rows.iter().any(|row| row["reason"] == "non-public" && row["number"].as_u64().is_some_and(|number| number > began))
+    }
+
+    /// What the host refused it lately, newest first.
+    async fn denied(&mut self, id: &PluginId) -> Vec<Value> {
+        let denied = self.ask("plugins.whyDenied", json!({ "id": id, "limit": 10 })).await.unwrap_or_default();
+        denied["denied"].as_array().cloned().unwrap_or_default()
     }
 }
 
@@ -69,16 +128,16 @@ impl Adding<'_> {
         }
         let server = Server::new(&add.name, url, add.secret.as_deref())?;
         // Who added it before and took it away again goes on with the next number.
-        if let Ok(info) = self.ask("plugins.info", json!({ "id": self.id })).await {
+        if let Ok(info) = self.desk.ask("plugins.info", json!({ "id": self.id })).await {
             let before = info["history"].as_array().into_iter().flatten().filter_map(|one| version_in(text(one)));
             self.version = before.max().map_or(self.version.clone(), |newest| next(&newest));
         }
         let added = or_stopped(self.first(&server, add)).await;
         if added.is_err() && self.file.exists() {
             // Neither the plugin nor what it was allowed on the way.
-            let _ = self.ask("plugins.revoke", json!({ "id": self.id })).await;
+            let _ = self.desk.ask("plugins.revoke", json!({ "id": self.id })).await;
             let removed = std::fs::remove_file(&self.file);
-            client::rescan(self.home).await;
+            client::rescan(self.desk.home).await;
             if let Err(left) = removed {
                 return added.with_context(|| format!("{} was left behind ({left}); remove it", self.file.display()));
             }
@@ -89,15 +148,15 @@ impl Adding<'_> {
     async fn first(&mut self, server: &Server, add: &AddMcp) -> Result<()> {
         self.place(&server.looking(&[])).await?;
         self.allow(server, add).await?;
-        let offered = self.look().await?;
-        offered.show(self.out);
-        let mut shown = offered.value();
-        self.agreed("Take these tools as they are described here?", add.yes, &mut shown).await?;
+        let offered = self.desk.look(&self.id).await?;
+        offered.show(self.desk.out);
+        let shown = offered.value();
+        self.desk.agreed(&self.id, "Take these tools as they are described here?", add.yes, &shown).await?;
         self.finish(server, &offered.good, "added", shown).await
     }
 
     async fn update(&mut self, add: &AddMcp) -> Result<()> {
-        let (server, version) = build::read(self.home, &self.file, &add.name)?;
+        let (server, version) = build::read(self.desk.home, &self.file, &add.name)?;
         self.version = next(&version);
         let approved = server.tools.clone();
         let updated = or_stopped(self.again(&server, add)).await;
@@ -115,57 +174,34 @@ impl Adding<'_> {
         let approved = &server.tools;
         self.place(&server.looking(approved)).await?;
         self.allow(server, add).await?;
-        let offered = self.look().await?;
-        let changes = offered.changes(approved);
-        offered.show_changes(&changes, self.out);
-        let mut shown = offered.value();
-        shown["changes"] = changes.iter().map(show::Change::value).collect();
-        if changes.is_empty() {
+        let offered = self.desk.look(&self.id).await?;
+        let (changed, shown) = offered.compared(approved, self.desk.out);
+        if !changed {
             return self.finish(server, approved, "is as it was approved", shown).await;
         }
-        self.agreed("Take these changes?", add.yes, &mut shown).await?;
+        self.desk.agreed(&self.id, "Take these changes?", add.yes, &shown).await?;
         self.finish(server, &offered.good, "updated", shown).await
     }
 
-    async fn finish(&mut self, server: &Server, tools: &[Value], done: &str, mut shown: Value) -> Result<()> {
+    async fn finish(&mut self, server: &Server, tools: &[Value], done: &str, shown: Value) -> Result<()> {
         self.version = next(&self.version);
         self.place(&server.approved(tools)).await?;
         let names: Vec<String> = tools.iter().map(|tool| exposed_name(&self.id, text(&tool["name"]))).collect();
-        let line = format!("{} {done}, with {} tools", self.id, names.len());
         let summary = json!({ "id": self.id, "version": self.version.to_string(), "file": self.file, "url": server.url, "tools": names });
-        if let (Some(shown), Value::Object(summary)) = (shown.as_object_mut(), summary) {
-            shown.extend(summary);
-        }
-        self.out.both(&line, &shown);
+        self.desk.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &joined(shown, summary));
         Ok(())
-    }
-
-    /// A program without --yes gets to read what it would agree to.
-    async fn agreed(&self, question: &str, yes: bool, shown: &mut Value) -> Result<()> {
-        if yes || asked(question, self.out).await? {
-            return Ok(());
-        }
-        shown["id"] = json!(self.id);
-        shown["taken"] = json!(false);
-        self.out.value(shown);
-        Err(fail(Kind::Refused, "nothing was taken; --yes does not ask"))
-    }
-
-    async fn ask(&mut self, method: &str, params: Value) -> Result<Value> {
-        let answered = timeout(PLUGIN_CHANGE, self.host.call(method, params)).await;
-        answered.map_err(|_| fail(Kind::TryLater, format!("the host did not answer {method} in {} s", PLUGIN_CHANGE.as_secs())))?
     }
 
     /// Puts a version into the plugins folder and waits until the host has decided on it.
     async fn place(&mut self, server: &Server) -> Result<()> {
-        let (bytes, release) = self.bridge.plugin(self.home, &self.id, &self.version, server)?;
+        let (bytes, release) = self.bridge.plugin(self.desk.home, &self.id, &self.version, server)?;
         self.release = release;
         crate::home::write_file(&self.file, &bytes, 0o644)?;
-        self.ask("plugins.reload", json!({})).await?;
+        self.desk.ask("plugins.reload", json!({})).await?;
         let wanted = self.version.to_string();
         let began = Instant::now();
         loop {
-            let plugins = self.ask("plugins.list", json!({})).await?;
+            let plugins = self.desk.ask("plugins.list", json!({})).await?;
             let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let all = plugins["plugins"].as_array().cloned().unwrap_or_default();
             let status = all.iter().find(|plugin| plugin["name"] == self.id.as_str());
@@ -188,43 +224,22 @@ impl Adding<'_> {
 
     /// What the plugin may do, granted by the one who reads it.
     async fn allow(&mut self, server: &Server, add: &AddMcp) -> Result<()> {
-        let info = self.ask("plugins.info", json!({ "id": self.id })).await?;
+        let info = self.desk.ask("plugins.info", json!({ "id": self.id })).await?;
         let permissions = server.granted(add.private)?;
         // An earlier grant counts, if it is this one.
         if info["waiting"].is_null() && (add.update || info["grant"]["permissions"] == serde_json::to_value(&permissions)?) {
             return Ok(());
         }
-        self.out.line(&format!("{} asks:", self.id));
-        permissions.sentences().iter().for_each(|sentence| self.out.line(&format!("  {sentence}")));
-        if !add.yes && !asked("Allow this?", self.out).await? {
-            self.out.value(&json!({ "id": self.id, "asks": permissions.sentences(), "taken": false }));
+        let out = self.desk.out;
+        out.line(&format!("{} asks:", self.id));
+        permissions.sentences().iter().for_each(|sentence| out.line(&format!("  {sentence}")));
+        if !add.yes && !asked("Allow this?", out).await? {
+            out.value(&json!({ "id": self.id, "asks": permissions.sentences(), "taken": false }));
             return Err(fail(Kind::Refused, "nothing was granted; --yes does not ask"));
         }
         // For the very release that was put there.
-        self.ask("plugins.grant", json!({ "id": self.id, "permissions": permissions, "release": self.release })).await?;
+        self.desk.ask("plugins.grant", json!({ "id": self.id, "permissions": permissions, "release": self.release })).await?;
         Ok(())
-    }
-
-    /// What the server offers now, asked through the plugin.
-    async fn look(&mut self) -> Result<Offered> {
-        self.out.line("looking at what the server offers");
-        let tool = exposed_name(&self.id, LOOK);
-        let answer = self.ask("tools.invoke", json!({ "name": tool })).await?;
-        if answer["ok"] != true {
-            // A server chooses its words; whether the host kept the plugin from it is in the host's own log.
-            let private = self.was_private().await;
-            let hint = if private { "; a server on this machine or your network needs --private" } else { "" };
-            return Err(fail(Kind::Refused, format!("the server could not be looked at: {}{hint}", text(&answer["error"]["message"]))));
-        }
-        Ok(Offered::of(answer["output"]["structured"].clone()))
-    }
-
-    /// Whether this version was kept from a server for being on a private network.
-    async fn was_private(&mut self) -> bool {
-        let denied = self.ask("plugins.whyDenied", json!({ "id": self.id, "limit": 10 })).await.unwrap_or_default();
-        // The request's row, beside that of the call that made it.
-        let of_this = |row: &&Value| version_in(text(&row["who"])).is_some_and(|version| version == self.version);
-        denied["denied"].as_array().into_iter().flatten().filter(of_this).any(|row| row["reason"] == "non-public")
     }
 }
 
@@ -242,6 +257,14 @@ async fn asked(question: &str, out: &Out) -> Result<bool> {
     let (question, out) = (question.to_owned(), *out);
     std::thread::spawn(move || drop(tell.send(confirmed(&question, &out))));
     hear.await.unwrap_or(Ok(false))
+}
+
+/// What was shown, and what came of it.
+fn joined(mut shown: Value, summary: Value) -> Value {
+    if let (Some(shown), Value::Object(summary)) = (shown.as_object_mut(), summary) {
+        shown.extend(summary);
+    }
+    shown
 }
 
 fn next(version: &semver::Version) -> semver::Version {

@@ -44,9 +44,18 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
     out.line(&format!("{id} {}:", text(&release["version"])));
     // All that the model will read of it, whole.
     text(&script["description"]).lines().flat_map(wrapped).for_each(|line| out.line(&format!("    {line}")));
-    out.line("  takes");
-    format!("{:#}", script["parameters"]).lines().flat_map(wrapped).for_each(|line| out.line(&format!("    {line}")));
+    if script["contract"] != "kept" {
+        out.line("  takes");
+        format!("{:#}", script["parameters"]).lines().flat_map(wrapped).for_each(|line| out.line(&format!("    {line}")));
+    }
     out.line(&format!("  runs       {}", runs(script)));
+    if let Some(digest) = script["sha256"].as_str() {
+        out.line(&format!("  program    {digest}"));
+    }
+    let variables: Vec<&str> = script["environment"].as_array().into_iter().flatten().map(text).collect();
+    if !variables.is_empty() {
+        out.line(&format!("  variables  {}", variables.join(", ")));
+    }
     out.line(&format!("  folder     {}", home.root().join(text(&info["file"])).display()));
     out.line(&format!("  files      {files}"));
     let denied = if info["waiting"].is_null() { " You said no to it before." } else { "" };
@@ -68,8 +77,17 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
 /// Interpreter, script and bounds in one line.
 pub(super) fn runs(script: &Value) -> String {
     let options: Vec<&str> = script["options"].as_array().into_iter().flatten().map(text).collect();
-    let words = [&[text(&script["program"])], options.as_slice(), &[text(&script["script"])]].concat();
-    format!("{} (up to {} s)", words.join(" "), script["timeout_s"])
+    let script_file = Some(text(&script["script"])).filter(|file| !file.is_empty());
+    let words = [text(&script["program"])].into_iter().chain(options).chain(script_file);
+    let words: Vec<String> = words.map(one_word).collect();
+    let stays = if script["contract"] == "kept" { "kept between calls, each " } else { "" };
+    format!("{} ({stays}up to {} s)", words.join(" "), script["timeout_s"])
+}
+
+/// So that two arguments cannot pass for one.
+pub(super) fn one_word(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./=:@%+,".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// A folder's path or name, or an id.
@@ -82,4 +100,18 @@ fn id(plugin: &str) -> Result<PluginId> {
     }
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(plugin);
     skynet_plugins::trees::plugin_of(name).map_err(|why| fail(Kind::Refused, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_word;
+
+    #[test]
+    fn an_argument_is_shown_as_one_word() {
+        for (word, shown) in
+            [("server.py", "server.py"), ("two words", "'two words'"), ("", "''"), ("it's", r"'it'\''s'"), ("a;b", "'a;b'")]
+        {
+            assert_eq!(one_word(word), shown);
+        }
+    }
 }

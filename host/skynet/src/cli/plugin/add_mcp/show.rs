@@ -55,7 +55,7 @@ impl Offered {
     }
 
     /// What is different from what was approved: one entry for each tool.
-    pub(super) fn changes(&self, approved: &[Value]) -> Vec<Change> {
+    fn changes(&self, approved: &[Value]) -> Vec<Change> {
         let named = |tools: &[Value]| -> BTreeMap<String, Value> {
             tools.iter().map(|tool| (text(&tool["tool"]["name"]).to_owned(), tool.clone())).collect()
         };
@@ -71,7 +71,16 @@ impl Offered {
         changes
     }
 
-    pub(super) fn show_changes(&self, changes: &[Change], out: &Out) {
+    /// Shows what is different, and whether anything is; the same for programs.
+    pub(super) fn compared(&self, approved: &[Value], out: &Out) -> (bool, Value) {
+        let changes = self.changes(approved);
+        self.show_changes(&changes, out);
+        let mut shown = self.value();
+        shown["changes"] = changes.iter().map(Change::value).collect();
+        (!changes.is_empty(), shown)
+    }
+
+    fn show_changes(&self, changes: &[Change], out: &Out) {
         for change in changes {
             let name = visible(&change.name);
             match (&change.before, &change.now) {
@@ -101,7 +110,7 @@ impl Offered {
 
 /// One tool that is not as it was approved.
 #[derive(Debug)]
-pub(super) struct Change {
+struct Change {
     name: String,
     before: Option<Value>,
     now: Option<Value>,
@@ -109,7 +118,7 @@ pub(super) struct Change {
 
 impl Change {
     /// For programs.
-    pub(super) fn value(&self) -> Value {
+    fn value(&self) -> Value {
         let what = match (&self.before, &self.now) {
             (Some(_), Some(_)) => "changed",
             (None, _) => "new",

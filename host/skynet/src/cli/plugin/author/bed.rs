@@ -11,13 +11,14 @@ use crate::compiler::ChildCompiler;
 use crate::exit::{Kind, fail};
 use crate::late::{LateAgent, NoProposals};
 use crate::scripts::HostScripts;
+use crate::terminals::HostTerminals;
 use anyhow::{Context as _, Result};
 use skynet_agent::Planner;
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginState;
-use skynet_core::ports::CallContext;
+use skynet_core::ports::{CallContext, Progress};
 use skynet_core::secret::NoSecrets;
 use skynet_core::{PluginId, SessionKey, TurnId, UserId};
 use skynet_plugins::{Parts, PluginHost, Settings, Staged, SystemResolver, Unadvised};
@@ -93,7 +94,14 @@ impl Bed {
 
     /// On whose behalf a test calls.
     pub(super) fn context() -> CallContext {
-        CallContext { turn: TurnId("test".into()), session: SessionKey::main(), user: UserId::owner(), time_zone: None, depth: 0 }
+        CallContext {
+            turn: TurnId("test".into()),
+            session: SessionKey::main(),
+            user: UserId::owner(),
+            time_zone: None,
+            depth: 0,
+            progress: Progress::default(),
+        }
     }
 }
 
@@ -130,6 +138,7 @@ fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings
             sub_turns: late.clone(),
             outbox: late,
             propose: Arc::new(NoProposals),
+            terminals: Arc::new(HostTerminals::beside(&HostScripts::off("no shell runs in this trial"))),
             scripts: Arc::new(HostScripts::off("no script plugin runs in this trial")),
         },
         resolver: Arc::new(SystemResolver),

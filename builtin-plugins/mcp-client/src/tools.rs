@@ -2,21 +2,21 @@
 //! read to the model.
 
 use crate::limits::{DESCRIPTION, NAME};
-use crate::room::{Pinned, Server};
 use crate::session::{Session, cut};
+use crate::{Pinned, Server};
 use serde_json::{Map, Value, json};
 use skynet_plugin_sdk::tool::{Annotations, Outcome, ToolError, ToolSpec};
 use std::collections::BTreeSet;
 
 /// The tool that lists what the server offers now, for its owner.
-pub(crate) const LOOK: &str = "bridge_look";
+pub const LOOK: &str = "bridge_look";
 
 /// What reaches the model, or decides about it. The rest of a tool's description, pictures
 /// for one, is left out: it may change at any time.
 const ESSENTIAL: [&str; 6] = ["name", "title", "description", "inputSchema", "outputSchema", "annotations"];
 
 /// The part of a tool that is approved.
-pub(crate) fn essence(tool: &Value) -> Value {
+pub fn essence(tool: &Value) -> Value {
     let kept = ESSENTIAL.iter().filter_map(|key| Some(((*key).to_owned(), tool.get(key)?.clone())));
     Value::Object(kept.collect())
 }
@@ -42,8 +42,13 @@ pub(crate) fn still_as_approved(server: &Server, pinned: &Pinned, offered: &[Val
     Ok(remote.to_owned())
 }
 
+/// What a plugin offers that holds this server.
+pub fn offered(server: &Server) -> Vec<ToolSpec> {
+    server.tools.iter().map(spec).chain(server.look.then(look)).collect()
+}
+
 /// An approved tool, as the model reads it.
-pub(crate) fn spec(pinned: &Pinned) -> ToolSpec {
+fn spec(pinned: &Pinned) -> ToolSpec {
     let tool = &pinned.tool;
     let claims = tool.get("annotations");
     // Who claims nothing gets the careful reading, as the protocol says it.
@@ -73,7 +78,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// The spec of `LOOK`.
-pub(crate) fn look() -> ToolSpec {
+fn look() -> ToolSpec {
     let about =
         "For the owner of this host, while an MCP server is added or updated: lists what it offers now. Of no use in a conversation.";
     ToolSpec::new(LOOK, about, r#"{"type":"object","properties":{},"additionalProperties":false}"#).open_world()

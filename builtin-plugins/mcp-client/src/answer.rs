@@ -9,7 +9,7 @@ use serde_json::Value;
 use skynet_plugin_sdk::tool::{Blob, Outcome, ResultPart, ToolError};
 
 /// The outcome, or the server's own word that it failed.
-pub(crate) fn outcome(result: Value) -> Result<Outcome, ToolError> {
+pub fn outcome(result: Value) -> Result<Outcome, ToolError> {
     let content: Vec<ResultPart> = result.get("content").and_then(Value::as_array).into_iter().flatten().map(part).collect();
     if result.get("isError").and_then(Value::as_bool).unwrap_or(false) {
         let texts: Vec<&str> =
