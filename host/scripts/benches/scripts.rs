@@ -45,8 +45,16 @@ mod linux {
             output: mib,
         };
         let (plugins, scratch) = (folder.path().join("plugins"), folder.path().join("scratch"));
-        let ceiling =
-            Ceiling { plugins, scratch, roots: BTreeMap::new(), tools: Vec::new(), limits, commands: limits, kept: limits, without_namespaces: true };
+        let ceiling = Ceiling {
+            plugins,
+            scratch,
+            roots: BTreeMap::new(),
+            tools: Vec::new(),
+            limits,
+            commands: limits,
+            kept: limits,
+            without_namespaces: true,
+        };
         let launcher = Launcher::start(&std::env::current_exe().unwrap(), &[LAUNCHER], &ceiling).unwrap();
         println!("strength: {:?}", launcher.abilities().strength);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
