@@ -15,11 +15,6 @@ fetch=skynet/tool-fetch
 printf '#!/bin/sh\nexec bash "%s/setup.sh" --yes\n' "$root" >"$work/setup.sh"
 chmod +x "$work/setup.sh"
 
-# A plugin of one's own that was built, with its manifest.
-mkdir -p "$work/target/wasm32-wasip2/release"
-cp "$SKYNET_DIST/plugins/tool-time.wasm" "$work/target/wasm32-wasip2/release/my_tool.wasm"
-sed 's|^id = .*|id = "acme/my-tool"|' "$root/builtin-plugins/tool-time/plugin.toml" >"$work/plugin.toml"
-
 # An article that somebody wrote.
 printf '# Deploy\n\nAsk first.\n' >"$work/deploy.md"
 

@@ -134,6 +134,7 @@ other_languages() {
   bash "$root/.ci/polyglot.sh" "$SKYNET_POLYGLOT"
   cd "$root"
   python3 -m unittest discover -s plugins-sdk/python/tests
+  node --test plugins-sdk/js/tests/
   cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test polyglot 2>&1 | tee -a "$test_log"
 }
 

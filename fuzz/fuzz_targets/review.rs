@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(!review(&material, &lax).blocked);
 
     let script =
-        review_script(&Script { files: &[Text { name: "run.sh", bytes }], permissions: &Permissions::default() }, &Policy::default());
+        review_script(&Script { files: &[Text { name: "run.sh", bytes }], unread: &[], run: None, permissions: &Permissions::default() }, &Policy::default());
     holds(&script);
     planted(bytes);
 });
@@ -69,7 +69,7 @@ fn planted(bytes: &[u8]) {
     let (before, after) = bytes.split_at(half);
     let text = [before, b"\n", KEY.as_bytes(), b"\n", after].concat();
     let report = review_script(
-        &Script { files: &[Text { name: "run.sh", bytes: &text }], permissions: &Permissions::default() },
+        &Script { files: &[Text { name: "run.sh", bytes: &text }], unread: &[], run: None, permissions: &Permissions::default() },
         &Policy::default(),
     );
     let elsewhere = bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes());

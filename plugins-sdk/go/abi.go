@@ -124,10 +124,10 @@ func tools() unsafe.Pointer {
 		spec.text(0, tool.Name)
 		spec.text(8, tool.Description)
 		spec.text(16, tool.Parameters)
-		spec.flag(36, !tool.Writes && !tool.Destructive)
+		spec.flag(36, tool.ReadOnly && !tool.Destructive)
 		spec.flag(37, tool.Destructive)
-		spec.flag(38, !tool.NotIdempotent)
-		spec.flag(39, tool.OpenWorld)
+		spec.flag(38, tool.Idempotent)
+		spec.flag(39, !tool.ClosedWorld)
 	}
 	out := newArea(8)
 	out.u32(0, uint32(uintptr(specs.at)))

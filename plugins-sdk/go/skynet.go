@@ -10,12 +10,13 @@ import (
 	"fmt"
 )
 
-// Annotations say what a tool does to the world. They inform people; they limit nothing.
+// Annotations are what a tool claims. They inform people; they limit nothing. A tool that claims
+// nothing is taken for one that changes things, each time anew, and reaches outside.
 type Annotations struct {
-	Writes        bool // It changes something.
-	Destructive   bool // It may destroy what was there.
-	NotIdempotent bool // A second call changes more.
-	OpenWorld     bool // It reaches outside the host.
+	ReadOnly    bool // It changes nothing.
+	Destructive bool // It may destroy what was there.
+	Idempotent  bool // A second call changes no more than the first.
+	ClosedWorld bool // It stays inside of the host.
 }
 
 // Context says who and what a call is for.

@@ -29,6 +29,7 @@ pub mod log;
 pub mod migrate;
 pub mod ndjson;
 pub mod provider;
+pub mod room;
 pub mod secrets;
 pub mod services;
 pub mod sse;

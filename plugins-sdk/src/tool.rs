@@ -27,10 +27,10 @@ pub fn arguments<T: DeserializeOwned>(json: &str) -> Result<T, ToolError> {
 }
 
 impl ToolSpec {
-    /// A tool that changes nothing and stays inside; say otherwise with the
-    /// methods below. `parameters` is the JSON Schema of an object.
+    /// A tool that claims nothing: it may change things, each time anew, and may reach
+    /// outside; claim more with the methods below. `parameters` is the JSON Schema of an object.
     pub fn new(name: impl Into<String>, description: impl Into<String>, parameters: impl Into<String>) -> Self {
-        let annotations = Annotations { read_only: true, destructive: false, idempotent: true, open_world: false };
+        let annotations = Annotations { read_only: false, destructive: false, idempotent: false, open_world: true };
         Self {
             name: name.into(),
             description: description.into(),
@@ -41,7 +41,29 @@ impl ToolSpec {
         }
     }
 
-    /// It changes something.
+    /// It changes nothing.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.annotations.read_only = true;
+        self.annotations.destructive = false;
+        self
+    }
+
+    /// A second call with the same arguments changes no more than the first.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.annotations.idempotent = true;
+        self
+    }
+
+    /// It stays inside of the host: no networks, people or devices.
+    #[must_use]
+    pub fn closed_world(mut self) -> Self {
+        self.annotations.open_world = false;
+        self
+    }
+
+    /// It changes something, as is taken of a tool that claims nothing.
     #[must_use]
     pub fn writes(mut self) -> Self {
         self.annotations.read_only = false;
@@ -56,14 +78,14 @@ impl ToolSpec {
         self
     }
 
-    /// A second call with the same arguments changes more.
+    /// A second call with the same arguments changes more, as is taken of a tool that claims nothing.
     #[must_use]
     pub fn not_idempotent(mut self) -> Self {
         self.annotations.idempotent = false;
         self
     }
 
-    /// It reaches outside the host: networks, people, devices.
+    /// It reaches outside the host (networks, people, devices), as is taken of a tool that claims nothing.
     #[must_use]
     pub fn open_world(mut self) -> Self {
         self.annotations.open_world = true;

@@ -23,7 +23,7 @@ impl Lifecycle for Everything {
 
 impl Tool for Everything {
     fn tools() -> Vec<ToolSpec> {
-        vec![ToolSpec::new("count", "Counts calls.", "{}").writes().not_idempotent()]
+        vec![ToolSpec::new("count", "Counts calls.", "{}")]
     }
 
     fn call(name: &str, arguments: &str, _: &CallContext) -> Result<Outcome, ToolError> {
@@ -186,5 +186,15 @@ fn the_other_kinds_answer_as_plain_functions() {
     assert!(Everything::migrate("1.0.0").is_err());
     assert!(Everything::configure("{}").is_ok());
     let [count] = &Everything::tools()[..] else { panic!("one tool") };
-    assert!(!count.annotations.read_only && !count.annotations.idempotent && !count.annotations.destructive);
+    let claims = |spec: &ToolSpec| {
+        let said = spec.annotations;
+        (said.read_only, said.destructive, said.idempotent, said.open_world)
+    };
+    assert_eq!(claims(count), (false, false, false, true), "who says nothing claims nothing");
+    let spec = || ToolSpec::new("a", "A.", "{}");
+    assert_eq!(claims(&spec().read_only().idempotent().closed_world()), (true, false, true, false));
+    assert_eq!(
+        claims(&spec().read_only().idempotent().closed_world().destructive().not_idempotent().open_world()),
+        (false, true, false, true)
+    );
 }

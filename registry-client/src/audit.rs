@@ -5,10 +5,10 @@
 
 use crate::error::RegistryError;
 use crate::home::Home;
-use crate::lock::Lock;
+use crate::lock::{Lock, Locked};
 use serde::Serialize;
 use skynet_core::PluginId;
-use skynet_policy::registry::advisories::Standing;
+use skynet_policy::registry::advisories::{Advisories, Standing};
 use std::collections::BTreeMap;
 
 /// One installed plugin about which something is to be said.
@@ -28,28 +28,43 @@ impl Home {
     /// What is known about one plugin from a registry, for the host at each load.
     pub fn standing(&self, lock: &Lock, id: &PluginId) -> Result<Standing, RegistryError> {
         match lock.find(id) {
-            Some(plugin) => Ok(self.advisories(&plugin.registry)?.judge(&plugin.release, &plugin.publisher_keys)),
+            // Of one from OCI nobody says anything, unless a registry answers for its namespace.
+            Some(plugin) => match self.vouches(plugin)? {
+                Some(registry) => Ok(self.advisories(&registry)?.judge(&plugin.release, &plugin.publisher_keys)),
+                None => Ok(Standing::default()),
+            },
             None => Ok(Standing::default()),
         }
     }
 
+    /// The registry that is heard about a plugin, where there is one.
+    pub fn vouches(&self, plugin: &Locked) -> Result<Option<String>, RegistryError> {
+        if plugin.oci.is_none() {
+            return Ok(Some(plugin.registry.clone()));
+        }
+        Ok(self.places()?.of(&plugin.id).ok().map(|place| place.name.clone()))
+    }
+
     /// Everything that is known to be wrong with installed plugins, or with their files.
     pub fn audit(&self, lock: &Lock) -> Vec<Finding> {
-        let mut heard = BTreeMap::new();
+        let mut heard: BTreeMap<String, Result<Advisories, String>> = BTreeMap::new();
         let mut findings = Vec::new();
         for plugin in &lock.plugins {
-            let advisories = heard.entry(&plugin.registry).or_insert_with(|| self.advisories(&plugin.registry));
             let (mut said, mut blocked) = (Vec::new(), false);
-            match advisories {
-                Ok(all) => {
-                    let standing = all.judge(&plugin.release, &plugin.publisher_keys);
+            let standing = self.vouches(plugin).map_err(|error| error.to_string()).and_then(|registry| {
+                let Some(registry) = registry else { return Ok(Standing::default()) };
+                let all = heard.entry(registry).or_insert_with_key(|registry| self.advisories(registry).map_err(|error| error.to_string()));
+                all.as_ref().map(|all| all.judge(&plugin.release, &plugin.publisher_keys)).map_err(Clone::clone)
+            });
+            match standing {
+                Ok(standing) => {
                     blocked |= !standing.may_load();
                     said.extend(standing.said.iter().map(ToString::to_string));
                 }
                 // Who cannot say that nothing was revoked must not let it run as if nothing were.
-                Err(error) => {
+                Err(why) => {
                     blocked = true;
-                    said.push(error.to_string());
+                    said.push(why);
                 }
             }
             if let Err(error) = self.kept(&plugin.file) {

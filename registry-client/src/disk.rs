@@ -19,10 +19,14 @@ pub const UNFINISHED: &str = ".new-";
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// No space, or a quota.
-    #[error("{path} could not be written: the disk is full. What was there before is as it was; make room and try again")]
+    #[error("{path} could not be written: the disk is full{}. What was there before is as it was; make room and try again", room_said(*.needed, *.free))]
     Full {
         /// Where.
         path: String,
+        /// Bytes that were still to be written; 0 where nobody counted.
+        needed: u64,
+        /// Bytes that are free there, where the system says.
+        free: Option<u64>,
     },
     /// Others may write there.
     #[error("{path} is refused: {why}. Run `chmod -R go-rwx` on it as its owner, or choose another folder")]
@@ -183,11 +187,11 @@ impl Folder {
             self.dir.create_dir_all(parent).map_err(|error| failed(&self.shown(name), error))?;
         }
         let written = self.write_new(&unfinished, bytes, mode).and_then(|()| self.rename(&unfinished, name));
-        if written.is_err() {
+        written.map_err(|error| {
             // Best effort: `sweep` takes what is left.
             let _ = self.dir.remove_file(&unfinished);
-        }
-        written
+            error.needing(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+        })
     }
 
     fn write_new(&self, name: &str, bytes: &[u8], mode: u32) -> Result<(), DiskError> {
@@ -258,8 +262,40 @@ impl Folder {
 pub fn failed(path: &Path, source: std::io::Error) -> DiskError {
     let path = path.display().to_string();
     match source.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DiskError::Full { path },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DiskError::Full { free: free(Path::new(&path)), path, needed: 0 },
         _ => DiskError::Io { path, source },
+    }
+}
+
+impl DiskError {
+    /// The same; a full disk says how many bytes were still to be written.
+    #[must_use]
+    pub fn needing(mut self, bytes: u64) -> Self {
+        if let Self::Full { needed, .. } = &mut self {
+            *needed = bytes;
+        }
+        self
+    }
+}
+
+/// That a disk is full, measured now.
+pub(crate) fn full(path: &Path, needed: u64) -> DiskError {
+    DiskError::Full { path: path.display().to_string(), needed, free: free(path) }
+}
+
+/// Bytes that anybody may still write where a file is or would be.
+fn free(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|path| path.exists())?;
+    let disk = rustix::fs::statvfs(there).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+fn room_said(needed: u64, free: Option<u64>) -> String {
+    match (needed, free) {
+        (0, None) => String::new(),
+        (0, Some(free)) => format!(", {free} bytes are free there"),
+        (needed, None) => format!(", and {needed} bytes are needed"),
+        (needed, Some(free)) => format!(", {free} bytes are free there, and {needed} are needed"),
     }
 }
 

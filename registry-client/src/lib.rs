@@ -5,6 +5,7 @@
 //! trust in registries, the lockfile, the content store and offline bundles. Refuses to
 //! dial (a `Fetch` is plugged in), to grant anything, and to run what it fetched.
 
+pub mod agents;
 pub mod audit;
 pub mod author;
 pub mod bundle;

@@ -15,6 +15,7 @@ use skynet_core::PluginId;
 use skynet_policy::digest::is_sha256_hex;
 use skynet_policy::naming::plain_line;
 use skynet_policy::registry::advisories::Advisories;
+use skynet_policy::release::Release;
 use skynet_policy::signature::KeyId;
 use std::collections::BTreeSet;
 
@@ -40,10 +41,15 @@ pub struct Locked {
     pub id: PluginId,
     /// The release that is installed.
     pub version: Version,
-    /// Where it came from.
+    /// The registry that it came from; empty for one from OCI.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub registry: String,
-    /// The registry's root then.
+    /// The registry's root then; 0 for one from OCI.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub root_version: u64,
+    /// For one from OCI: the reference, with the tag that was asked, held to its manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oci: Option<String>,
     /// SHA-256 of `release.json`.
     pub release: String,
     /// SHA-256 of the component.
@@ -81,6 +87,27 @@ pub struct Former {
     pub file: String,
     /// The publisher's keys that signed it.
     pub publisher_keys: Vec<KeyId>,
+    /// Its reference, where it came from OCI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oci: Option<String>,
+}
+
+/// Where a release came from, to the byte.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// A registry's list.
+    Listed(&'a Offer),
+    /// An OCI registry: what it sent, and the reference held to the manifest.
+    Oci {
+        /// As `Reference` shows it, with a digest.
+        reference: &'a str,
+        /// What the publisher says.
+        release: &'a Release,
+        /// SHA-256 of its `release.json`.
+        digest: &'a str,
+        /// Trusted keys that signed it.
+        signers: &'a [KeyId],
+    },
 }
 
 /// Whose word an installation is.
@@ -136,6 +163,9 @@ impl Lock {
             if digests.into_iter().any(|digest| !is_sha256_hex(digest)) {
                 return Err(bad(format!("a digest of {} is none", plugin.id)));
             }
+            if plugin.registry.is_empty() != plugin.oci.as_deref().is_some_and(is_held) {
+                return Err(bad(format!("{} comes either from a registry or from an oci:// reference with a digest", plugin.id)));
+            }
         }
         Ok(lock)
     }
@@ -151,21 +181,30 @@ impl Lock {
     }
 
     /// Notes that a release was installed; the one before it becomes a former one.
-    pub fn install(&mut self, offer: &Offer, kept: &Kept, approval: Approval) {
-        let before = self.remove(&offer.release.id);
+    pub fn install(&mut self, origin: Origin<'_>, kept: &Kept, approval: Approval) {
+        let (release, digest, signers) = match origin {
+            Origin::Listed(offer) => (&offer.release, offer.digest.as_str(), offer.signers.as_slice()),
+            Origin::Oci { release, digest, signers, .. } => (release, digest, signers),
+        };
+        let (registry, root_version, oci) = match origin {
+            Origin::Listed(offer) => (offer.registry.clone(), offer.root_version, None),
+            Origin::Oci { reference, .. } => (String::new(), 0, Some(reference.to_owned())),
+        };
+        let before = self.remove(&release.id);
         let pinned = before.as_ref().is_some_and(|before| before.pinned);
         let mut former = before.map(Locked::into_former).unwrap_or_default();
-        former.retain(|old| old.release != offer.digest);
+        former.retain(|old| old.release != digest);
         former.truncate(FORMER_RELEASES);
         self.put(Locked {
-            id: offer.release.id.clone(),
-            version: offer.release.version.clone(),
-            registry: offer.registry.clone(),
-            root_version: offer.root_version,
-            release: offer.digest.clone(),
-            component: offer.release.component.sha256.clone(),
+            id: release.id.clone(),
+            version: release.version.clone(),
+            registry,
+            root_version,
+            oci,
+            release: digest.to_owned(),
+            component: release.component.sha256.clone(),
             file: kept.sha256.clone(),
-            publisher_keys: offer.signers.clone(),
+            publisher_keys: signers.to_vec(),
             grant: approval.grant,
             approved_by: plain_line(&approval.by, 100),
             installed_at: approval.at,
@@ -214,7 +253,16 @@ impl Lock {
     /// would bring back what one just went away from.
     pub fn roll_back(&mut self, id: &PluginId, to: &Former, approval: Approval) -> Result<(), RegistryError> {
         let plugin = self.remove(id).ok_or_else(|| not_installed(id))?;
-        let (registry, root_version) = (plugin.registry.clone(), plugin.root_version);
+        // Where the release came from that is gone back to, not the one that is left.
+        let (registry, root_version) = match (&to.oci, plugin.registry.is_empty()) {
+            (Some(_), _) => (String::new(), 0),
+            (None, false) => (plugin.registry.clone(), plugin.root_version),
+            (None, true) => {
+                self.put(plugin);
+                let why = "the release before it came from a registry, and the one that is installed from oci://";
+                return Err(RegistryError::refused(format!("{id} {}", to.version), why, "Install it by its version"));
+            }
+        };
         let mut former = plugin.into_former();
         former.retain(|old| old.release != to.release);
         former.truncate(FORMER_RELEASES);
@@ -223,6 +271,7 @@ impl Lock {
             version: to.version.clone(),
             registry,
             root_version,
+            oci: to.oci.clone(),
             release: to.release.clone(),
             component: to.component.clone(),
             file: to.file.clone(),
@@ -246,6 +295,11 @@ impl Lock {
 }
 
 impl Locked {
+    /// Where it came from, for people.
+    pub fn origin(&self) -> String {
+        self.oci.clone().unwrap_or_else(|| format!("registry {}", self.registry))
+    }
+
     /// It, and what came before it, as releases to go back to.
     fn into_former(self) -> Vec<Former> {
         let own = Former {
@@ -254,27 +308,38 @@ impl Locked {
             component: self.component,
             file: self.file,
             publisher_keys: self.publisher_keys,
+            oci: self.oci,
         };
         std::iter::once(own).chain(self.former).collect()
     }
 
     /// Refuses a release that is not the very one of the lockfile.
     pub fn check(&self, offer: &Offer) -> Result<(), RegistryError> {
-        let differs = [
-            ("registry", self.registry.clone(), offer.registry.clone()),
-            ("version", self.version.to_string(), offer.release.version.to_string()),
-            ("release", self.release.clone(), offer.digest.clone()),
-            ("component", self.component.clone(), offer.release.component.sha256.clone()),
-        ];
-        for (what, locked, offered) in differs {
-            if locked != offered {
-                return Err(not_the_locked(&self.id, format!("its {what} is {offered}, and plugins.lock says {locked}")));
-            }
+        if self.registry != offer.registry {
+            return Err(self.differs("registry", &self.registry, &offer.registry));
         }
-        if self.publisher_keys.iter().any(|key| !offer.signers.contains(key)) {
+        self.check_release(&offer.release, &offer.digest, &offer.signers)
+    }
+
+    /// The same, wherever the release came from.
+    pub fn check_release(&self, release: &Release, digest: &str, signers: &[KeyId]) -> Result<(), RegistryError> {
+        let differs = [
+            ("id", self.id.to_string(), release.id.to_string()),
+            ("version", self.version.to_string(), release.version.to_string()),
+            ("release", self.release.clone(), digest.to_owned()),
+            ("component", self.component.clone(), release.component.sha256.clone()),
+        ];
+        if let Some((what, locked, offered)) = differs.iter().find(|(_, locked, offered)| locked != offered) {
+            return Err(self.differs(what, locked, offered));
+        }
+        if self.publisher_keys.iter().any(|key| !signers.contains(key)) {
             return Err(not_the_locked(&self.id, "it is not signed by the keys in plugins.lock".into()));
         }
         Ok(())
+    }
+
+    fn differs(&self, what: &str, locked: &str, offered: &str) -> RegistryError {
+        not_the_locked(&self.id, format!("its {what} is {offered}, and plugins.lock says {locked}"))
     }
 
     /// Refuses a file that is not the very one of the lockfile.
@@ -284,6 +349,17 @@ impl Locked {
         }
         Err(not_the_locked(&self.id, format!("its file is {}, and plugins.lock says {}", kept.sha256, self.file)))
     }
+}
+
+/// Whether a reference is held to a manifest. Whoever asks for it reads it in full.
+fn is_held(reference: &str) -> bool {
+    let digest = reference.strip_prefix("oci://").and_then(|rest| rest.rsplit_once("@sha256:"));
+    digest.is_some_and(|(_, digest)| is_sha256_hex(digest))
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(version: &u64) -> bool {
+    *version == 0
 }
 
 fn not_the_locked(id: &PluginId, why: String) -> RegistryError {

@@ -113,6 +113,7 @@ impl Visit {
                 self.carry_blob(&found, sink, progress).await?;
                 offer = Some(found);
             }
+            Target::Agent(id, version) => drop(self.verified_agent(id, version).await?),
             Target::Publisher(namespace) => drop(self.publisher(namespace).await?),
             Target::Index => drop(self.index().await?),
             Target::Signatures(..) | Target::Advisories => {}

@@ -61,12 +61,12 @@ impl Wish {
         Ok(Self { id, version: version.transpose().map_err(|error| refused(error.to_string()))? })
     }
 
-    fn takes(&self, version: &Version) -> bool {
+    pub(crate) fn takes(&self, version: &Version) -> bool {
         self.version.as_ref().map_or(version.pre.is_empty(), |wanted| wanted.matches(version))
     }
 
     /// Whether it names one version.
-    fn is_exact(&self) -> bool {
+    pub(crate) fn is_exact(&self) -> bool {
         let exact = |one: &semver::Comparator| one.op == semver::Op::Exact && one.patch.is_some();
         self.version.as_ref().is_some_and(|wanted| matches!(wanted.comparators.as_slice(), [one] if exact(one)))
     }
@@ -76,6 +76,11 @@ impl Offer {
     /// `acme/hello 1.2.0`.
     pub fn name(&self) -> String {
         format!("{} {}", self.release.id, self.release.version)
+    }
+
+    /// Bytes of its file beside the component.
+    pub(crate) fn overhead(&self) -> u64 {
+        u64::try_from(join(&[], &self.release_json, &self.signatures_json).len()).unwrap_or(u64::MAX)
     }
 
     /// The file that the publisher signed, byte for byte, from its component.

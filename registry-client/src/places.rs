@@ -45,6 +45,10 @@ pub struct Place {
     /// plugs in the way to servers keeps to it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
+    /// Certificates (PEM) that alone may vouch for the server, in place of the system's. The
+    /// owner's word; whoever plugs in the way to servers keeps to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 impl Places {
@@ -108,6 +112,9 @@ impl Places {
             if place.url.is_some() == place.folder.is_some() || !absolute {
                 return Err(format!("registry {} needs either a url or a folder, which is an absolute path", place.name));
             }
+            if place.ca.is_some() && place.url.as_deref().is_none_or(|url| !url.starts_with("https://")) {
+                return Err(format!("registry {} has a CA and no https address that it could vouch for", place.name));
+            }
             if place.namespaces.is_empty() {
                 return Err(format!("registry {} has no namespaces, so nothing would come from it", place.name));
             }
@@ -134,7 +141,7 @@ mod tests {
 
     fn place(name: &str, namespaces: &[&str]) -> Place {
         let namespaces = namespaces.iter().map(|namespace| (*namespace).into()).collect();
-        Place { name: name.into(), url: Some("https://example.org/".into()), folder: None, namespaces, private: false }
+        Place { name: name.into(), url: Some("https://example.org/".into()), folder: None, namespaces, private: false, ca: None }
     }
 
     fn of(places: &Places, id: &str) -> Option<String> {

@@ -159,7 +159,10 @@ impl Step {
     pub fn against(&self) -> Vec<String> {
         let diff = self.diff.to_string();
         let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
-        for (label, said) in [("imports", &self.new_imports), ("advisory", &self.advisories), ("asks you, because", &self.reasons)] {
+        // Of a plugin that is new here all of them are, and what they allow is said by what it asks for.
+        let none = Vec::new();
+        let imports = if matches!(self.action, Action::Install { .. }) { &none } else { &self.new_imports };
+        for (label, said) in [("imports", imports), ("advisory", &self.advisories), ("asks you, because", &self.reasons)] {
             lines.extend(said.iter().map(|line| format!("{label} {line}")));
         }
         lines

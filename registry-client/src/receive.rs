@@ -5,7 +5,7 @@
 //! release says, and any other digest.
 
 use crate::courier::{Courier, CourierError, Stream};
-use crate::disk::{DiskError, Folder, failed};
+use crate::disk::{DiskError, Folder, failed, full};
 use crate::error::RegistryError;
 use crate::home::named;
 use crate::limits::{ATTEMPTS, BLOB_TIMEOUT, FLUSH_BYTES};
@@ -76,6 +76,12 @@ pub(crate) async fn receive(
         drop(unfinished);
         quarantine.remove(&name)?;
         return Err(came.err().unwrap_or_else(|| RegistryError::missing(expected.what, "Try again")));
+    }
+    if matches!(came, Err(RegistryError::Disk(DiskError::Full { .. }))) {
+        // A full disk is others' trouble too: half a file that may never be continued makes room.
+        drop(unfinished);
+        quarantine.remove(&name)?;
+        return Err(full(&path, expected.size).into());
     }
     came?;
     unfinished.bytes(expected, &path)

@@ -12,6 +12,7 @@ use crate::progress::Progress;
 use crate::receive::{Expected, part, receive};
 use crate::visit::Visit;
 use skynet_policy::digest::is_sha256_hex;
+use skynet_policy::release::strip;
 use skynet_policy::sha256_hex;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -55,6 +56,9 @@ impl Home {
     async fn bring(&self, visit: &Visit, offer: &Offer, progress: &dyn Progress) -> Result<Kept, RegistryError> {
         visit.check_namespace(&offer.release.id)?;
         let component = &offer.release.component;
+        if let Some(kept) = self.has_whole(offer)? {
+            return Ok(kept);
+        }
         let name = offer.name();
         let expected = Expected { what: &name, sha256: &component.sha256, size: component.size, said: "its publisher signed" };
         let bytes = receive(&visit.courier, &self.quarantine, expected, progress).await?;
@@ -62,6 +66,22 @@ impl Home {
         let kept = self.keep(&file)?;
         self.quarantine.remove(&part(&component.sha256))?;
         Ok(kept)
+    }
+
+    /// The offer's file, where it was fetched before: for a look, and then for the change.
+    fn has_whole(&self, offer: &Offer) -> Result<Option<Kept>, RegistryError> {
+        let size = offer.release.component.size.saturating_add(offer.overhead());
+        for name in self.store.names("")? {
+            if self.store.size(&name)? != Some(size) {
+                continue;
+            }
+            if let Ok(file) = self.kept(&name)
+                && offer.file(strip(&file)).is_ok_and(|wanted| wanted == file)
+            {
+                return Ok(Some(Kept { path: self.store.path().join(&name), sha256: name, size }));
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn keep(&self, file: &[u8]) -> Result<Kept, RegistryError> {

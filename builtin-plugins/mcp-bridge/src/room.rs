@@ -1,30 +1,14 @@
 //! Where the server's address and its approved tools lie: a room in this component's data
 //! that is filled before the file is signed, so that the signature covers them.
 //!
-//! Layout: a mark of 24 bytes, the length of the payload as 8 hexadecimal digits, the
-//! payload, JSON. `host/skynet/src/cli/plugin/room.rs` writes it; both must agree.
+//! How it lies there is `plugins-sdk/src/room.rs`; `host/skynet/src/cli/plugin/add_mcp/build.rs`
+//! fills it, with JSON.
 
-use crate::limits::ROOM;
+use crate::limits::ROOM as SIZE;
 use serde::Deserialize;
+use skynet_plugin_sdk::room::Room;
 
-const MARK: [u8; 24] = *b"skynet:mcp-bridge:room:1";
-const LENGTH: usize = 8;
-const START: usize = MARK.len() + LENGTH;
-
-static AREA: [u8; START + ROOM] = empty();
-
-const fn empty() -> [u8; START + ROOM] {
-    let mut area = [b' '; START + ROOM];
-    let mut at = 0;
-    while at < START {
-        #[allow(clippy::indexing_slicing)] // Evaluated by the compiler: out of bounds would not build.
-        {
-            area[at] = if at < MARK.len() { MARK[at] } else { b'0' };
-        }
-        at += 1;
-    }
-    area
-}
+static ROOM: Room<SIZE> = Room::empty(b"skynet:mcp-bridge:room:1");
 
 /// One server as its owner approved it, and where it is.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,14 +20,11 @@ pub(crate) struct Place {
 
 /// What was put here; `None` in the bridge as it is built.
 pub(crate) fn place() -> Option<Place> {
-    // The compiler knows the empty room; what is in it at run time it must not guess.
-    read(std::hint::black_box(&AREA))
+    read(ROOM.payload()?)
 }
 
-fn read(area: &[u8]) -> Option<Place> {
-    let length = std::str::from_utf8(area.get(MARK.len()..START)?).ok()?;
-    let length = usize::from_str_radix(length, 16).ok()?;
-    serde_json::from_slice(area.get(START..START.checked_add(length)?)?).ok()
+fn read(payload: &[u8]) -> Option<Place> {
+    serde_json::from_slice(payload).ok()
 }
 
 #[cfg(test)]
@@ -52,16 +33,9 @@ mod tests {
 
     #[test]
     fn a_filled_room_is_read_and_an_empty_one_is_nothing() {
-        let text = r#"{"name":"n","url":"https://a.example/mcp","tools":[{"name":"t","tool":{"name":"T"}}]}"#;
-        let area = [&MARK[..], format!("{:08x}", text.len()).as_bytes(), text.as_bytes(), b"   "].concat();
-        let Place { url, server } = read(&area).unwrap();
+        let text = br#"{"name":"n","url":"https://a.example/mcp","tools":[{"name":"t","tool":{"name":"T"}}]}"#;
+        let Place { url, server } = read(text).unwrap();
         assert_eq!((url.as_str(), server.look, server.tools[0].name.as_str()), ("https://a.example/mcp", false, "t"));
-        assert!(read(&AREA).is_none());
-    }
-
-    #[test]
-    fn a_length_beyond_the_room_is_nothing() {
-        let area = [&MARK[..], b"ffffffff", b"{}"].concat();
-        assert!(read(&area).is_none());
+        assert!(place().is_none());
     }
 }

@@ -81,7 +81,7 @@ fn shortened(text: &str) -> String {
 fn look() -> ToolSpec {
     let about =
         "For the owner of this host, while an MCP server is added or updated: lists what it offers now. Of no use in a conversation.";
-    ToolSpec::new(LOOK, about, r#"{"type":"object","properties":{},"additionalProperties":false}"#).open_world()
+    ToolSpec::new(LOOK, about, r#"{"type":"object","properties":{},"additionalProperties":false}"#).read_only().idempotent()
 }
 
 /// What the server offers now, each tool with the name that it would have here.

@@ -21,6 +21,9 @@ pub(crate) fn spec() -> ToolSpec {
          Without `path` it lists the granted folders.",
         r#"{"type":"object","properties":{"path":{"type":"string","maxLength":4096}},"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn call(roots: &[Root], arguments: &Arguments) -> Result<String, ToolError> {

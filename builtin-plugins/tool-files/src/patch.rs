@@ -28,7 +28,7 @@ pub(crate) fn spec() -> ToolSpec {
         r#"{"type":"object","properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"old_string":{"type":"string","minLength":1},"new_string":{"type":"string"},"replace_all":{"type":"boolean"}},"required":["path","old_string","new_string"],"additionalProperties":false}"#,
     )
     .destructive()
-    .not_idempotent()
+    .closed_world()
 }
 
 pub(crate) fn call(roots: &[Root], arguments: &Arguments) -> Result<String, ToolError> {

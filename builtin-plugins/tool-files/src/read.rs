@@ -22,6 +22,9 @@ pub(crate) fn spec() -> ToolSpec {
          Output is cut at 30000 characters with a note that says where to go on.",
         r#"{"type":"object","properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"offset":{"type":"integer","minimum":1,"description":"First line, counted from 1"},"limit":{"type":"integer","minimum":1,"description":"Number of lines"}},"required":["path"],"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn call(roots: &[Root], arguments: &Arguments) -> Result<String, ToolError> {

@@ -28,6 +28,9 @@ pub(crate) fn spec() -> ToolSpec {
          `file_pattern` is the end of the file names to look into, such as .rs",
         r#"{"type":"object","properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"pattern":{"type":"string","minLength":1,"maxLength":4096,"description":"Literal text, case-sensitive"},"file_pattern":{"type":"string","maxLength":256,"description":"End of the file name, such as .rs"}},"required":["path","pattern"],"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn call(roots: &[Root], arguments: &Arguments) -> Result<String, ToolError> {

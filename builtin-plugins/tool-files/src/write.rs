@@ -22,6 +22,8 @@ pub(crate) fn spec() -> ToolSpec {
         r#"{"type":"object","properties":{"path":{"type":"string","minLength":1,"maxLength":4096},"content":{"type":"string"}},"required":["path","content"],"additionalProperties":false}"#,
     )
     .destructive()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn call(roots: &[Root], arguments: &Arguments) -> Result<String, ToolError> {

@@ -26,6 +26,9 @@ pub(crate) fn search_spec() -> ToolSpec {
         "Searches the articles that this host keeps, and gives up to five of them whole. All words of the query must occur.",
         r#"{"type":"object","properties":{"query":{"type":"string","minLength":1,"maxLength":1024}},"required":["query"],"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn write_spec() -> ToolSpec {
@@ -36,6 +39,8 @@ pub(crate) fn write_spec() -> ToolSpec {
         r#"{"type":"object","properties":{"topic":{"type":"string","minLength":1,"maxLength":128},"content":{"type":"string","minLength":1,"maxLength":65536,"description":"Markdown"},"tags":{"type":"array","maxItems":16,"items":{"type":"string","minLength":1,"maxLength":48}}},"required":["topic","content"],"additionalProperties":false}"#,
     )
     .destructive()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn search(shelf: &impl Shelf, arguments: &Search) -> Result<Outcome, ToolError> {

@@ -54,7 +54,8 @@ pub(crate) fn remember_spec() -> ToolSpec {
          themselves. One fact per call; the same category and key replace what was there. Never store secrets.",
         r#"{"type":"object","properties":{"category":{"enum":["preference","fact","context"]},"key":{"type":"string","minLength":1,"maxLength":128,"description":"A short name, such as favourite-drink"},"value":{"type":"string","minLength":1,"maxLength":4096}},"required":["category","key","value"],"additionalProperties":false}"#,
     )
-    .writes()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn recall_spec() -> ToolSpec {
@@ -63,6 +64,9 @@ pub(crate) fn recall_spec() -> ToolSpec {
         "Searches what is remembered about the person. All words of the query must occur; try fewer words when nothing is found.",
         r#"{"type":"object","properties":{"query":{"type":"string","minLength":1,"maxLength":1024}},"required":["query"],"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn forget_spec() -> ToolSpec {
@@ -72,6 +76,8 @@ pub(crate) fn forget_spec() -> ToolSpec {
         r#"{"type":"object","properties":{"category":{"enum":["preference","fact","context"]},"key":{"type":"string","minLength":1,"maxLength":128}},"required":["category","key"],"additionalProperties":false}"#,
     )
     .destructive()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn remember(shelf: &impl Shelf, Remember { category, key, value }: Remember) -> Result<Outcome, ToolError> {

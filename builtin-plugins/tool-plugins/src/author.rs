@@ -43,8 +43,7 @@ pub(crate) fn spec() -> ToolSpec {
          the source and at what it may do, and approved it outside of this conversation. You cannot approve it.",
         &parameters,
     )
-    .writes()
-    .not_idempotent()
+    .closed_world()
 }
 
 pub(crate) fn author(desk: &impl Desk, Author { source, manifest }: &Author) -> Result<Outcome, ToolError> {

@@ -52,6 +52,9 @@ pub(crate) fn search_spec() -> ToolSpec {
         "Searches the plugins of the owner's registries, for abilities that you lack. It installs nothing.",
         r#"{"type":"object","properties":{"query":{"type":"string","minLength":1,"maxLength":200},"limit":{"type":"integer","minimum":1,"maximum":20}},"required":["query"],"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn install_spec() -> ToolSpec {
@@ -61,8 +64,7 @@ pub(crate) fn install_spec() -> ToolSpec {
          has looked at what it may do and approved it outside of this conversation. You cannot approve it.",
         r#"{"type":"object","properties":{"id":{"type":"string","description":"namespace/name","maxLength":128},"version":{"type":"string","maxLength":64}},"required":["id"],"additionalProperties":false}"#,
     )
-    .writes()
-    .not_idempotent()
+    .closed_world()
 }
 
 pub(crate) fn proposals_spec() -> ToolSpec {
@@ -71,6 +73,9 @@ pub(crate) fn proposals_spec() -> ToolSpec {
         "Lists the plugins that were proposed with these tools, and whether the owner has answered.",
         r#"{"type":"object","properties":{},"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn search(desk: &impl Desk, Search { query, limit }: &Search) -> Result<Outcome, ToolError> {

@@ -49,8 +49,7 @@ pub(crate) fn add_spec() -> ToolSpec {
          Say when by exactly one of in_minutes, at, every_minutes and cron. Write the prompt so that it makes sense by itself then.",
         r#"{"type":"object","properties":{"name":{"type":"string","minLength":1,"maxLength":128},"prompt":{"type":"string","minLength":1,"maxLength":16384,"description":"What to say or do then"},"in_minutes":{"type":"integer","minimum":1},"at":{"type":"string","description":"Once, such as 2026-03-02T16:00:00+01:00"},"every_minutes":{"type":"integer","minimum":1},"cron":{"type":"string","description":"Five fields in the person's time zone, such as 0 9 * * 1-5"}},"required":["name","prompt"],"additionalProperties":false}"#,
     )
-    .writes()
-    .not_idempotent()
+    .closed_world()
 }
 
 pub(crate) fn list_spec() -> ToolSpec {
@@ -59,6 +58,9 @@ pub(crate) fn list_spec() -> ToolSpec {
         "Lists the reminders and recurring work that were planned with this tool.",
         r#"{"type":"object","properties":{},"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn remove_spec() -> ToolSpec {
@@ -68,6 +70,8 @@ pub(crate) fn remove_spec() -> ToolSpec {
         r#"{"type":"object","properties":{"id":{"type":"string","minLength":1,"maxLength":128}},"required":["id"],"additionalProperties":false}"#,
     )
     .destructive()
+    .idempotent()
+    .closed_world()
 }
 
 pub(crate) fn add(plan: &impl Plan, Add { name, prompt, due }: Add, now_ms: u64) -> Result<Outcome, ToolError> {

@@ -82,34 +82,35 @@ pub(crate) fn specs() -> Vec<ToolSpec> {
              wait for more, `input` to answer or interrupt it. What is found to stand out in a command is told as advice.",
             r#"{"type":"object","properties":{"command":{"type":"string","minLength":1,"maxLength":16384},"wait_s":{"type":"integer","minimum":1,"maximum":300,"description":"Seconds to wait for its end; 30 if absent"}},"required":["command"],"additionalProperties":false}"#,
         )
-        .writes()
-        .not_idempotent(),
+        .closed_world(),
         ToolSpec::new(
             "input",
             "Types into the shell of this conversation, for a program that asks for something or is to be interrupted: first `text`, then \
              each of `keys`, such as ctrl-c, ctrl-d, enter, tab, up. Gives what was said since the last time.",
             r#"{"type":"object","properties":{"text":{"type":"string","maxLength":16384},"keys":{"type":"array","items":{"type":"string","maxLength":16},"maxItems":64},"wait_s":{"type":"integer","minimum":0,"maximum":300,"description":"Seconds to wait for the end of what runs; 2 if absent"}},"additionalProperties":false}"#,
         )
-        .writes()
-        .not_idempotent(),
+        .closed_world(),
         ToolSpec::new(
             "output",
             "Gives what the shell of this conversation said since the last time. While a command runs, waits for its end for `wait_s`.",
             r#"{"type":"object","properties":{"wait_s":{"type":"integer","minimum":0,"maximum":300,"description":"Seconds; 2 if absent"}},"additionalProperties":false}"#,
         )
-        .not_idempotent(),
+        .read_only()
+        .closed_world(),
         ToolSpec::new(
             "resize",
             "Sets the size of the terminal, for programs that fill it. It begins with 80 columns and 24 rows.",
             r#"{"type":"object","properties":{"columns":{"type":"integer","minimum":1,"maximum":1000},"rows":{"type":"integer","minimum":1,"maximum":1000}},"required":["columns","rows"],"additionalProperties":false}"#,
         )
-        .writes(),
+        .idempotent()
+        .closed_world(),
         ToolSpec::new(
             "kill",
             "Kills the shell of this conversation with everything that it started. Its home is emptied; the next command begins a new one.",
             r#"{"type":"object","properties":{},"additionalProperties":false}"#,
         )
-        .writes(),
+        .idempotent()
+        .closed_world(),
     ]
 }
 

@@ -30,6 +30,9 @@ pub(crate) fn spec() -> ToolSpec {
          Without `time_zone` it answers in the user's own zone.",
         r#"{"type":"object","properties":{"time_zone":{"type":"string","description":"An IANA name such as Europe/Rome, or UTC","maxLength":64}},"additionalProperties":false}"#,
     )
+    .read_only()
+    .idempotent()
+    .closed_world()
     .with_output(
         r#"{"type":"object","properties":{"time":{"type":"string"},"time_zone":{"type":"string"},"weekday":{"type":"string"},"utc":{"type":"string"},"unix_ms":{"type":"integer"}},"required":["time","time_zone","weekday","utc","unix_ms"]}"#,
     )

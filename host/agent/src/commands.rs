@@ -25,7 +25,11 @@ const HELP: &str = "Commands:
 /tools – what the model can call
 /new or /reset – start an empty conversation in this session
 /stop – stop what runs and what waits in this session
-/status – what is going on";
+/status – what is going on
+/proposals, /approve, /refuse – plugins that wait for their owner's yes; in `skynet chat`, and never told to the model";
+
+const OWNER: &str = "Plugins that wait for a yes are answered by the owner, on the owner's machine: type this in `skynet chat` there, or run \
+`skynet proposals`. The model was not told.";
 
 /// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub(crate) enum Command {
     Reset,
     Stop,
     Status,
+    /// The owner's, and answered by the owner's own program alone.
+    Owner,
     Unknown(String),
 }
 
@@ -56,6 +62,9 @@ impl Command {
         let argument = words.next();
         let alone = argument.is_none();
         let command = match verb.as_str() {
+            // However it goes on: there may be a code in it, which is no model's to see.
+            "approve" => Self::Owner,
+            "proposals" | "refuse" if words.next().is_none() => Self::Owner,
             "model" => argument.map_or(Self::ShowModel, |name| Self::SetModel(name.to_owned())),
             "help" if alone => Self::Help,
             "tools" if alone => Self::Tools,
@@ -92,6 +101,7 @@ async fn answer(shared: &Shared, job: &Job, command: &Command) -> Result<String,
     let clock = &*shared.ports.clock;
     match command {
         Command::Help => Ok(HELP.into()),
+        Command::Owner => Ok(OWNER.into()),
         Command::Unknown(word) => Ok(format!("There is no command /{word}.\n\n{HELP}")),
         Command::Tools => Ok(list_tools(shared.ports.registry.snapshot().tools())),
         Command::Stop => {

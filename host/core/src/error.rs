@@ -133,9 +133,12 @@ pub enum ModelError {
 /// Durable state could not be read or written. Nothing is half done.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Another writer or a full disk; the text says which.
+    /// Another writer, or a disk that fails; the text says which.
     #[error("the database could not be used: {0}. Check free space and that no other skynet runs on this folder")]
     Unavailable(String),
+    /// No room on the disk, or a quota of the system's.
+    #[error("the disk that holds the database is full: {0}. Make room and try again")]
+    Full(String),
     /// The stored bytes are not what they must be.
     #[error("the database holds what it must not: {0}. Restore a backup or move the file away")]
     Corrupt(String),

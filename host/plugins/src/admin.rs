@@ -155,7 +155,8 @@ fn shown_waiting(entry: &Entry, waiting: &Waiting) -> Value {
     let before = entry.serving.as_ref().map(|_| entry.request.clone()).unwrap_or_default();
     let diff = skynet_policy::diff(&before, &waiting.request);
     json!({
-        "version": waiting.version.to_string(), "release": waiting.release, "publisher": waiting.publisher, "request": waiting.request, "asks": waiting.asks,
+        "version": waiting.version.to_string(), "release": waiting.release, "publisher": waiting.publisher,
+        "request": waiting.request, "asks": waiting.asks,
         "diff": diff, "diff_text": diff.to_string(),
         "signer": if entry.serving.is_none() { "first" } else if entry.publisher == waiting.publisher { "same" } else { "other" },
     })

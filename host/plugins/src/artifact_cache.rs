@@ -2,11 +2,12 @@
 //!
 //! Deserializing an artifact runs whatever is in it. So: only this host writes
 //! here, in a private folder; each artifact is sealed by an HMAC under a key of this
-//! host; the seal is checked on the very bytes that are handed to wasmtime. On any
-//! doubt the artifact is thrown away and compiled again.
+//! host; the seal is checked on the very bytes that are handed to wasmtime, or that a
+//! cast is made of (`mould.rs`). On any doubt the artifact is thrown away and compiled again.
 
 use crate::blobs::private_folder;
 use crate::durable_file;
+use crate::mould::Mould;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use std::hash::{Hash, Hasher};
@@ -89,6 +90,11 @@ impl ArtifactCache {
         durable_file::write(&self.path(component), &sealed)
     }
 
+    /// Whether an artifact of that component is here, good or not.
+    pub(crate) fn has(&self, component: &str) -> bool {
+        self.path(component).exists()
+    }
+
     /// Gives up what was made of that component.
     pub(crate) fn remove(&self, component: &str) -> std::io::Result<()> {
         durable_file::remove(&self.path(component))
@@ -96,7 +102,7 @@ impl ArtifactCache {
 
     /// Loads that component if a good artifact of it is here.
     pub(crate) fn get(&self, engine: &Engine, component: &str) -> Option<Component> {
-        if !self.path(component).exists() {
+        if !self.has(component) {
             return None;
         }
         let loaded = self.load(engine, component);
@@ -105,19 +111,35 @@ impl ArtifactCache {
 
     /// Loads what `put` has just written. The error is the engine's reason.
     pub(crate) fn load(&self, engine: &Engine, component: &str) -> Result<Component, String> {
+        self.read(engine, component, |_| Some(()))
+    }
+
+    /// Loads the component that this mould is of, out of the mould's own artifact.
+    pub(crate) fn cast(&self, engine: &Engine, mould: &Mould) -> Result<Component, String> {
+        self.read(engine, &mould.digest, |artifact| mould.cast(artifact))
+    }
+
+    fn read(&self, engine: &Engine, component: &str, finish: impl FnOnce(&mut [u8]) -> Option<()>) -> Result<Component, String> {
         let path = self.path(component);
         let sealed = std::fs::read(&path).map_err(|error| error.to_string())?;
-        let loaded = self.check_and_load(engine, component, &sealed);
+        let loaded = self.check_and_load(engine, component, sealed, finish);
         if loaded.is_err() {
             let _ = std::fs::remove_file(&path);
         }
         loaded
     }
 
-    fn check_and_load(&self, engine: &Engine, component: &str, sealed: &[u8]) -> Result<Component, String> {
-        let parts = sealed.strip_prefix(MAGIC).and_then(|rest| rest.split_at_checked(SEAL));
-        let sealed_here = parts.filter(|(seal, artifact)| self.seal(component, artifact).verify_slice(seal).is_ok());
-        let (_, artifact) = sealed_here.ok_or("it is not as this host wrote it")?;
+    fn check_and_load(
+        &self,
+        engine: &Engine,
+        component: &str,
+        mut sealed: Vec<u8>,
+        finish: impl FnOnce(&mut [u8]) -> Option<()>,
+    ) -> Result<Component, String> {
+        let artifact = sealed.strip_prefix(MAGIC).and_then(|rest| rest.split_at_checked(SEAL));
+        let good = artifact.is_some_and(|(seal, artifact)| self.seal(component, artifact).verify_slice(seal).is_ok());
+        let artifact = sealed.get_mut(MAGIC.len() + SEAL..).filter(|_| good).ok_or("it is not as this host wrote it")?;
+        finish(artifact).ok_or("nothing can be cast in it")?;
         self.deserialize(engine, artifact).map_err(|error| format!("{error:#}"))
     }
 
@@ -127,6 +149,8 @@ impl ArtifactCache {
         // produced and nobody altered. `check_and_load`, the only caller, verified
         // on these very bytes an HMAC under a key that only this host holds (0600 in
         // a 0700 folder), and `put` is only given the output of the compiling child.
+        // Between the two a mould's cast may change bytes of guests' data, which the compiler
+        // copied there unseen, and no others: `Mould::cast` says how it makes sure.
         // Version and settings are checked by wasmtime itself.
         unsafe { Component::deserialize(engine, artifact) }
     }
@@ -169,6 +193,27 @@ mod tests {
     #[test]
     fn an_artifact_of_another_component_is_thrown_away() {
         check(|_| {}, &"b".repeat(64), false);
+    }
+
+    #[test]
+    fn a_cast_comes_only_out_of_a_good_artifact_of_its_mould() {
+        let temp = tempfile::tempdir().unwrap();
+        let (engine, _) = crate::engine::serving_engine().unwrap();
+        let cache = ArtifactCache::open(&temp.path().join("artifacts"), &engine).unwrap();
+        let room: String = crate::room::SCRIPT.blank().iter().map(|byte| format!("\\{byte:02x}")).collect();
+        let component = wat::parse_str(format!(r#"(component (core module (memory 32) (data (i32.const 16) "{room}after")))"#)).unwrap();
+        let mould = Mould::of(&component).unwrap();
+        assert!(cache.cast(&engine, &mould).is_err(), "none is there");
+        let artifact = compile::compile(&mould.component).unwrap();
+        cache.put(&mould.digest, &artifact).unwrap();
+        assert!(cache.cast(&engine, &mould).is_ok());
+        let mut bytes = std::fs::read(cache.path(&mould.digest)).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(cache.path(&mould.digest), bytes).unwrap();
+        assert!(cache.cast(&engine, &mould).is_err(), "a changed one");
+        assert!(!cache.has(&mould.digest), "is thrown away");
+        cache.put(&mould.digest, &compile::compile(&wat::parse_str("(component)").unwrap()).unwrap()).unwrap();
+        assert!(cache.cast(&engine, &mould).is_err(), "code without the room");
     }
 
     #[test]

@@ -193,6 +193,7 @@ impl PluginHost {
             blobs,
             artifacts,
             compiler: parts.compiler,
+            moulding: Mutex::default(),
             slots: Arc::new(Semaphore::new(limits::CONCURRENT_CALLS)),
             slow_lane: SlowLane::start()?,
             staged,

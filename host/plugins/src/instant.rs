@@ -7,11 +7,10 @@
 //! that are too long, other worlds than `tool-plugin`, and a runtime that is none.
 
 mod links;
-mod room;
-
-pub use room::ROOM;
 
 use crate::inspect;
+use crate::room::{self, RoomError};
+use serde::Serialize;
 use skynet_policy::imports;
 use skynet_policy::manifest::{Manifest, World};
 use skynet_policy::permission::Permissions;
@@ -52,13 +51,22 @@ pub fn instant(runtime: &[u8], script: &str, manifest: &Manifest) -> Result<Vec<
     let contents = inspect::inspect(runtime).map_err(|unfit| InstantError::Runtime(unfit.to_string()))?;
     let mut module = main_module(runtime).ok_or_else(|| InstantError::Runtime("it holds no core module".into()))?.to_vec();
     let (kept, cut): (Vec<String>, Vec<String>) = powers(&contents.imports).partition(|import| may_import(import, &manifest.permissions));
-    let header = room::Header {
-        name: manifest.id.name(),
-        summary: &manifest.summary,
-        powers: kept.iter().filter_map(|name| interface(name)).collect(),
-    };
-    room::fill(&mut module, &header, script)?;
+    let header =
+        Header { name: manifest.id.name(), summary: &manifest.summary, powers: kept.iter().filter_map(|name| interface(name)).collect() };
+    let payload = format!("{}\n{script}", serde_json::to_string(&header).map_err(broken)?);
+    room::SCRIPT.fill(&mut module, payload.as_bytes()).map_err(|why| match why {
+        RoomError::TooLong { bytes, room } => InstantError::TooLong { bytes, room },
+        RoomError::None | RoomError::Several | RoomError::Filled => broken(why),
+    })?;
     encode(runtime, module, &cut)
+}
+
+/// What the runtime knows of the manifest: a line of JSON before the script.
+#[derive(Debug, Serialize)]
+struct Header<'a> {
+    name: &'a str,
+    summary: &'a str,
+    powers: Vec<&'a str>,
 }
 
 fn broken(reason: impl std::fmt::Display) -> InstantError {

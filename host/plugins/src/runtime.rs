@@ -8,7 +8,7 @@ use crate::artifact_cache::ArtifactCache;
 use crate::blobs::Blobs;
 use crate::budget::Strain;
 use crate::ceiling;
-use crate::compile::{CompileError, Compiler};
+use crate::compile::Compiler;
 use crate::engine::{self, Allocator};
 use crate::fault;
 use crate::generation::{Generation, Loaded, Terms};
@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
-use wasmtime::component::{Component, Instance};
+use wasmtime::component::Instance;
 use wasmtime::{Engine, Store};
 
 /// A generation that should no longer serve.
@@ -65,6 +65,8 @@ pub(crate) struct Runtime {
     pub(crate) blobs: Blobs,
     pub(crate) artifacts: ArtifactCache,
     pub(crate) compiler: Arc<dyn Compiler>,
+    /// Held while a mould is compiled.
+    pub(crate) moulding: tokio::sync::Mutex<()>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) slow_lane: SlowLane,
     /// What guests see of the world, where it is given.
@@ -105,18 +107,6 @@ pub(crate) fn start_engine() -> Result<(Engine, Allocator), HostBug> {
 }
 
 impl Runtime {
-    /// Native code of a component: from the cache, else compiled from its bytes.
-    pub(crate) async fn component(&self, digest: &str) -> Result<Component, CompileError> {
-        if let Some(component) = self.artifacts.get(&self.engine, digest) {
-            return Ok(component);
-        }
-        let bytes = self.blobs.get(digest).map_err(|error| CompileError::Broken(error.to_string()))?;
-        let compiling = timeout(limits::COMPILE_WALL, self.compiler.compile(bytes)).await;
-        let artifact = compiling.map_err(|_| CompileError::OverLimit(format!("more than {} s", limits::COMPILE_WALL.as_secs())))??;
-        self.artifacts.put(digest, &artifact).map_err(|error| CompileError::Broken(format!("the artifact could not be kept: {error}")))?;
-        self.artifacts.load(&self.engine, digest).map_err(|reason| CompileError::Rejected(format!("this host cannot hold it: {reason}")))
-    }
-
     /// The linked code of a generation, loaded now if it was not.
     pub(crate) async fn loaded(&self, generation: &Generation) -> Result<Arc<Loaded>, PluginError> {
         let load = || async {

@@ -22,6 +22,9 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// Bytes of given randomness before they come again. A guest that wants more in one call gets the same once more.
 const RANDOM_BLOCKS: u64 = 128;
 
+/// Requests without an answer that are remembered: enough to name them in a report.
+const MISSED: usize = 16;
+
 /// One request and what a server answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +52,8 @@ pub struct Staged {
     now_ms: AtomicU64,
     seed: AtomicU64,
     tape: Mutex<Vec<Exchange>>,
+    /// Requests that no exchange fits.
+    missed: Mutex<Vec<String>>,
     records: bool,
 }
 
@@ -74,6 +79,11 @@ impl Staged {
         self.tape.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The requests that no exchange fitted since this was asked last: method and address.
+    pub fn missed(&self) -> Vec<String> {
+        std::mem::take(&mut *self.missed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(crate) fn records(&self) -> bool {
         self.records
     }
@@ -95,7 +105,10 @@ impl Staged {
         let (method, url) = (parts.method.to_string(), parts.uri.to_string());
         let fits = |exchange: &&Exchange| exchange.method == method && exchange.url == url && exchange.sent == sent;
         let Some(exchange) = self.tape().iter().find(fits).cloned() else {
-            tracing::warn!(%method, %url, "no recorded exchange fits this request; record it with: skynet plugin test --record");
+            let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+            if missed.len() < MISSED {
+                missed.push(format!("{method} {url}"));
+            }
             return Err(Error::ConnectionRefused);
         };
         let mut answer = http::Response::builder().status(exchange.status);

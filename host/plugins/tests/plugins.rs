@@ -13,6 +13,7 @@ mod egress;
 mod footprint;
 mod hostile;
 mod limits;
+mod moulds;
 mod neighbours;
 mod owner;
 mod permissions;

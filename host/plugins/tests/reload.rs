@@ -376,3 +376,39 @@ async fn each_form_of_the_kit_serves_and_says_its_number() {
     let outcome = snapshot.call("tool__act", &json!({}), crate::support::world::context()).await.unwrap();
     assert_eq!(outcome.content, [skynet_core::ResultPart::text("ok, of kit 0737")]);
 }
+
+#[test]
+fn the_bytes_of_the_kit_are_what_the_zoo_makes_without_its_names() {
+    let source = Guest::saying("ok, of kit 0000").tools(&[("act", r#"{"type":"object"}"#)]);
+    let made = without_names(&source.build());
+    assert_eq!(skynet_plugins::kit(0).escape_ascii().to_string(), made.escape_ascii().to_string());
+}
+
+/// A component, and what is in it, without custom sections.
+fn without_names(binary: &[u8]) -> Vec<u8> {
+    let number = |bytes: &[u8]| {
+        let length = bytes.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
+        (bytes[..length].iter().rev().fold(0, |value, byte| value << 7 | usize::from(byte & 0x7f)), length)
+    };
+    let is_component = binary[4] == 0x0d;
+    let (mut kept, mut rest) = (binary[..8].to_vec(), &binary[8..]);
+    while let Some((id, after)) = rest.split_first() {
+        let (size, length) = number(after);
+        let body = &after[length..length + size];
+        rest = &after[length + size..];
+        let body = match id {
+            0 => continue,
+            1 | 4 if is_component => without_names(body),
+            _ => body.to_vec(),
+        };
+        kept.push(*id);
+        let mut left = body.len();
+        while left >= 0x80 {
+            kept.push((left & 0x7f) as u8 | 0x80);
+            left >>= 7;
+        }
+        kept.push(left as u8);
+        kept.extend(body);
+    }
+    kept
+}

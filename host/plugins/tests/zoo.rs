@@ -7,6 +7,8 @@ use wit_parser::Resolve;
 
 /// Where strings and records of a guest start; its own data starts at 60000.
 const DATA: u32 = 1024;
+/// Where a room is: far above what a guest allocates in a test.
+const ROOM: u32 = 512 * 1024;
 
 /// A guest to be built.
 #[derive(Debug, Clone)]
@@ -17,6 +19,7 @@ pub(crate) struct Guest {
     tools: Vec<ToolText>,
     says: String,
     padding: usize,
+    roomy: bool,
 }
 
 /// What a guest says of one tool, right or wrong.
@@ -43,6 +46,12 @@ impl Guest {
     /// Well behaved: answers with this text.
     pub(crate) fn saying(text: &str) -> Self {
         Self::tool(zoo!("answer")).says(text)
+    }
+
+    /// Says the first five bytes of its room, which is that of a script.
+    pub(crate) fn roomy() -> Self {
+        let body = format!("(func $run (param i32 i32) (result i32) (call $answer (i32.const {}) (i32.const 5)))", ROOM + 32);
+        Self { roomy: true, ..Self::tool(&body) }
     }
 
     pub(crate) fn provider() -> Self {
@@ -99,7 +108,7 @@ impl Guest {
     }
 
     fn bare(body: &str) -> Self {
-        Self { body: body.into(), world: "", imports: "", tools: Vec::new(), says: "said".into(), padding: 0 }
+        Self { body: body.into(), world: "", imports: "", tools: Vec::new(), says: "said".into(), padding: 0, roomy: false }
     }
 
     /// Asks first whether the secret `pause` is set, then does what it does: a test that
@@ -170,7 +179,14 @@ impl Guest {
             let padding: Vec<u8> = (0..self.padding).map(|at| (at * at / 7) as u8).collect();
             writeln!(module, "(data $padding \"{}\")", escaped(&padding)).unwrap();
         }
-        module.push_str(zoo!("lifecycle"));
+        let lifecycle = zoo!("lifecycle");
+        if self.roomy {
+            assert!(lifecycle.contains(r#"(memory (export "memory") 2)"#), "the memory of the zoo was written anew");
+            module.push_str(&lifecycle.replacen("\"memory\") 2)", "\"memory\") 16)", 1));
+            writeln!(module, "(data (i32.const {ROOM}) \"skynet:js-runtime:room:100000000{}end\")", " ".repeat(256 * 1024)).unwrap();
+        } else {
+            module.push_str(lifecycle);
+        }
         if self.world == "tool-plugin" {
             module.push_str(zoo!("tool"));
         }

@@ -161,7 +161,10 @@ mod tests {
         let import = |name: &str| format!("skynet:plugin/{name}@0.1.0");
         let none: Vec<String> = Vec::new();
         assert_eq!(unused(&none, &Permissions::default()), Vec::<&str>::new());
-        assert_eq!(unused(&none, &everything()), ["kv", "memory", "schedule", "agent", "messages", "script", "reveal", "propose"]);
+        assert_eq!(
+            unused(&none, &everything()),
+            ["kv", "memory", "schedule", "agent", "messages", "script", "reveal", "propose", "terminal"]
+        );
         let all: Vec<String> = POWERS.iter().map(|(name, _)| import(name)).collect();
         assert_eq!(unused(&all, &everything()), Vec::<&str>::new());
         assert!(!unused(&[import("knowledge")], &everything()).contains(&"memory"), "one of its two interfaces is enough");

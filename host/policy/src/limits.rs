@@ -130,5 +130,9 @@ pub const AGENT_FILE_BYTES: usize = 256 * 1024;
 /// Prompt files of an agent.
 pub const AGENT_FILES: usize = 16;
 
+/// Bytes of an agent as a registry lists it: its description and its prompt files, and no
+/// plugin, since those are listed by themselves.
+pub const AGENT_LISTED_BYTES: usize = AGENT_JSON_BYTES + (AGENT_FILES + 1) * AGENT_FILE_BYTES;
+
 /// Plugins of an agent: a person decides on each.
 pub const AGENT_PLUGINS: usize = 100;

@@ -308,7 +308,7 @@ pub enum SignatureError {
     NoRandomness(String),
 }
 
-fn message(release_json: &[u8]) -> Vec<u8> {
+pub(crate) fn message(release_json: &[u8]) -> Vec<u8> {
     let length = u64::try_from(release_json.len()).unwrap_or(u64::MAX);
     [DOMAIN, &length.to_be_bytes(), release_json].concat()
 }

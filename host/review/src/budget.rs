@@ -1,8 +1,10 @@
-//! The counting pass: how much is in a component, from its headers alone.
+//! The counting pass: how much is in a component, from its headers and the types that they hold.
 //!
 //! It comes before validating, because validating a bomb is what the bomb wants. It
 //! builds nothing, and stops at the first count that no honest file has. Admission and
 //! review share it, so what one refuses the other does too.
+
+mod nested;
 
 use crate::limits;
 use serde::Serialize;
@@ -70,17 +72,17 @@ pub fn validate(component: &[u8]) -> Result<(), Excess> {
     Validator::new_with_features(features()).validate_all(component).map(|_| ()).map_err(|error| Excess::Malformed(error.to_string()))
 }
 
-/// Headers only: sums up how much there is, and stops where it is too much.
+/// Sums up how much there is, and stops where it is too much.
 pub fn count(component: &[u8]) -> Result<Counts, Excess> {
-    let mut counter = Counter::default();
+    let mut counter = Counter { component, counts: Counts::default(), depth: 0, begun: false, declared: 0 };
     for payload in Parser::new(0).parse_all(component) {
         counter.take(payload.map_err(|error| Excess::Malformed(error.to_string()))?)?;
     }
     Ok(counter.counts)
 }
 
-#[derive(Default)]
-struct Counter {
+struct Counter<'a> {
+    component: &'a [u8],
     counts: Counts,
     depth: u32,
     begun: bool,
@@ -96,7 +98,7 @@ fn bytes(range: &std::ops::Range<usize>) -> u64 {
     u64::try_from(range.len()).unwrap_or(u64::MAX)
 }
 
-impl Counter {
+impl Counter<'_> {
     fn take(&mut self, payload: Payload<'_>) -> Result<(), Excess> {
         if !matches!(payload, Payload::CodeSectionEntry(_) | Payload::End(_)) {
             spend(&mut self.counts.sections, 1, "sections", limits::SECTIONS)?;
@@ -113,9 +115,9 @@ impl Counter {
                 self.counts.largest_function = self.counts.largest_function.max(bytes(&body.range()));
                 Ok(())
             }
-            Payload::TypeSection(section) => self.types(&section),
-            Payload::CoreTypeSection(section) => self.types(&section),
-            Payload::ComponentTypeSection(section) => self.types(&section),
+            Payload::TypeSection(section) => self.types(&section, nested::Walk::group),
+            Payload::CoreTypeSection(section) => self.types(&section, nested::Walk::core),
+            Payload::ComponentTypeSection(section) => self.types(&section, nested::Walk::component),
             Payload::ImportSection(section) => {
                 spend(&mut self.counts.imports, u64::from(section.count()), "imports of its modules", limits::IMPORTS)
             }
@@ -150,8 +152,12 @@ impl Counter {
         Ok(())
     }
 
-    fn types<T>(&mut self, section: &SectionLimited<'_, T>) -> Result<(), Excess> {
-        spend(&mut self.counts.types, u64::from(section.count()), "types", limits::TYPES)
+    /// Types may hold types, so each is looked into.
+    fn types<'s, T>(&'s mut self, section: &SectionLimited<'_, T>, each: nested::Each<'s>) -> Result<(), Excess> {
+        spend(&mut self.counts.types, u64::from(section.count()), "types", limits::TYPES)?;
+        let range = section.range();
+        let mut walk = nested::Walk::new(self.component.get(range.clone()).unwrap_or_default(), range.start, &mut self.counts.types);
+        walk.all(section.count(), each)
     }
 
     fn items<T>(&mut self, section: &SectionLimited<'_, T>) -> Result<(), Excess> {

@@ -26,7 +26,7 @@ mod unseen;
 pub use finding::{Finding, Severity};
 pub use policy::Policy;
 pub use report::Report;
-pub use review::{Material, Script, Text, ToolText, review, review_script};
+pub use review::{Material, Script, Text, ToolText, is_named_document, review, review_script};
 
 /// All rules: their ids, and why a reader should care. Sorted by id.
 pub fn rule_list() -> Vec<(String, String)> {

@@ -9,8 +9,12 @@ pub const FILE_BYTES: usize = 32 * 1024 * 1024;
 /// Functions, all modules summed. A JavaScript engine has 30,000; a million take a
 /// validator seconds.
 pub const FUNCTIONS: u64 = 50_000;
-/// Types, of modules and components, summed. A thousand is a large plugin.
+/// Types, of modules and components, and what is declared inside of them, summed. A thousand
+/// is a large plugin.
 pub const TYPES: u64 = 20_000;
+/// Types inside one another. A validator goes down into them on its stack; an interface in a
+/// component in a component is three deep.
+pub const TYPE_NESTING: u32 = 16;
 /// Interfaces that the component imports at its top: all of WASI and of the contract are 50.
 pub const TOP_IMPORTS: u64 = 64;
 /// Imports of all modules and components inside. An interpreter that is linked at run time

@@ -23,8 +23,16 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        let block =
-            [rules::TOO_MUCH, rules::INVALID, rules::UNFINISHED, rules::IMPORT_UNDECLARED, rules::IMPORT_UNKNOWN, rules::HIDDEN_CHARACTERS];
+        let block = [
+            rules::TOO_MUCH,
+            rules::INVALID,
+            rules::UNFINISHED,
+            rules::TEXT_TOO_LARGE,
+            rules::MANY_SERVERS,
+            rules::IMPORT_UNDECLARED,
+            rules::IMPORT_UNKNOWN,
+            rules::HIDDEN_CHARACTERS,
+        ];
         Self { block_from: None, block: block.iter().map(|rule| rule.id.to_owned()).collect(), allow: BTreeSet::new() }
     }
 }

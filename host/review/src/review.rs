@@ -17,7 +17,6 @@ use crate::{bulk, loops, names, servers, surface, unseen};
 use skynet_core::PluginId;
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::{Release, strip};
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A text beside a plugin.
@@ -58,6 +57,10 @@ pub struct Material<'a> {
 pub struct Script<'a> {
     /// All of them; `tool.toml` too.
     pub files: &'a [Text<'a>],
+    /// Files that nobody read, because they are too large or came after too many bytes.
+    pub unread: &'a [String],
+    /// The file that its manifest runs: looked at first, and a source whatever its name.
+    pub run: Option<&'a str>,
     /// What it asks for.
     pub permissions: &'a Permissions,
 }
@@ -89,18 +92,29 @@ pub fn review(material: &Material<'_>, policy: &Policy) -> Report {
         found.extend(unseen::look(tool.name, &place));
         found.extend(words(tool.text.as_bytes(), &place, Kind::Tool));
     }
-    found.extend(texts(material.texts, Kind::Document));
+    let mut left = limits::TEXTS_BYTES;
+    found.extend(texts(material.texts, Kind::Document, &mut left).0);
     Report::new(found, counts, policy)
+}
+
+/// Whether a file of this name is written for people, as long as nothing runs it.
+pub fn is_named_document(name: &str) -> bool {
+    [".md", ".txt", ".rst"].iter().any(|end| name.ends_with(end))
 }
 
 /// Looks at a script plugin's files.
 pub fn review_script(script: &Script<'_>, policy: &Policy) -> Report {
-    let is_document = |text: &Text<'_>| [".md", ".txt", ".rst"].iter().any(|end| text.name.ends_with(end));
-    let (documents, sources): (Vec<Text<'_>>, Vec<Text<'_>>) = script.files.iter().copied().partition(is_document);
-    let mut found = texts(&documents, Kind::Document);
-    found.extend(texts(&sources, Kind::Script));
-    let mut seen = BTreeSet::new();
-    for file in sources.iter().filter(|file| file.bytes.len() <= limits::TEXT_BYTES) {
+    let is_run = |file: &Text<'_>| script.run == Some(file.name);
+    // A system starts what begins so, and a script that runs may start it.
+    let is_document = |file: &Text<'_>| is_named_document(file.name) && !is_run(file) && !file.bytes.starts_with(b"#!");
+    let (documents, mut sources): (Vec<Text<'_>>, Vec<Text<'_>>) = script.files.iter().copied().partition(is_document);
+    sources.sort_by_key(|file| !is_run(file));
+    let mut left = limits::TEXTS_BYTES;
+    let (mut found, read) = texts(&sources, Kind::Script, &mut left);
+    found.extend(texts(&documents, Kind::Document, &mut left).0);
+    found.extend(script.unread.iter().map(|name| finding(rules::TEXT_TOO_LARGE, &excerpt::of_text(name), "not read")));
+    let mut seen = servers::Seen::default();
+    for file in read {
         let place = excerpt::of_text(file.name);
         found.extend(servers::look(file.bytes, &place, |at| at, script.permissions, &mut seen));
         found.extend(
@@ -133,7 +147,7 @@ fn contents(component: &[u8], release: Option<&Release>, found: &mut Vec<Finding
     shape.regions.iter().filter(|region| region.place == "data").for_each(|region| found.extend(bulk::look(region)));
     let joined = Joined::of(&shape.regions);
     let at = |offset: usize| joined.place(offset).1;
-    found.extend(servers::look(&joined.bytes, "data", at, permissions, &mut BTreeSet::new()));
+    found.extend(servers::look(&joined.bytes, "data", at, permissions, &mut servers::Seen::default()));
     found.extend(
         hits(&joined.bytes, Kind::Data, |offset| {
             let (place, at) = joined.place(offset);
@@ -198,20 +212,21 @@ fn words(bytes: &[u8], place: &str, kind: Kind) -> Vec<Finding> {
     found
 }
 
-fn texts(texts: &[Text<'_>], kind: Kind) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut left = limits::TEXTS_BYTES;
+/// The texts that are looked at, and what was found in them; `left` bytes are.
+fn texts<'a>(texts: &[Text<'a>], kind: Kind, left: &mut usize) -> (Vec<Finding>, Vec<Text<'a>>) {
+    let (mut found, mut read) = (Vec::new(), Vec::new());
     for text in texts {
         let place = excerpt::of_text(text.name);
         found.extend(unseen::look(text.name, &place));
-        if text.bytes.len() > limits::TEXT_BYTES.min(left) {
+        if text.bytes.len() > limits::TEXT_BYTES.min(*left) {
             found.push(finding(rules::TEXT_TOO_LARGE, &place, &format!("{} bytes", text.bytes.len())));
             continue;
         }
-        left -= text.bytes.len();
+        *left -= text.bytes.len();
         found.extend(words(text.bytes, &place, kind));
+        read.push(*text);
     }
-    found
+    (found, read)
 }
 
 /// A finding of one of our rules, with an excerpt that is made harmless here.

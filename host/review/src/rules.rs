@@ -59,6 +59,9 @@ rules! {
     ADDRESS_UNDECLARED = "undeclared-address", High,
         "it names a server by a public address and not by name, which is how servers are named that change often",
         "use a name, and ask for it in `net`";
+    MANY_SERVERS = "many-servers", High,
+        "it names more servers that it did not ask for than are listed, so others may hide behind them",
+        "name those that it reaches in `net`, and leave the others out";
     SERVER_KNOWN = "documentation-server", Info,
         "it names a server of documentation or of this machine; libraries do",
         "nothing to do";
@@ -96,7 +99,7 @@ rules! {
         "its name is a slip of the finger away from that of a plugin that is known",
         "choose another name, if people could confuse the two";
     TEXT_TOO_LARGE = "text-too-large", Medium,
-        "a text is larger than anybody reads, and was looked at no further",
+        "a text is larger than anybody reads, or comes after too many others, and was looked at no further",
         "shorten it, or leave it out";
 }
 

@@ -39,14 +39,19 @@ const DOCUMENTATION: [&str; 16] = [
 /// Names that are nobody's (RFC 2606, RFC 6761), and this machine.
 const RESERVED: [&str; 7] = ["example.com", "example.org", "example.net", "example", "test", "invalid", "localhost"];
 
+/// Servers that were found before.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Those to ask about.
+    named: BTreeSet<String>,
+    /// Those of documentation, which may be many and must not push the others off the list.
+    known: BTreeSet<String>,
+    /// It was said that there are more than are listed.
+    full: bool,
+}
+
 /// One finding for each server that is not declared, at its first place.
-pub(crate) fn look(
-    bytes: &[u8],
-    place: &str,
-    at: impl Fn(usize) -> usize,
-    permissions: &Permissions,
-    seen: &mut BTreeSet<String>,
-) -> Vec<Finding> {
+pub(crate) fn look(bytes: &[u8], place: &str, at: impl Fn(usize) -> usize, permissions: &Permissions, seen: &mut Seen) -> Vec<Finding> {
     let mut found = Vec::new();
     let by_setting = permissions.net.iter().any(|rule| matches!(rule.target, NetTarget::Setting(_)));
     let mut from = 0;
@@ -55,13 +60,31 @@ pub(crate) fn look(
         let Some(scheme) = scheme_before(bytes, colon) else { continue };
         let text = host_text(bytes.get(from..).unwrap_or_default());
         let Some((host, text)) = host_of(&text) else { continue };
-        if is_reserved(&host) || is_declared(&text, &host, permissions) || seen.len() >= SERVERS || !seen.insert(host.to_string()) {
+        if is_reserved(&host) || is_declared(&text, &host, permissions) {
             continue;
         }
         let excerpt = format!("{scheme}://{host}");
-        found.push(Finding { excerpt: crate::excerpt::of_text(&excerpt), ..finding_at(rule_for(&host, by_setting), place, at(colon), "") });
+        let rule = match seen.note(&host, rule_for(&host, by_setting)) {
+            Some(rule) => rule,
+            None => continue,
+        };
+        found.push(Finding { excerpt: crate::excerpt::of_text(&excerpt), ..finding_at(rule, place, at(colon), "") });
     }
     found
+}
+
+impl Seen {
+    /// What is to be said of this server: nothing when it was said, or when all was said of so many.
+    fn note(&mut self, host: &Host, rule: rules::Rule) -> Option<rules::Rule> {
+        let is_known = rule == rules::SERVER_KNOWN;
+        let names = if is_known { &mut self.known } else { &mut self.named };
+        if names.len() < SERVERS {
+            return names.insert(host.to_string()).then_some(rule);
+        }
+        let more = !is_known && !self.full && !names.contains(&host.to_string());
+        self.full |= more;
+        more.then_some(rules::MANY_SERVERS)
+    }
 }
 
 fn rule_for(host: &Host, by_setting: bool) -> rules::Rule {
@@ -155,7 +178,7 @@ mod tests {
 
     fn check(text: &str, declared: &[&str], expected: &[&str]) {
         let permissions = asks(declared);
-        let found = look(text.as_bytes(), "data", |at| at, &permissions, &mut BTreeSet::new());
+        let found = look(text.as_bytes(), "data", |at| at, &permissions, &mut Seen::default());
         let found: Vec<String> = found.iter().map(|finding| format!("{} {}", finding.rule, finding.excerpt)).collect();
         assert_eq!(found, expected, "{text}");
     }
@@ -166,7 +189,7 @@ mod tests {
         check("https://api.x.com/v1", &["https://api.x.com"], &[]);
         check("https://api.x.comfailed to parse", &["https://api.x.com"], &[]);
         check("https://api.x.com.evil.net/", &["https://api.x.com"], &["undeclared-server https://api.x.com.evil.net"]);
-        let mut by_setting = look(b"https://api.x.com", "data", |at| at, &asks(&["setting:base_url"]), &mut BTreeSet::new());
+        let mut by_setting = look(b"https://api.x.com", "data", |at| at, &asks(&["setting:base_url"]), &mut Seen::default());
         assert_eq!(by_setting.pop().map(|finding| finding.severity), Some(Severity::Low));
         check("wss://a.b.x.com", &["https://*.x.com"], &[]);
         check("https://anything.net https://8.8.8.8/", &["https://*"], &[]);
@@ -190,5 +213,19 @@ mod tests {
     fn what_names_no_server_is_passed_over() {
         check("https://http http://not-configured a://b http:// https://* ://x https://{host}/ https://example.com", &[], &[]);
         check("https://user:s3cr3t-value@evil.net/", &[], &["undeclared-server https://evil.net"]);
+    }
+    #[test]
+    fn no_number_of_names_hides_another() {
+        let many = |name: &str, count: usize| (0..count).map(|at| format!("https://a{at}.{name}/ ")).collect::<String>();
+        let rules = |text: &str| {
+            let found = look(text.as_bytes(), "data", |at| at, &Permissions::default(), &mut Seen::default());
+            found.into_iter().map(|finding| finding.rule).collect::<Vec<_>>()
+        };
+        let found = rules(&(many("docs.rs", SERVERS + 50) + "https://evil.net/"));
+        assert_eq!((found.len(), found.last().map(String::as_str)), (SERVERS + 1, Some("undeclared-server")));
+        let found = rules(&(many("evil.net", SERVERS) + &many("evil.net", SERVERS)));
+        assert_eq!(found.len(), SERVERS, "those that were named are not more");
+        let found = rules(&many("evil.net", SERVERS + 2));
+        assert_eq!((found.len(), found.last().map(String::as_str)), (SERVERS + 1, Some("many-servers")));
     }
 }

@@ -56,6 +56,10 @@ pub(crate) enum Command {
     /// Check everything that could be wrong, each with its remedy.
     Doctor,
     /// Talk to the agent, in a terminal or with one message.
+    #[command(
+        after_help = "Lines that begin with /proposals, /approve or /refuse are answered by this program, as `skynet proposals` is:\n\
+    the model hears nothing of them. /help lists what the host itself answers."
+    )]
     Chat(Chat),
     /// Manage plugins.
     #[command(subcommand)]
@@ -171,7 +175,7 @@ skynet plugin install --locked")]
     /// Update plugins from their registries, after showing what changes.
     Update(registry::Update),
     /// Say which plugins have newer releases, and what would change.
-    Outdated,
+    Outdated(registry::keeper::OciAccount),
     /// Hold a plugin at its version.
     Pin {
         /// namespace/name
@@ -534,8 +538,12 @@ pub(crate) enum BenchPart {
     Host,
     /// New versions under running calls.
     Swaps,
+    /// An installation from a registry, and how fast files are looked at.
+    Install,
     /// A script plugin's call, beside a bare start of its interpreter.
     Scripts,
+    /// From a script to the first answer of its tool, beside compiling it whole.
+    Instant,
     /// A host with a thousand tools, beside one with none of them.
     Scale,
     /// The model in the sandbox, beside the same code built for this machine.

@@ -12,7 +12,7 @@ mod key;
 mod knowledge;
 mod mcp;
 mod memory;
-mod plugin;
+pub(crate) mod plugin;
 mod proposals;
 mod registry;
 mod schedule;

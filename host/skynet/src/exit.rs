@@ -2,9 +2,12 @@
 //!
 //! 0 done · 1 failed · 2 wrong usage (clap) · 3 the host does not run ·
 //! 4 refused or denied · 5 not found · 6 audit log damaged · 7 its end cut off ·
-//! 8 it was built anew · 75 try again later · 78 bad configuration.
+//! 8 it was built anew · 9 a part was done, and the error says which was not ·
+//! 74 the disk is full · 75 try again later · 78 bad configuration.
 
 use crate::output::Out;
+use skynet_core::StoreError;
+use skynet_registry_client::disk::DiskError;
 use std::process::ExitCode;
 
 /// What a script may want to tell apart.
@@ -16,6 +19,8 @@ pub(crate) enum Kind {
     LogDamaged,
     LogCut,
     LogRewritten,
+    Partly,
+    NoRoom,
     TryLater,
     BadConfig,
 }
@@ -29,6 +34,8 @@ impl Kind {
             Self::LogDamaged => 6,
             Self::LogCut => 7,
             Self::LogRewritten => 8,
+            Self::Partly => 9,
+            Self::NoRoom => 74,
             Self::TryLater => 75,
             Self::BadConfig => 78,
         }
@@ -48,9 +55,58 @@ pub(crate) fn fail(kind: Kind, message: impl Into<String>) -> anyhow::Error {
     Failure { kind, message: message.into() }.into()
 }
 
+/// What kind of error it is, where that is known.
+pub(crate) fn kind(error: &anyhow::Error) -> Option<Kind> {
+    let said = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map(|failure| failure.kind);
+    said.or_else(|| error.chain().any(is_full).then_some(Kind::NoRoom))
+}
+
+fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let full = |error: &std::io::Error| matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    matches!(cause.downcast_ref(), Some(DiskError::Full { .. }))
+        || matches!(cause.downcast_ref(), Some(StoreError::Full(_)))
+        || cause.downcast_ref().is_some_and(full)
+}
+
+/// How something ends of which parts failed. `rest`: whether another part was done; if none
+/// was, it ends as its first fault would alone.
+pub(crate) fn partly(faults: &[anyhow::Error], rest: bool) -> anyhow::Result<()> {
+    let Some(first) = faults.first() else { return Ok(()) };
+    let all: Vec<String> = faults.iter().map(|fault| format!("{fault:#}")).collect();
+    let whole = kind(first).unwrap_or(Kind::TryLater);
+    Err(fail(if rest { Kind::Partly } else { whole }, all.join("; ")))
+}
+
 /// Shows the error and gives its code.
 pub(crate) fn report(out: &Out, error: &anyhow::Error) -> ExitCode {
-    let code = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map_or(1, |failure| failure.kind.code());
+    let code = kind(error).map_or(1, Kind::code);
     out.error(&format!("{error:#}"), code);
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_has_its_code_wherever_it_was_met() {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        for error in [
+            anyhow::Error::from(full()).context("a file cannot be written"),
+            StoreError::Full("while committing".into()).into(),
+            skynet_registry_client::disk::failed(std::path::Path::new("/"), full()).into(),
+        ] {
+            assert_eq!(kind(&error), Some(Kind::NoRoom), "{error:#}");
+        }
+        assert_eq!(kind(&anyhow::anyhow!("something else")), None);
+    }
+
+    #[test]
+    fn what_failed_in_part_says_so_and_what_failed_whole_ends_as_its_first_fault() {
+        let faults = || [fail(Kind::Refused, "one"), fail(Kind::TryLater, "two")];
+        assert!(partly(&[], true).is_ok());
+        let some = partly(&faults(), true).unwrap_err();
+        assert_eq!((kind(&some), some.to_string().as_str()), (Some(Kind::Partly), "one; two"));
+        assert_eq!(kind(&partly(&faults(), false).unwrap_err()), Some(Kind::Refused));
+    }
 }

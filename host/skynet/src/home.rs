@@ -134,7 +134,13 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
-    put().with_context(|| format!("{} cannot be written", path.display()))
+    put().map_err(|error| match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            let full = skynet_registry_client::disk::failed(path, error).needing(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            crate::exit::fail(crate::exit::Kind::NoRoom, full.to_string())
+        }
+        _ => anyhow::Error::from(error).context(format!("{} cannot be written", path.display())),
+    })
 }
 
 /// Reads a file that nobody else may read.

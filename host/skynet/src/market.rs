@@ -7,9 +7,10 @@
 use crate::home::Home;
 use crate::registry;
 use crate::registry::carry::{self, Ready, Word};
+use crate::registry::findings;
 use crate::registry::intent::Intent;
 use crate::registry::proposal::Proposal;
-use crate::workshop::{look, place};
+use crate::workshop::place;
 use anyhow::{Result, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -19,12 +20,12 @@ use skynet_core::proposals::{Candidate, Found, Market, ProposalKind, Supply};
 use skynet_plugins::PluginHost;
 use skynet_policy::permission::Permissions;
 use skynet_policy::registry::publisher::Continuity;
-use skynet_policy::release;
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::lock::Locked;
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::visit::{Freshness, Visit};
+use skynet_review::{Policy, Severity};
 use skynet_store::Store;
 use std::sync::{Arc, OnceLock};
 
@@ -84,7 +85,7 @@ impl RegistryMarket {
     async fn visit(&self, held: &Registries, name: &str) -> Result<Visit> {
         let places = held.places().map_err(registry::failed)?;
         let place = places.named(name).map_err(registry::failed)?;
-        held.visit(&place.name, registry::fetch([place])?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)
+        held.visit(&place.name, registry::fetch(place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)
     }
 
     /// The release that fits, verified, and its file.
@@ -109,7 +110,8 @@ impl RegistryMarket {
         if proposal.step.continuity == Some(Continuity::Broken) {
             bail!("the publisher's keys of {name} are not those that this machine knows, and those did not sign for them; {by_hand}");
         }
-        let ready = carry::fetch(&self.home, &held, &lock, &visit, &proposal).await?;
+        let ready = carry::fetch(&self.home, (&held, &lock), &visit, &proposal, &Policy::default()).await?;
+        findings::pass(&proposal.offer.name(), &ready.findings)?;
         Ok(Looked { held, lock, proposal, ready })
     }
 
@@ -132,14 +134,10 @@ impl RegistryMarket {
     async fn planned(&self, id: &PluginId, version: Option<&semver::Version>) -> Result<Candidate> {
         let version = version.map(|version| semver::VersionReq::parse(&format!("={version}"))).transpose()?;
         let looked = self.look(&Wish { id: id.clone(), version }).await?;
-        let Looked { held, proposal, ready, .. } = &looked;
+        let Looked { proposal, ready, .. } = &looked;
         let release = proposal.offer.release.clone();
-        let bytes = held.kept(&ready.kept.sha256).map_err(registry::failed)?;
-        let known: Vec<PluginId> = held.read_lock().map_err(registry::failed)?.plugins.into_iter().map(|plugin| plugin.id).collect();
-        let looked_at = release.clone();
-        let review = move || look::findings(&looked_at, release::strip(&bytes), "", &known);
-        let mut findings = tokio::task::spawn_blocking(review).await?.map_err(anyhow::Error::msg)?;
-        findings.splice(0..0, proposal.step.against().into_iter().chain(proposal.notes.iter().cloned()));
+        let mut findings: Vec<String> = proposal.step.against().into_iter().chain(proposal.notes.iter().cloned()).collect();
+        findings.extend(ready.findings.lines(Severity::Medium));
         let (permissions, replaces) = (looked.allowed()?, looked.replaces()?);
         Ok(Candidate {
             kind: ProposalKind::Registry,
@@ -169,7 +167,8 @@ impl RegistryMarket {
     async fn installed(&self, candidate: &Candidate, by: &str) -> Result<()> {
         let Looked { held, lock, proposal, ready } = self.again(candidate).await?;
         let word = Word { by: by.to_owned(), now: Timestamp::now() };
-        carry::change(&self.home, &held, &lock, &proposal, &ready, &word).await
+        carry::change(&self.home, &held, &lock, &proposal, &ready, &word).await?;
+        carry::tidy(&held, &lock)
     }
 
     /// What did not serve goes, and the release before it comes back with the grant that it had.

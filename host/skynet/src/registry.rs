@@ -7,11 +7,15 @@
 pub(crate) mod approval;
 pub(crate) mod bar;
 pub(crate) mod carry;
+pub(crate) mod due;
 pub(crate) mod fetch;
+pub(crate) mod findings;
 pub(crate) mod grant;
 pub(crate) mod intent;
+pub(crate) mod moved;
 pub(crate) mod oci;
 pub(crate) mod proposal;
+pub(crate) mod pulled;
 pub(crate) mod said;
 pub(crate) mod updates;
 pub(crate) mod watch;
@@ -28,6 +32,7 @@ use serde_json::{Value, json};
 use skynet_core::PluginId;
 use skynet_core::ports::{Audit as _, AuditRow};
 use skynet_policy::naming::plain_line;
+use skynet_registry_client::disk::DiskError;
 use skynet_registry_client::home::{HomeLock, RootTrust};
 use skynet_registry_client::{Home as Registries, RegistryError};
 use std::time::Duration;
@@ -93,6 +98,7 @@ pub(crate) fn failed(error: RegistryError) -> anyhow::Error {
     let kind = match &error {
         RegistryError::Unreachable { .. } => Kind::TryLater,
         RegistryError::NotFound { .. } => Kind::NotFound,
+        RegistryError::Disk(DiskError::Full { .. }) => Kind::NoRoom,
         RegistryError::Disk(_) => return error.into(),
         _ => Kind::Refused,
     };

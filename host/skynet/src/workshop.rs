@@ -4,10 +4,12 @@
 //! under its digest, unsigned, in the host's private folder. Installing signs exactly that
 //! with the dev key. Refuses a draft that takes another plugin's name, or asks to propose.
 
+pub(crate) mod ahead;
 mod kept;
 pub(crate) mod look;
 pub(crate) mod place;
 
+use crate::cli::plugin::file;
 use crate::home::Home;
 use crate::keys;
 use async_trait::async_trait;
@@ -15,11 +17,11 @@ use skynet_core::PluginId;
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::proposals::{Candidate, Draft, ProposalKind, Supply, Workshop};
 use skynet_plugins::{PluginHost, instant};
-use skynet_policy::digest::sha256_hex;
 use skynet_policy::imports;
 use skynet_policy::manifest::{Manifest, World};
 use skynet_policy::permission::Permissions;
-use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
+use skynet_policy::release::Release;
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// The namespace of what models wrote: a name that says so, and nobody's built-in.
@@ -102,33 +104,15 @@ fn manifest_of(draft: &Draft, id: PluginId, permissions: Permissions) -> Result<
     })
 }
 
-fn release_of(manifest: Manifest, component: &[u8]) -> Result<Release, String> {
+/// The component with its release, unsigned, if it reaches for nothing that was not asked for.
+fn packed(manifest: Manifest, component: &[u8]) -> Result<(Release, Vec<u8>), String> {
+    let name = format!("{} {}", manifest.id, manifest.version);
     let look = skynet_plugins::file::look(component)?;
     let faults = imports::undeclared(&look.imports, &manifest.permissions);
     if !faults.is_empty() {
         return Err(faults.join("; "));
     }
-    let release = Release {
-        schema: release::RELEASE_SCHEMA,
-        id: manifest.id,
-        version: manifest.version,
-        component: ComponentDigest { sha256: sha256_hex(component), size: component.len() as u64 },
-        wit: WitDeclaration {
-            world: manifest.world.to_string(),
-            range: manifest.wit.to_string(),
-            imports: look.imports,
-            exports: look.exports,
-        },
-        permissions: manifest.permissions,
-        summary: manifest.summary,
-        prev: None,
-        created: keys::now(),
-        files: Vec::new(),
-        config_schema: None,
-        tools: Vec::new(),
-    };
-    let faults = release.faults();
-    if faults.is_empty() { Ok(release) } else { Err(faults.join("; ")) }
+    file::packed(Path::new(&name), component, manifest, None).map_err(|error| format!("{error:#}"))
 }
 
 #[async_trait]
@@ -140,15 +124,14 @@ impl Workshop for HomeWorkshop {
         let replaces = place::newer_than(host, &id, &draft.version).await?;
         let manifest = manifest_of(draft, id.clone(), permissions.clone())?;
         let component = self.built(draft, &manifest).await?;
-        let release = release_of(manifest, &component)?;
+        let (release, packed) = packed(manifest, &component)?;
         let findings = self.reviewed(host, &release, &component, &draft.source).await?;
         let rehearsal = host.rehearse(&id, &draft.version, component.clone(), &permissions, &draft.trials).await?;
         if !rehearsal.failed.is_empty() {
             return Err(format!("a trial did not go as it should: {}", rehearsal.failed.join("; ")));
         }
         let publisher = keys::read(&self.dev_key()?).map_err(|error| format!("{error:#}"))?.public().key_id();
-        let release_json = release.to_bytes();
-        let digest = self.keep(&component, &release_json)?;
+        let digest = self.keep(&packed)?;
         Ok(Candidate {
             kind: ProposalKind::Source,
             subject: id,

@@ -109,6 +109,8 @@ fn a_plugin_in_rust_goes_from_nothing_to_an_answer_and_hears_recorded_servers() 
     change(&folder.join("calls.json"), "\"name\": \"Ada\"", "\"name\": \"Eve\"");
     let said = author(&home, &["plugin", "test", at]);
     assert!(said.code == 1 && said.out.contains("wanted \"200 Servus!\", got the error unavailable"), "{}", said.out);
+    assert!(said.out.contains("no recorded exchange fits GET https://api.example.com/greet/Eve"), "{}", said.out);
+    assert!(said.out.contains("skynet plugin test --record"), "{}", said.out);
 }
 
 #[test]
@@ -142,15 +144,102 @@ fn a_plugin_in_c_goes_from_nothing_to_an_answer() {
     walk("c");
 }
 
+/// The template of each other kind holds what every plugin of that kind must, and its own golden questions,
+/// and is measured beside a component of that kind that does nothing.
+fn every_other_kind(home: &Household, lang: &str) {
+    for kind in ["hook", "channel", "provider"] {
+        let folder = home.home().join(format!("../{lang}-{kind}"));
+        let at = folder.to_str().unwrap();
+        author(home, &["plugin", "new", "--lang", lang, "--kind", kind, &format!("{lang}-{kind}"), "--path", at]).done();
+        let tested = author(home, &["--json", "plugin", "test", at]).json();
+        assert_eq!(tested["failed"], 0, "{tested}");
+        assert!(tested.to_string().contains("calls.json: "), "its golden questions are asked: {tested}");
+        let measured = author(home, &["--json", "plugin", "bench", "--calls", "50", at]).json();
+        assert_eq!((&measured["kind"], &measured["calls"]), (&kind.into(), &50.into()), "{measured}");
+        assert!(measured["empty_p50_us"].as_f64().unwrap() > 0.0, "{measured}");
+    }
+}
+
+#[test]
+fn ten_thousand_texts_beside_the_one_that_is_asked_for_cost_a_plugin_in_c_no_memory() {
+    let home = Household::new();
+    let folder = home.home().join("../many");
+    let at = folder.to_str().unwrap();
+    author(&home, &["plugin", "new", "--lang", "c", "many", "--path", at]).done();
+    let texts = vec![r#""a\"b""#; 10_000].join(",");
+    change(&folder.join("calls.json"), r#""name": "Ada""#, &format!(r#""list": [{texts}], "name": "Ada""#));
+    author(&home, &["plugin", "test", at]).done();
+}
+
+#[test]
+fn a_recording_of_nothing_and_a_build_that_fails_are_said_and_leave_what_was_there() {
+    let home = Household::new();
+    let folder = home.home().join("../still");
+    let at = folder.to_str().unwrap();
+    author(&home, &["plugin", "new", "--lang", "c", "still", "--path", at]).done();
+    let tape = folder.join("exchanges.json");
+    std::fs::write(&tape, "[]").unwrap();
+    author(&home, &["plugin", "test", "--record", "--yes", at]).refused(5, &["no call asked a server", "exchanges.json is as it was"]);
+    change(&folder.join("calls.json"), "\"tool\": \"greet\"", "\"tool\": \"great\"");
+    author(&home, &["plugin", "test", "--record", "--yes", at])
+        .refused(4, &["not every call succeeded", "unknown-tool", "exchanges.json is as it was"]);
+    change(&folder.join("src/plugin.c"), "#include", "#inklude");
+    author(&home, &["plugin", "dev", "--once", at]).refused(1, &["inklude"]);
+    assert!(!home.home().join("plugins/local--still.wasm").exists());
+}
+
 #[test]
 fn every_kind_in_c_passes_the_tests_that_each_plugin_must() {
+    every_other_kind(&Household::new(), "c");
+}
+
+#[test]
+fn every_kind_in_rust_passes_the_tests_that_each_plugin_must_and_a_provider_hears_recorded_servers() {
     let home = Household::new();
-    for kind in ["hook", "channel", "provider"] {
-        let folder = home.home().join(format!("../some-{kind}"));
-        let at = folder.to_str().unwrap();
-        author(&home, &["plugin", "new", "--lang", "c", "--kind", kind, &format!("some-{kind}"), "--path", at]).done();
-        author(&home, &["plugin", "test", at]).done();
-    }
+    every_other_kind(&home, "rust");
+    // The model asks a server now, and what that says is on tape.
+    let folder = home.home().join("../rust-provider");
+    let at = folder.to_str().unwrap();
+    change(
+        &folder.join("src/lib.rs"),
+        "    sink.emit(vec![Delta::Text(format!(\"You said: {said}\"))])?;",
+        "    let mut heard = http::Client::new().send(http::Request::get(\"https://api.example.com/echo\"))?;
+    let heard = heard.text(1000)?;
+    sink.emit(heard.split(' ').map(|word| Delta::Text(format!(\"{word}-\"))).collect())?;
+    sink.emit(vec![Delta::Text(said.clone())])?;",
+    );
+    change(
+        &folder.join("src/lib.rs"),
+        "use skynet_plugin_sdk::provider::{",
+        "use skynet_plugin_sdk::http::{self, Transport as _};\nuse skynet_plugin_sdk::provider::{",
+    );
+    change(&folder.join("plugin.toml"), "[permissions]", "[permissions]\nnet = [{ url = \"https://api.example.com\" }]");
+    let deltas =
+        r#""text": "so-you-said-hello", "deltas": [{ "text": "so-" }, { "text": "you-" }, { "text": "said-" }, { "text": "hello" }]"#;
+    change(&folder.join("calls.json"), "\"text\": \"You said: hello\"", deltas);
+    let tape = r#"[{ "method": "GET", "url": "https://api.example.com/echo", "status": 200, "body": "so you said" }]"#;
+    std::fs::write(folder.join("exchanges.json"), tape).unwrap();
+    let tested = author(&home, &["--json", "plugin", "test", at]).json();
+    assert_eq!(tested["failed"], 0, "{tested}");
+    // What a server says otherwise, and what a golden question wants otherwise, fails.
+    change(&folder.join("exchanges.json"), "so you said", "so she said");
+    let said = author(&home, &["plugin", "test", at]);
+    assert!(said.code == 1 && said.out.contains("FAIL calls.json: says back what it was told"), "{}", said.out);
+    assert!(said.out.contains("so-she-said-hello"), "{}", said.out);
+}
+
+#[test]
+fn a_hook_that_says_something_else_than_wanted_fails_the_test() {
+    let home = Household::new();
+    let folder = home.home().join("../strict");
+    let at = folder.to_str().unwrap();
+    author(&home, &["plugin", "new", "--lang", "c", "--kind", "hook", "strict", "--path", at]).done();
+    change(&folder.join("src/plugin.c"), "\"xyzzy\"", "\"plugh\"");
+    let said = author(&home, &["plugin", "test", at]);
+    assert!(said.code == 1 && said.out.contains("FAIL calls.json: blocks the word"), "{}", said.out);
+    assert!(said.out.contains("\"verdict\":\"allow\""), "what it gave is named: {}", said.out);
+    change(&folder.join("calls.json"), "\"verdict\": \"allow\"", "\"verdct\": \"allow\"");
+    author(&home, &["plugin", "test", at]).refused(4, &["calls.json", "verdct"]);
 }
 
 #[test]

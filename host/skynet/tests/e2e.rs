@@ -28,6 +28,8 @@ mod instant;
 #[cfg(target_os = "linux")]
 #[path = "e2e/kept.rs"]
 mod kept;
+#[path = "e2e/kinds.rs"]
+mod kinds;
 #[path = "e2e/mcp.rs"]
 mod mcp;
 #[path = "e2e/memory.rs"]
@@ -53,3 +55,5 @@ mod terminal;
 #[cfg(target_os = "linux")]
 #[path = "e2e/wall.rs"]
 mod wall;
+#[path = "e2e/workflow.rs"]
+mod workflow;

@@ -24,8 +24,16 @@ fn author(home: &Household, arguments: &[&str]) -> Said {
 }
 
 fn begun(home: &Household, lang: &str, name: &str) -> PathBuf {
+    begun_as(home, lang, "tool", name)
+}
+
+fn begun_as(home: &Household, lang: &str, kind: &str, name: &str) -> PathBuf {
     let folder = home.home().join("..").join(name);
-    author(home, &["plugin", "new", "--lang", lang, name, "--path", folder.to_str().unwrap()]).done();
+    author(home, &["plugin", "new", "--lang", lang, "--kind", kind, name, "--path", folder.to_str().unwrap()]).done();
+    if lang != "python" {
+        // What npm would bring.
+        std::os::unix::fs::symlink(tools().join("js/node_modules"), folder.join("node_modules")).unwrap();
+    }
     folder
 }
 
@@ -42,12 +50,6 @@ fn serving(home: &mut Household, folder: &Path, name: &str) {
     home.start();
     home.until_model();
     home.until_state(&format!("local/{name}"), "serving");
-}
-
-#[track_caller]
-fn check(home: &Household, call: &str, expected: &str) {
-    let said = home.run(&["chat", &format!("/tool {call}")]).done();
-    assert!(said.contains(expected), "{call}: {said}");
 }
 
 const PYTHON: &str = r#"
@@ -80,27 +82,6 @@ def keep():
     return host.kv.get("k")
 "#;
 
-#[test]
-fn a_plugin_in_python_goes_from_nothing_to_a_call_and_its_exceptions_are_errors() {
-    let mut home = Household::new();
-    let folder = begun(&home, "python", "serpent");
-    tested(&home, &folder);
-    let app = folder.join("app.py");
-    let text = std::fs::read_to_string(&app).unwrap();
-    std::fs::write(&app, text + PYTHON).unwrap();
-    serving(&mut home, &folder, "serpent");
-    check(&home, r#"serpent__greet {"name":"Ada"}"#, "Hello, Ada.");
-    check(&home, "serpent__deny {}", "not you");
-    check(&home, "serpent__reach {}", "denied");
-    check(&home, "serpent__keep {}", "does not ask for `kv`");
-    for _ in 0..4 {
-        check(&home, "serpent__boom {}", "IndexError");
-        check(&home, "serpent__fall {}", "RecursionError");
-    }
-    // Three crashes would have taken it out of service.
-    assert_eq!(home.plugin("local/serpent").unwrap()["state"], "serving");
-}
-
 const SCRIPT: &str = r#"
 const any = { type: "object" };
 tools.push(
@@ -112,25 +93,70 @@ tools.push(
 );
 "#;
 
+/// What each language's plugin of these tests does, right and wrong: `errors` are the names of what it raises
+/// for nothing there, and for calling itself without end.
+fn answers_and_errs(home: &Household, name: &str, errors: [&str; 2]) {
+    let check = |call: &str, expected: &str| {
+        let said = home.run(&["chat", &format!("/tool {name}__{call}")]).done();
+        assert!(said.contains(expected), "{call}: {said}");
+    };
+    check(r#"greet {"name":"Ada"}"#, "Hello, Ada.");
+    check("deny {}", "not you");
+    check("reach {}", "denied");
+    check("keep {}", "does not ask for `kv`");
+    let [missing, endless] = errors;
+    for _ in 0..4 {
+        check("boom {}", missing);
+        check("fall {}", endless);
+    }
+    // Three crashes would have taken it out of service.
+    assert_eq!(home.plugin(&format!("local/{name}")).unwrap()["state"], "serving");
+}
+
+/// The same from nothing, for one language: new, test, build, sign, install, call.
+fn walk(lang: &str, name: &str, source: &str, more: &str, errors: [&str; 2]) {
+    let mut home = Household::new();
+    let folder = begun(&home, lang, name);
+    tested(&home, &folder);
+    let source = folder.join(source);
+    let text = std::fs::read_to_string(&source).unwrap();
+    std::fs::write(&source, text + more).unwrap();
+    serving(&mut home, &folder, name);
+    answers_and_errs(&home, name, errors);
+}
+
+#[test]
+fn a_plugin_in_python_goes_from_nothing_to_a_call_and_its_exceptions_are_errors() {
+    walk("python", "serpent", "app.py", PYTHON, ["IndexError", "RecursionError"]);
+}
+
+#[test]
+fn a_plugin_in_javascript_goes_from_nothing_to_a_call_and_its_exceptions_are_errors() {
+    walk("js", "plain", "src/plugin.js", SCRIPT, ["ReferenceError", "InternalError"]);
+}
+
 #[test]
 fn a_plugin_in_typescript_goes_from_nothing_to_a_call_and_its_exceptions_are_errors() {
-    let mut home = Household::new();
-    let folder = begun(&home, "ts", "script");
-    std::os::unix::fs::symlink(tools().join("js/node_modules"), folder.join("node_modules")).unwrap();
-    tested(&home, &folder);
-    let source = folder.join("src/plugin.ts");
-    let text = std::fs::read_to_string(&source).unwrap();
-    std::fs::write(&source, text + SCRIPT).unwrap();
-    serving(&mut home, &folder, "script");
-    check(&home, r#"script__greet {"name":"Ada"}"#, "Hello, Ada.");
-    check(&home, "script__deny {}", "not you");
-    check(&home, "script__reach {}", "denied");
-    check(&home, "script__keep {}", "does not ask for `kv`");
-    for _ in 0..4 {
-        check(&home, "script__boom {}", "ReferenceError");
-        check(&home, "script__fall {}", "InternalError");
+    walk("ts", "script", "src/plugin.ts", SCRIPT, ["ReferenceError", "InternalError"]);
+}
+
+/// The template of each other kind holds what every plugin of that kind must, and its own golden questions.
+fn every_other_kind(lang: &str) {
+    let home = Household::new();
+    for kind in ["provider", "channel", "hook"] {
+        let folder = begun_as(&home, lang, kind, &format!("some-{kind}"));
+        tested(&home, &folder);
     }
-    assert_eq!(home.plugin("local/script").unwrap()["state"], "serving");
+}
+
+#[test]
+fn every_other_kind_in_python_passes_the_tests_that_each_plugin_must() {
+    every_other_kind("python");
+}
+
+#[test]
+fn every_other_kind_in_javascript_passes_the_tests_that_each_plugin_must() {
+    every_other_kind("js");
 }
 
 #[test]

@@ -6,6 +6,8 @@
 
 #[path = "registry/advisories.rs"]
 mod advisories;
+#[path = "registry/agents.rs"]
+mod agents;
 #[path = "registry/attacks.rs"]
 mod attacks;
 #[path = "registry/broken.rs"]
@@ -17,10 +19,22 @@ mod household;
 mod install;
 #[path = "registry/keeper.rs"]
 mod keeper;
+#[path = "registry/oci.rs"]
+mod oci;
+#[path = "registry/parts.rs"]
+mod parts;
 #[path = "registry/proposals.rs"]
 mod proposals;
+#[path = "registry/rekey.rs"]
+mod rekey;
+#[path = "registry/seen_first.rs"]
+mod seen_first;
 #[path = "registry/server.rs"]
 mod server;
+#[path = "registry/terminal.rs"]
+mod terminal;
+#[path = "registry/tls.rs"]
+mod tls;
 #[path = "registry/update.rs"]
 mod update;
 #[path = "registry/upkeep.rs"]

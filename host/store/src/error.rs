@@ -1,7 +1,7 @@
 //! From what SQLite says to what a person can act on.
 //!
 //! Owns the one place where an SQL error becomes a `StoreError`: a damaged file is
-//! `Corrupt`, all else that SQLite refuses is `Unavailable`. Refuses to guess a
+//! `Corrupt`, a full disk `Full`, all else that SQLite refuses is `Unavailable`. Refuses to guess a
 //! case from the text of a message.
 
 use rusqlite::{Error, ErrorCode};
@@ -22,6 +22,7 @@ impl<T> Doing<T> for rusqlite::Result<T> {
             let text = format!("{error} while {what}");
             match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(text),
+                Some(ErrorCode::DiskFull) => StoreError::Full(text),
                 Some(_) => StoreError::Unavailable(text),
                 None if stored_value_is_wrong(&error) => StoreError::Corrupt(text),
                 None => StoreError::Unavailable(text),

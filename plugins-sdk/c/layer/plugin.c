@@ -134,16 +134,29 @@ static bool escape(reader *r, char **out) {
   return true;
 }
 
+/* Goes past a JSON text; keeps nothing. */
+static bool skip_text(reader *r) {
+  if (!take(r, '"')) return false;
+  while (r->at < r->end && *r->at != '"') r->at += *r->at == '\\' && r->end - r->at > 1 ? 2 : 1;
+  if (r->at >= r->end) return false;
+  r->at++;
+  return true;
+}
+
 /* A JSON text, unescaped, which is never longer than it was. */
 static char *read_text(reader *r) {
-  if (!take(r, '"')) return NULL;
-  char *text = need((size_t)(r->end - r->at) + 1), *out = text;
-  while (r->at < r->end && *r->at != '"') {
+  reader whole = *r;
+  if (!skip_text(&whole) || !take(r, '"')) return NULL;
+  char *text = need((size_t)(whole.at - r->at)), *out = text;
+  while (*r->at != '"') {
     char c = *r->at++;
-    if (c != '\\') *out++ = c;
-    else if (!escape(r, &out)) return NULL;
+    if (c != '\\') {
+      *out++ = c;
+    } else if (!escape(r, &out)) {
+      free(text);
+      return NULL;
+    }
   }
-  if (r->at >= r->end) return NULL;
   r->at++;
   *out = 0;
   return text;
@@ -157,7 +170,7 @@ static bool skip_value(reader *r) {
     if (r->at >= r->end) return false;
     char c = *r->at;
     if (c == '"') {
-      if (!read_text(r)) return false;
+      if (!skip_text(r)) return false;
     } else if (c == '{' || c == '[') {
       depth++;
       r->at++;
@@ -169,7 +182,7 @@ static bool skip_value(reader *r) {
       r->at++;
     } else {
       const char *from = r->at;
-      while (r->at < r->end && !strchr(" \t\r\n,:]}\"", *r->at)) r->at++;
+      while (r->at < r->end && (!*r->at || !strchr(" \t\r\n,:]}\"", *r->at))) r->at++;
       if (r->at == from) return false;
     }
   } while (depth > 0);
@@ -184,8 +197,10 @@ static bool find(reader *r, const skynet_string_t *object, const char *name) {
   if (take(r, '}')) return false;
   do {
     char *key = read_text(r);
+    bool found = key && strcmp(key, name) == 0;
+    free(key);
     if (!key || !take(r, ':')) return false;
-    if (strcmp(key, name) == 0) {
+    if (found) {
       skip_space(r);
       return r->at < r->end;
     }
@@ -203,8 +218,12 @@ bool skynet_json_number(const skynet_string_t *object, const char *name, double 
   reader r;
   if (!find(&r, object, name) || !(*r.at == '-' || (*r.at >= '0' && *r.at <= '9'))) return false;
   /* strtod wants an end, which the host's text has not. */
-  skynet_string_t rest = {(uint8_t *)r.at, (size_t)(r.end - r.at)};
-  *value = strtod(skynet_cstr(&rest), NULL);
+  const char *from = r.at;
+  while (r.at < r.end && *r.at && strchr("+-.0123456789Ee", *r.at)) r.at++;
+  skynet_string_t number = {(uint8_t *)from, (size_t)(r.at - from)};
+  char *copy = skynet_cstr(&number);
+  *value = strtod(copy, NULL);
+  free(copy);
   return true;
 }
 

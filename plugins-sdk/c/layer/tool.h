@@ -10,8 +10,9 @@
 /* One tool. `parameters` is the JSON Schema of an object. */
 typedef struct {
   const char *name, *description, *parameters;
-  /* What it does to the world; false is the tame one in each case. */
-  bool writes, destructive, not_idempotent, open_world;
+  /* What it claims: that it changes nothing; may destroy; changes no more when called again; stays inside
+   * of the host. Who claims nothing is taken for one that changes things and reaches outside. */
+  bool read_only, destructive, idempotent, closed_world;
 } skynet_tool;
 
 /* Answers `tools` with this list. */
@@ -24,10 +25,10 @@ static inline void skynet_tools(exports_skynet_tool_list_tool_spec_t *ret, const
     spec->name = skynet_text(tools[i].name);
     spec->description = skynet_text(tools[i].description);
     spec->parameters = skynet_text(tools[i].parameters);
-    spec->annotations.read_only = !tools[i].writes && !tools[i].destructive;
+    spec->annotations.read_only = tools[i].read_only && !tools[i].destructive;
     spec->annotations.destructive = tools[i].destructive;
-    spec->annotations.idempotent = !tools[i].not_idempotent;
-    spec->annotations.open_world = tools[i].open_world;
+    spec->annotations.idempotent = tools[i].idempotent;
+    spec->annotations.open_world = !tools[i].closed_world;
   }
 }
 

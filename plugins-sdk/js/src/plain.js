@@ -9,6 +9,14 @@ import { prepare } from "./layer.js";
 const sentence = (thrown) => (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown));
 const isCase = (thrown) => typeof thrown?.tag === "string";
 
+/** What a provider threw, as its interface has it. What the sink said is of another one, and would end the call in a trap. */
+function providerError(thrown) {
+  const { tag, val } = thrown?.payload ?? thrown ?? {};
+  if (tag === "too-large") return { tag: "protocol", val: `the answer is larger than the host takes: ${val}` };
+  if (thrown?.payload !== undefined && tag === "cancelled") return { tag };
+  return isCase(thrown) ? thrown : { tag: "other", val: ["exception", sentence(thrown)] };
+}
+
 function guarded(work, failure) {
   return async (...parts) => {
     try {
@@ -28,9 +36,29 @@ function judged(own, point, payload) {
   }
 }
 
+/** Nothing comes back of `after`, so what it throws is a line in the log. */
+async function noticed(own, log, point, payload) {
+  try {
+    await own.after?.(point, payload);
+  } catch (thrown) {
+    log("error", `after ${point}: ${sentence(thrown)}`);
+  }
+}
+
+/** Without its points a hook guards nothing: an error ends it here, and the log says why. */
+function pointsOf(own, log) {
+  try {
+    return [...own.points()].map(String);
+  } catch (thrown) {
+    log("error", `the hook's points: ${sentence(thrown)}`);
+    throw thrown;
+  }
+}
+
 /** The exports of one kind. `script` has `plugin` and an object named as the kind. */
 export function plainPlugin(kind, script, wit, manifest) {
-  prepare({ log: (level, line) => wit.log.log(level, line) });
+  const log = (level, line) => wit.log.log(level, line);
+  prepare({ log });
   const own = script[kind] ?? script.default?.[kind];
   if (own === undefined) throw new Error(`the plugin exports no \`${kind}\``);
   const { name, summary, configSchema } = { name: manifest.name, summary: manifest.summary, ...script.plugin };
@@ -45,11 +73,14 @@ export function plainPlugin(kind, script, wit, manifest) {
       }
     },
   };
-  const other = (thrown) => (isCase(thrown) ? thrown : { tag: "other", val: ["exception", sentence(thrown)] });
   const exported = {
-    provider: () => ({ models: guarded(() => own.models(), other), complete: guarded((request, sink) => own.complete(request, sink), other) }),
+    provider: () => ({ models: guarded(() => own.models(), providerError), complete: guarded((request, sink) => own.complete(request, sink), providerError) }),
     channel: () => ({ handle: guarded((event) => own.handle(event), sentence) }),
-    hook: () => ({ points: () => own.points(), before: (point, payload) => judged(own, point, payload), after: (point, payload) => own.after?.(point, payload) }),
+    hook: () => ({
+      points: () => pointsOf(own, log),
+      before: (point, payload) => judged(own, point, payload),
+      after: (point, payload) => noticed(own, log, point, payload),
+    }),
   };
   return { lifecycle, [kind]: exported[kind]() };
 }

@@ -51,6 +51,9 @@ class UnknownTool(ToolError):
     kind = "unknown-tool"
 
 
+KINDS = {error.kind: error for error in (InvalidArguments, Denied, Failed, Unavailable, UnknownTool)}
+
+
 @dataclasses.dataclass
 class Image:
     """An image in an outcome."""
@@ -220,10 +223,24 @@ def call(name, arguments, context=None):
             given[found.context] = context or Context()
         return outcome(found.function(**given))
     except ToolError as error:
-        raise type(error)(cut(str(error))) from error
-    # The plugin lives on: what a tool raises is that call's failure.
-    except Exception as error:
-        raise Failed(cut(f"{type(error).__name__}: {error}")) from error
+        # One of an author's own may be made in another way, and have a kind that nobody knows.
+        raise KINDS.get(error.kind, Failed)(said(error)) from error
+    # The plugin lives on: what a tool raises is that call's failure, also when it means to end the program.
+    except (Exception, SystemExit) as error:
+        raise Failed(told(error)) from error
+
+
+def said(error):
+    """What an error says, whatever its author did to it."""
+    try:
+        return cut(str(error))
+    except Exception:
+        return type(error).__name__
+
+
+def told(error):
+    """The same with its name, for errors that nobody made for people."""
+    return cut(f"{type(error).__name__}: {said(error)}")
 
 
 def cut(text):

@@ -8,7 +8,7 @@ import app
 from componentize_py_types import Err
 from wit_world import exports
 
-from . import cut
+from . import told
 from .guest_lifecycle import Lifecycle
 
 __all__ = ["Channel", "Lifecycle"]
@@ -19,4 +19,4 @@ class Channel(exports.Channel):
         try:
             return app.handle(event)
         except Exception as error:
-            raise Err(cut(f"{type(error).__name__}: {error}")) from None
+            raise Err(told(error)) from None

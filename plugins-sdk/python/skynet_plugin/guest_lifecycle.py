@@ -23,4 +23,4 @@ class Lifecycle(exports.Lifecycle):
         try:
             sdk.DESCRIPTION.configure(json.loads(proposed))
         except Exception as error:
-            raise Err(sdk.cut(str(error))) from None
+            raise Err(sdk.said(error)) from None

@@ -50,5 +50,5 @@ class Tool(exports.Tool):
         try:
             parts, structured = sdk.call(name, arguments, who)
         except sdk.ToolError as error:
-            raise Err(ERRORS[error.kind](str(error))) from None
+            raise Err(ERRORS[error.kind](sdk.said(error))) from None
         return wit.Outcome([part(kind, value) for kind, value in parts], structured, [])

@@ -90,6 +90,20 @@ class Tools(unittest.TestCase):
         self.assertEqual(raising(sdk.InvalidArguments("odd")), ("invalid-arguments", "odd"))
         self.assertEqual(raising(sdk.Unavailable("later")), ("unavailable", "later"))
         self.assertEqual(raising(KeyError("k")), ("failed", "KeyError: 'k'"))
+        self.assertEqual(raising(SystemExit(3)), ("failed", "SystemExit: 3"))
+
+        class Limited(sdk.Unavailable):
+            def __init__(self, seconds, code):
+                super().__init__(f"again in {seconds} s")
+
+        class Odd(sdk.ToolError):
+            kind = "odd"
+
+            def __str__(self):
+                raise ValueError
+
+        self.assertEqual(raising(Limited(3, code=429)), ("unavailable", "again in 3 s"))
+        self.assertEqual(raising(Odd()), ("failed", "Odd"))
         self.assertEqual(len(raising(ValueError("x" * 9000))[1]), sdk.ERROR_CHARS + 1)
         with self.assertRaises(sdk.UnknownTool):
             sdk.call("other", "{}")

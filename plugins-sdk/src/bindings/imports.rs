@@ -3779,6 +3779,602 @@ pub mod skynet {
                 }
             }
         }
+        /// A shell in the sandbox: one for each user and session of this plugin. Permission: `terminal`.
+        ///
+        /// The host knows on whose behalf a call is, so no shell has a name here and none but the caller's own can be
+        /// reached. It is started by the first command; folders, variables and functions stay until it ends. It has no
+        /// network, and of files what `fs` of the plugin's grant names, and an empty home that goes with it.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod terminal {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            /// What it said since the last time.
+            #[derive(Clone, PartialEq)]
+            pub struct Said {
+                /// Without escape sequences and controls.
+                pub text: _rt::String,
+                /// Bytes ahead of it that were dropped, as nobody read them in time.
+                pub dropped: u64,
+                /// Whether a command is still running.
+                pub running: bool,
+                /// The code of the last command, when none is running.
+                pub exit_code: ::core::option::Option<i32>,
+                /// Why the shell is no more. The next command begins a new one.
+                pub ended: ::core::option::Option<_rt::String>,
+                /// What stands out in the command: `harmless`, `unremarked`, or `dangerous` with a reason; empty where
+                /// there was none. Others may come. It is advice: nothing was refused by it.
+                pub advice: _rt::String,
+            }
+            impl ::core::fmt::Debug for Said {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Said")
+                        .field("text", &self.text)
+                        .field("dropped", &self.dropped)
+                        .field("running", &self.running)
+                        .field("exit-code", &self.exit_code)
+                        .field("ended", &self.ended)
+                        .field("advice", &self.advice)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Runs a command, which may have several lines. Waits for its end at most so long; what still runs then goes on.
+            #[allow(async_fn_in_trait)]
+            pub fn run(
+                command: &str,
+                wait_ms: u32,
+            ) -> ::core::result::Result<Said, _rt::String> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 24 + 8 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 24
+                            + 8 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = command;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/terminal@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "run"]
+                        fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&wait_ms), ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result21 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1.add(8).cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len6 = l5;
+                                let bytes6 = _rt::Vec::from_raw_parts(
+                                    l4.cast(),
+                                    len6,
+                                    len6,
+                                );
+                                let l7 = *ptr1
+                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i64>();
+                                let l8 = i32::from(
+                                    *ptr1
+                                        .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l9 = i32::from(
+                                    *ptr1
+                                        .add(20 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l11 = i32::from(
+                                    *ptr1
+                                        .add(24 + 3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l15 = *ptr1
+                                    .add(24 + 6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l16 = *ptr1
+                                    .add(24 + 7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len17 = l16;
+                                let bytes17 = _rt::Vec::from_raw_parts(
+                                    l15.cast(),
+                                    len17,
+                                    len17,
+                                );
+                                Said {
+                                    text: _rt::string_lift(bytes6),
+                                    dropped: l7 as u64,
+                                    running: _rt::bool_lift(l8 as u8),
+                                    exit_code: match l9 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l10 = *ptr1
+                                                    .add(24 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>();
+                                                l10
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    ended: match l11 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l12 = *ptr1
+                                                    .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l13 = *ptr1
+                                                    .add(24 + 5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len14 = l13;
+                                                let bytes14 = _rt::Vec::from_raw_parts(
+                                                    l12.cast(),
+                                                    len14,
+                                                    len14,
+                                                );
+                                                _rt::string_lift(bytes14)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    advice: _rt::string_lift(bytes17),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l18 = *ptr1.add(8).cast::<*mut u8>();
+                                let l19 = *ptr1
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len20 = l19;
+                                let bytes20 = _rt::Vec::from_raw_parts(
+                                    l18.cast(),
+                                    len20,
+                                    len20,
+                                );
+                                _rt::string_lift(bytes20)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result21
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Types this, control characters included, and waits at most so long for the end of what runs.
+            #[allow(async_fn_in_trait)]
+            pub fn input(
+                text: &str,
+                wait_ms: u32,
+            ) -> ::core::result::Result<Said, _rt::String> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 24 + 8 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 24
+                            + 8 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = text;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/terminal@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "input"]
+                        fn wit_import2(_: *mut u8, _: usize, _: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, _rt::as_i32(&wait_ms), ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result21 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1.add(8).cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len6 = l5;
+                                let bytes6 = _rt::Vec::from_raw_parts(
+                                    l4.cast(),
+                                    len6,
+                                    len6,
+                                );
+                                let l7 = *ptr1
+                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i64>();
+                                let l8 = i32::from(
+                                    *ptr1
+                                        .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l9 = i32::from(
+                                    *ptr1
+                                        .add(20 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l11 = i32::from(
+                                    *ptr1
+                                        .add(24 + 3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l15 = *ptr1
+                                    .add(24 + 6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l16 = *ptr1
+                                    .add(24 + 7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len17 = l16;
+                                let bytes17 = _rt::Vec::from_raw_parts(
+                                    l15.cast(),
+                                    len17,
+                                    len17,
+                                );
+                                Said {
+                                    text: _rt::string_lift(bytes6),
+                                    dropped: l7 as u64,
+                                    running: _rt::bool_lift(l8 as u8),
+                                    exit_code: match l9 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l10 = *ptr1
+                                                    .add(24 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>();
+                                                l10
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    ended: match l11 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l12 = *ptr1
+                                                    .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l13 = *ptr1
+                                                    .add(24 + 5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len14 = l13;
+                                                let bytes14 = _rt::Vec::from_raw_parts(
+                                                    l12.cast(),
+                                                    len14,
+                                                    len14,
+                                                );
+                                                _rt::string_lift(bytes14)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    advice: _rt::string_lift(bytes17),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l18 = *ptr1.add(8).cast::<*mut u8>();
+                                let l19 = *ptr1
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len20 = l19;
+                                let bytes20 = _rt::Vec::from_raw_parts(
+                                    l18.cast(),
+                                    len20,
+                                    len20,
+                                );
+                                _rt::string_lift(bytes20)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result21
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// What was said meanwhile; while a command runs, waits for its end at most so long.
+            #[allow(async_fn_in_trait)]
+            pub fn read(wait_ms: u32) -> ::core::result::Result<Said, _rt::String> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 24 + 8 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 24
+                            + 8 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/terminal@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "read"]
+                        fn wit_import1(_: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(_rt::as_i32(&wait_ms), ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result20 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0.add(8).cast::<*mut u8>();
+                                let l4 = *ptr0
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len5 = l4;
+                                let bytes5 = _rt::Vec::from_raw_parts(
+                                    l3.cast(),
+                                    len5,
+                                    len5,
+                                );
+                                let l6 = *ptr0
+                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<i64>();
+                                let l7 = i32::from(
+                                    *ptr0
+                                        .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l8 = i32::from(
+                                    *ptr0
+                                        .add(20 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l10 = i32::from(
+                                    *ptr0
+                                        .add(24 + 3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                let l14 = *ptr0
+                                    .add(24 + 6 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l15 = *ptr0
+                                    .add(24 + 7 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len16 = l15;
+                                let bytes16 = _rt::Vec::from_raw_parts(
+                                    l14.cast(),
+                                    len16,
+                                    len16,
+                                );
+                                Said {
+                                    text: _rt::string_lift(bytes5),
+                                    dropped: l6 as u64,
+                                    running: _rt::bool_lift(l7 as u8),
+                                    exit_code: match l8 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l9 = *ptr0
+                                                    .add(24 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>();
+                                                l9
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    ended: match l10 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l11 = *ptr0
+                                                    .add(24 + 4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l12 = *ptr0
+                                                    .add(24 + 5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len13 = l12;
+                                                let bytes13 = _rt::Vec::from_raw_parts(
+                                                    l11.cast(),
+                                                    len13,
+                                                    len13,
+                                                );
+                                                _rt::string_lift(bytes13)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                    advice: _rt::string_lift(bytes16),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l17 = *ptr0.add(8).cast::<*mut u8>();
+                                let l18 = *ptr0
+                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len19 = l18;
+                                let bytes19 = _rt::Vec::from_raw_parts(
+                                    l17.cast(),
+                                    len19,
+                                    len19,
+                                );
+                                _rt::string_lift(bytes19)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result20
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Sets the size of the terminal; it begins with 80 columns and 24 rows.
+            #[allow(async_fn_in_trait)]
+            pub fn resize(
+                columns: u16,
+                rows: u16,
+            ) -> ::core::result::Result<(), _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/terminal@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "resize"]
+                        fn wit_import1(_: i32, _: i32, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(_rt::as_i32(&columns), _rt::as_i32(&rows), ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result6 = match l2 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l3 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l4 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len5 = l4;
+                                let bytes5 = _rt::Vec::from_raw_parts(
+                                    l3.cast(),
+                                    len5,
+                                    len5,
+                                );
+                                _rt::string_lift(bytes5)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result6
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Kills the shell and all that it started. Says whether there was one.
+            #[allow(async_fn_in_trait)]
+            pub fn kill() -> ::core::result::Result<bool, _rt::String> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 3 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 3
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "skynet:plugin/terminal@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "kill"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result7 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = i32::from(
+                                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                _rt::bool_lift(l3 as u8)
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l4 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len6 = l5;
+                                let bytes6 = _rt::Vec::from_raw_parts(
+                                    l4.cast(),
+                                    len6,
+                                    len6,
+                                );
+                                _rt::string_lift(bytes6)
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result7
+                }
+            }
+        }
         /// Where a provider puts its answer, piece by piece.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod delta_sink {
@@ -4513,9 +5109,9 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3239] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x80\x18\x01A\x02\x01\
-A\x1e\x01B\x1d\x01s\x04\0\x04json\x03\0\0\x01o\x02s\x01\x01p\x02\x04\0\x05extra\x03\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3490] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfb\x19\x01A\x02\x01\
+A\x20\x01B\x1d\x01s\x04\0\x04json\x03\0\0\x01o\x02s\x01\x01p\x02\x04\0\x05extra\x03\
 \0\x03\x01m\x03\x04user\x09assistant\x04tool\x04\0\x04role\x03\0\x05\x01p}\x01r\x02\
 \x04mimes\x04data\x07\x04\0\x04blob\x03\0\x08\x01ks\x01r\x03\x04texts\x09signatu\
 re\x0a\x08redacted\x0a\x04\0\x08thinking\x03\0\x0b\x01r\x03\x02ids\x04names\x09a\
@@ -4573,22 +5169,28 @@ j\x01\x04\x01s\x01@\x02\x05querys\x05limity\0\x05\x04\0\x06search\x01\x06\x01ks\
 j\x01\x03\x01s\x01@\x02\x02ids\x07version\x07\0\x08\x04\0\x0fpropose-install\x01\
 \x09\x01@\x02\x06sources\x08manifests\0\x08\x04\0\x0epropose-plugin\x01\x0a\x01p\
 \x03\x01j\x01\x0b\x01s\x01@\0\0\x0c\x04\0\x09proposals\x01\x0d\x03\0\x1bskynet:p\
-lugin/propose@0.1.0\x05\x0d\x02\x03\0\0\x05usage\x01B\x14\x02\x03\x02\x01\x02\x04\
-\0\x04json\x03\0\0\x02\x03\x02\x01\x0e\x04\0\x05usage\x03\0\x02\x01q\x07\x08end-\
-turn\0\0\x08tool-use\0\0\x0amax-tokens\0\0\x0dstop-sequence\0\0\x07refusal\0\0\x05\
-pause\0\0\x05other\x01s\0\x04\0\x0bstop-reason\x03\0\x04\x01r\x02\x02ids\x04name\
-s\x04\0\x0ftool-call-start\x03\0\x06\x01r\x02\x02ids\x08fragments\x04\0\x13tool-\
-call-arguments\x03\0\x08\x01q\x0b\x04text\x01s\0\x08thinking\x01s\0\x12thinking-\
-signature\x01s\0\x11thinking-redacted\x01s\0\x0ftool-call-start\x01\x07\0\x13too\
-l-call-arguments\x01\x09\0\x0dtool-call-end\x01s\0\x05usage\x01\x03\0\x04stop\x01\
-\x05\0\x06notice\x01s\0\x05other\x01\x01\0\x04\0\x05delta\x03\0\x0a\x01q\x02\x09\
-cancelled\0\0\x09too-large\x01s\0\x04\0\x0aemit-error\x03\0\x0c\x04\0\x0adelta-s\
-ink\x03\x01\x01h\x0e\x01p\x0b\x01j\0\x01\x0d\x01@\x02\x04self\x0f\x06deltas\x10\0\
-\x11\x04\0\x17[method]delta-sink.emit\x01\x12\x03\0\x1eskynet:plugin/delta-sink@\
-0.1.0\x05\x0f\x04\0;skynet:sdk/imports-bindings-with-all-of-its-exports-removed\x04\
-\0\x0b6\x01\00imports-bindings-with-all-of-its-exports-removed\x03\0\0\0G\x09pro\
-ducers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x06\
-0.63.0";
+lugin/propose@0.1.0\x05\x0d\x01B\x11\x01kz\x01ks\x01r\x06\x04texts\x07droppedw\x07\
+running\x7f\x09exit-code\0\x05ended\x01\x06advices\x04\0\x04said\x03\0\x02\x01j\x01\
+\x03\x01s\x01@\x02\x07commands\x07wait-msy\0\x04\x04\0\x03run\x01\x05\x01@\x02\x04\
+texts\x07wait-msy\0\x04\x04\0\x05input\x01\x06\x01@\x01\x07wait-msy\0\x04\x04\0\x04\
+read\x01\x07\x01j\0\x01s\x01@\x02\x07columns{\x04rows{\0\x08\x04\0\x06resize\x01\
+\x09\x01j\x01\x7f\x01s\x01@\0\0\x0a\x04\0\x04kill\x01\x0b\x03\0\x1cskynet:plugin\
+/terminal@0.1.0\x05\x0e\x02\x03\0\0\x05usage\x01B\x14\x02\x03\x02\x01\x02\x04\0\x04\
+json\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x05usage\x03\0\x02\x01q\x07\x08end-turn\0\
+\0\x08tool-use\0\0\x0amax-tokens\0\0\x0dstop-sequence\0\0\x07refusal\0\0\x05paus\
+e\0\0\x05other\x01s\0\x04\0\x0bstop-reason\x03\0\x04\x01r\x02\x02ids\x04names\x04\
+\0\x0ftool-call-start\x03\0\x06\x01r\x02\x02ids\x08fragments\x04\0\x13tool-call-\
+arguments\x03\0\x08\x01q\x0b\x04text\x01s\0\x08thinking\x01s\0\x12thinking-signa\
+ture\x01s\0\x11thinking-redacted\x01s\0\x0ftool-call-start\x01\x07\0\x13tool-cal\
+l-arguments\x01\x09\0\x0dtool-call-end\x01s\0\x05usage\x01\x03\0\x04stop\x01\x05\
+\0\x06notice\x01s\0\x05other\x01\x01\0\x04\0\x05delta\x03\0\x0a\x01q\x02\x09canc\
+elled\0\0\x09too-large\x01s\0\x04\0\x0aemit-error\x03\0\x0c\x04\0\x0adelta-sink\x03\
+\x01\x01h\x0e\x01p\x0b\x01j\0\x01\x0d\x01@\x02\x04self\x0f\x06deltas\x10\0\x11\x04\
+\0\x17[method]delta-sink.emit\x01\x12\x03\0\x1eskynet:plugin/delta-sink@0.1.0\x05\
+\x10\x04\0;skynet:sdk/imports-bindings-with-all-of-its-exports-removed\x04\0\x0b\
+6\x01\00imports-bindings-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\
+\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63\
+.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -103,6 +103,8 @@ impl Submission {
         for name in names {
             let is_text = [".md", ".txt", ".toml", ".json"].iter().any(|end| name.ends_with(end));
             match name.as_str() {
+                // Reports repeat names: in a line of a terminal, in a table, as a link's text.
+                _ if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) => found.strange.push(name),
                 SOURCE => found.source = true,
                 RECORD => found.record = folder.read(&name, SUBMISSION_BYTES)?,
                 _ if name.starts_with('.') => found.strange.push(name),
@@ -125,7 +127,9 @@ impl Submission {
         if let Some(name) = self.strange.first() {
             return Check::of(
                 "folder",
-                Err::<String, _>(format!("`{name}` belongs to no submission: take it out, or put it into `{SOURCE}`")),
+                Err::<String, _>(format!(
+                    "`{name}` belongs to no submission: take it out, put it into `{SOURCE}`, or name it with letters, digits, `.`, `_` and `-`"
+                )),
             );
         }
         let mut seen = BTreeSet::new();

@@ -12,12 +12,14 @@ use crate::courier::{CourierError, Stream, redirect};
 use crate::error::RegistryError;
 use crate::home::{Home, HomeLock};
 use crate::limits::{BLOB_TIMEOUT, DOCUMENT_TIMEOUT, IDLE_TIMEOUT, OCI_MANIFEST_BYTES, REDIRECTS};
+use crate::lock::Locked;
 use crate::progress::Progress;
 use crate::receive::{Expected, Source, part, receive};
 use crate::shelf::Kept;
 use async_trait::async_trait;
 use skynet_policy::naming::plain_line;
 use skynet_policy::open::open;
+use skynet_policy::registry::advisories::Standing;
 use skynet_policy::release::Release;
 use skynet_policy::sha256_hex;
 use skynet_policy::signature::KeyId;
@@ -150,20 +152,47 @@ impl Home {
         let what = found.reference.to_string();
         let expected = Expected { what: &what, sha256: found.file(), size: found.size(), said: "its manifest names" };
         let bytes = receive(oci, &self.quarantine, expected, progress).await?;
-        let checked = self.believe(&what, &bytes, trust);
+        let checked = self.believe(&what, &bytes, trust, Standing::may_install);
         // Refused or kept, nothing of it stays in quarantine.
         self.quarantine.remove(&part(found.file()))?;
         let (release, digest, signers) = checked?;
         Ok(Pulled { kept: self.keep(&bytes)?, release, digest, signers })
     }
 
-    fn believe(&self, what: &str, bytes: &[u8], trust: &TrustStore) -> Result<(Release, String, Vec<KeyId>), RegistryError> {
+    /// Brings back the very file of a lockfile, from here if it is kept, else by its digest.
+    pub async fn pull_locked(
+        &self,
+        lock: &HomeLock,
+        oci: &Oci,
+        locked: &Locked,
+        trust: &TrustStore,
+        progress: &dyn Progress,
+    ) -> Result<Pulled, RegistryError> {
+        let pulled = match self.kept(&locked.file) {
+            Ok(file) => {
+                let (release, digest, signers) = self.believe(&oci.reference().to_string(), &file, trust, Standing::may_load)?;
+                Pulled { kept: self.keep(&file)?, release, digest, signers }
+            }
+            Err(_) => self.pull(lock, oci, &oci.resolve().await?, trust, progress).await?,
+        };
+        locked.check_release(&pulled.release, &pulled.digest, &pulled.signers)?;
+        locked.check_file(&pulled.kept)?;
+        Ok(pulled)
+    }
+
+    fn believe(
+        &self,
+        what: &str,
+        bytes: &[u8],
+        trust: &TrustStore,
+        fine: fn(&Standing) -> bool,
+    ) -> Result<(Release, String, Vec<KeyId>), RegistryError> {
         let remedy = "An OCI registry vouches for nothing: trust its publisher's key with `skynet key trust`, if you have it over a way that you trust";
         let opened = open(bytes, trust).map_err(|error| RegistryError::refused(what, error, remedy))?;
         let signers: Vec<KeyId> = opened.signers.iter().map(|signer| signer.keyid.clone()).collect();
         if let Ok(place) = self.places()?.of(&opened.release.id) {
             let standing = self.advisories(&place.name)?.judge(&opened.release_digest, &signers);
-            if !standing.may_install() {
+            if !fine(&standing) {
                 let said: Vec<String> = standing.said.iter().map(ToString::to_string).collect();
                 let why = format!("registry `{}` says: {}", place.name, said.join("; "));
                 return Err(RegistryError::refused(what, why, "Choose another version"));

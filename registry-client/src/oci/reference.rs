@@ -80,6 +80,11 @@ impl Reference {
         Ok(Self { tag: Some(tag.to_owned()), ..self.clone() })
     }
 
+    /// The same, held to no manifest: what its tag names now.
+    pub fn floating(&self) -> Self {
+        Self { digest: None, ..self.clone() }
+    }
+
     /// The same, held to one manifest.
     pub fn pinned(&self, digest: &str) -> Self {
         Self { digest: Some(digest.to_owned()), ..self.clone() }

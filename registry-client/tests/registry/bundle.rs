@@ -4,6 +4,7 @@ use crate::install::approval;
 use crate::world::{Package, Server, World, days_ago, files, id, says, status, version};
 use jiff::Timestamp;
 use skynet_registry_client::home::RootTrust;
+use skynet_registry_client::lock::Origin;
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::places::Place;
 use skynet_registry_client::progress::Quiet;
@@ -25,6 +26,7 @@ async fn elsewhere(world: &World) -> Home {
         folder: None,
         namespaces: vec!["acme".into()],
         private: false,
+        ca: None,
     };
     let root = RootTrust::Bytes(std::fs::read(world.path("registry/metadata/1.root.json")).unwrap());
     home.add(&home.lock().unwrap(), place, root, nobody(world)).await.unwrap();
@@ -54,7 +56,7 @@ async fn a_bundle_installs_the_same_bytes_without_a_network() {
     let kept = home.fetch(&lock, &carried, &offer, &Quiet).await.unwrap();
     assert_eq!(std::fs::read(&kept.path).unwrap(), two);
     let mut locked = home.read_lock().unwrap();
-    locked.install(&offer, &kept, approval());
+    locked.install(Origin::Listed(&offer), &kept, approval());
     home.write_lock(&lock, &locked).unwrap();
     assert!(home.audit(&locked).is_empty());
     says(carried.offer(&id("acme/other"), &version("1.0.0")).await, &["acme--other", "does not have it"]);

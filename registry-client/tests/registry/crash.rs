@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use skynet_registry_client::fetch::{Answer, Fetch, FetchError};
+use skynet_registry_client::lock::Origin;
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::progress::{Progress, Quiet};
 use skynet_registry_client::visit::Freshness;
@@ -86,7 +87,7 @@ async fn update(world: &Path, fuse: Arc<Fuse>) {
     let kept = home.fetch(&lock, &visit, &offer, &Told(fuse.clone())).await.unwrap();
     fuse.step();
     let mut locked = home.read_lock().unwrap();
-    locked.install(&offer, &kept, approval());
+    locked.install(Origin::Listed(&offer), &kept, approval());
     home.write_lock(&lock, &locked).unwrap();
     fuse.step();
 }

@@ -7,7 +7,7 @@ use skynet_policy::release::split;
 use skynet_policy::sha256_hex;
 use skynet_registry_client::home::RootTrust;
 use skynet_registry_client::limits::FORMER_RELEASES;
-use skynet_registry_client::lock::{Approval, Former, Lock};
+use skynet_registry_client::lock::{Approval, Former, Lock, Origin};
 use skynet_registry_client::offer::Wish;
 use skynet_registry_client::places::Place;
 use skynet_registry_client::plan::{Action, Installed, Plan, Step};
@@ -38,7 +38,7 @@ async fn install(world: &World, server: Arc<Server>, wish: &str) -> Lock {
     let offer = visit.select(&Wish::parse(wish).unwrap()).await.unwrap();
     let kept = home.fetch(&lock, &visit, &offer, &Quiet).await.unwrap();
     let mut locked = home.read_lock().unwrap();
-    locked.install(&offer, &kept, approval());
+    locked.install(Origin::Listed(&offer), &kept, approval());
     home.write_lock(&lock, &locked).unwrap();
     locked
 }
@@ -100,6 +100,7 @@ async fn a_plugin_of_another_namespace_is_not_taken_from_this_registry() {
         folder: None,
         namespaces: vec!["*".into()],
         private: false,
+        ca: None,
     };
     let root = RootTrust::Bytes(world.author().root().unwrap().1);
     home.add(&home.lock().unwrap(), place, root, world.honest()).await.unwrap();

@@ -101,6 +101,7 @@ async fn a_plugin_is_installed_over_http_and_a_broken_download_continued() {
         folder: None,
         namespaces: vec!["acme".into()],
         private: false,
+        ca: None,
     };
     let root = skynet_policy::sha256_hex(&world.author().root().unwrap().1);
     home.add(&lock, place, RootTrust::Fingerprint(root), Arc::new(Loopback)).await.unwrap();

@@ -90,6 +90,11 @@ async fn a_folder_is_read_without_following_links_or_taking_what_nobody_looks_at
     assert!(twice.check().says.contains("second release of acme/a"));
     let strange = Submission::read(&folder(&world, "strange", &[("a.wasm", &one), ("run.sh", b"")])).unwrap();
     assert!(strange.check().says.contains("run.sh"));
+    for (at, name) in ["a [click](x).md", "a\u{1b}[31m.wasm", "a`b|c.md", "\u{202e}a.txt"].into_iter().enumerate() {
+        let odd = Submission::read(&folder(&world, &format!("odd{at}"), &[("a.wasm", &one), (name, b"")])).unwrap();
+        assert_eq!(odd.strange, [name]);
+        assert!(odd.texts.is_empty() && odd.files.len() == 1 && odd.check().outcome == Outcome::Failed);
+    }
     says(Submission::read(&folder(&world, "empty", &[])), &["skynet plugin sign"]);
     let linked = folder(&world, "linked", &[]);
     std::os::unix::fs::symlink(good.join("a.wasm"), linked.join("a.wasm")).unwrap();

@@ -151,8 +151,14 @@ async fn a_registry_is_added_over_https_or_loopback_with_a_root_from_its_keeper(
     let home = world.home();
     let lock = home.lock().unwrap();
     let root = world.author().root().unwrap().1;
-    let place =
-        |url: &str| Place { name: "second".into(), url: Some(url.into()), folder: None, namespaces: vec!["bobby".into()], private: false };
+    let place = |url: &str| Place {
+        name: "second".into(),
+        url: Some(url.into()),
+        folder: None,
+        namespaces: vec!["bobby".into()],
+        private: false,
+        ca: None,
+    };
     let print = RootTrust::Fingerprint(skynet_policy::sha256_hex(&root));
     for evil in [
         "http://registry.example/",

@@ -132,7 +132,14 @@ impl World {
         let root = author.root().unwrap().1;
         drop(author);
         let home = world.home();
-        let place = Place { name: "main".into(), url: Some(SERVER.into()), folder: None, namespaces: vec!["acme".into()], private: false };
+        let place = Place {
+            name: "main".into(),
+            url: Some(SERVER.into()),
+            folder: None,
+            namespaces: vec!["acme".into()],
+            private: false,
+            ca: None,
+        };
         home.add(&home.lock().unwrap(), place, RootTrust::Bytes(root), world.honest()).await.unwrap();
         world
     }

@@ -13,6 +13,10 @@ async fn commands_are_answered_without_a_model_and_without_a_trace_in_history() 
     assert!(stage.turn("/model").await.text().contains("the default, a/one.\n\na/one\nb/two"));
     assert!(stage.turn("/status").await.text().contains("2 models, 2 tools (revision 1)\nTurns: 0 running, 0 waiting"));
     assert!(stage.turn("/nonsense").await.text().starts_with("There is no command /nonsense"));
+    // From wherever it comes, a code that approves a plugin is no model's to see.
+    for line in ["/approve KQ7M-2XRP", "/approve k3x9ab KQ7M-2XRP", "/Approve k3x9ab KQ7M-2XRP please", "/proposals", "/refuse k3x9ab"] {
+        assert!(stage.turn(line).await.text().contains("`skynet chat`"), "{line}");
+    }
     assert_eq!(stage.turn("/stop").await.text(), "Nothing was running.");
     assert!(stage.asked().is_empty() && stage.history("main").is_empty());
     assert!(stage.agent.active().is_empty());

@@ -12,7 +12,7 @@ use crate::limits;
 use async_trait::async_trait;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -123,8 +123,28 @@ fn tls_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> 
     Ok(Arc::new(config))
 }
 
+/// Why there is no connection. A plugin hears the error; the host's owner also what is wrong
+/// with a certificate.
+#[derive(Debug)]
+pub(crate) struct Undialled {
+    pub(crate) error: Error,
+    pub(crate) certificate: Option<CertificateError>,
+}
+
+impl From<Error> for Undialled {
+    fn from(error: Error) -> Self {
+        Self { error, certificate: None }
+    }
+}
+
+impl From<Undialled> for Error {
+    fn from(undialled: Undialled) -> Self {
+        undialled.error
+    }
+}
+
 /// Connects. The caller bounds the time.
-pub(crate) async fn dial(wire: &dyn Wire, route: &Route, tls: &Tls, lease: Lease) -> Result<Connection, Error> {
+pub(crate) async fn dial(wire: &dyn Wire, route: &Route, tls: &Tls, lease: Lease) -> Result<Connection, Undialled> {
     let stream = wire.open(route.address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
         std::io::ErrorKind::TimedOut => Error::ConnectionTimeout,
@@ -143,11 +163,12 @@ pub(crate) async fn dial(wire: &dyn Wire, route: &Route, tls: &Tls, lease: Lease
     Ok(Connection { sender, idling })
 }
 
-fn tls_error(error: std::io::Error) -> Error {
+fn tls_error(error: std::io::Error) -> Undialled {
     tracing::debug!(%error, "TLS");
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => Error::TlsCertificateError,
-        _ => Error::TlsProtocolError,
+        Some(rustls::Error::InvalidCertificate(why)) => Undialled { error: Error::TlsCertificateError, certificate: Some(why.clone()) },
+        Some(rustls::Error::NoCertificatesPresented) => Error::TlsCertificateError.into(),
+        _ => Error::TlsProtocolError.into(),
     }
 }
 

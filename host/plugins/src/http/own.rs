@@ -8,7 +8,7 @@ mod send;
 
 pub use send::{Answered, OwnRequest};
 
-use super::dial::{self, Connection, Roots, Sender, Tcp, Tls};
+use super::dial::{self, Connection, Roots, Sender, Tcp, Tls, Undialled};
 use super::meter::Outgoing;
 use super::pool::{Pool, Route};
 use super::resolve::Resolver;
@@ -22,7 +22,9 @@ use http::header::{
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, RootCertStore};
 use skynet_core::PluginId;
 use skynet_policy::egress::{self, Destination};
 use skynet_policy::host_name::Host;
@@ -102,6 +104,12 @@ impl OwnDoor {
     /// request is refused.
     pub fn to(servers: &[(String, bool)], resolver: Arc<dyn Resolver>) -> Result<Self, OwnError> {
         Self::over(servers, resolver, Arc::new(Tcp), Arc::new(dial::system_roots))
+    }
+
+    /// The same, where the certificates in this text (PEM) alone vouch for the servers.
+    pub fn vouched(servers: &[(String, bool)], resolver: Arc<dyn Resolver>, authority: &str) -> Result<Self, OwnError> {
+        let roots = authorities(authority)?;
+        Self::over(servers, resolver, Arc::new(Tcp), Arc::new(move || roots.clone()))
     }
 
     pub(crate) fn over(
@@ -187,7 +195,7 @@ impl OwnDoor {
         let make_room = |own: bool| self.pool.make_room(own.then_some(&self.plugin));
         let lease = self.outside.shares.lease(&self.share, make_room).await.ok_or_else(|| OwnError("the host is ending".into()))?;
         let dialled = Box::pin(dial::dial(&*self.outside.wire, &route, &self.outside.tls, lease)).await;
-        let connection = dialled.map_err(|error| OwnError(format!("{server}: {}", told(&error))))?;
+        let connection = dialled.map_err(|undialled| OwnError(format!("{server}: {}", told(&undialled))))?;
         if let Some(shared) = connection.share() {
             self.pool.put(route.clone(), shared);
         }
@@ -195,13 +203,40 @@ impl OwnDoor {
     }
 }
 
+/// The certificates of a text. Refuses one that has none, or one that is none.
+pub(crate) fn authorities(pem: &str) -> Result<RootCertStore, OwnError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|error| OwnError(format!("its CA is no certificate in PEM: {error}")))?;
+        roots.add(certificate).map_err(|error| OwnError(format!("its CA is no certificate of an authority: {error}")))?;
+    }
+    if roots.is_empty() {
+        return Err(OwnError("its CA holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".into()));
+    }
+    Ok(roots)
+}
+
 /// A failed connection, for a person.
-fn told(error: &Error) -> String {
-    match error {
-        Error::ConnectionRefused => "nobody listens there".into(),
-        Error::TlsCertificateError => "its certificate is not one for this name, or nobody that this system trusts vouches for it".into(),
-        Error::TlsProtocolError => "it speaks no TLS that is safe".into(),
-        other => other.to_string(),
+fn told(undialled: &Undialled) -> String {
+    match (&undialled.error, &undialled.certificate) {
+        (_, Some(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. })) => {
+            "its certificate is for another name. Use the name that it is for, or tell its keeper".into()
+        }
+        (_, Some(CertificateError::Expired | CertificateError::ExpiredContext { .. })) => {
+            "its certificate has expired. Tell its keeper, and see that this machine's clock is right".into()
+        }
+        (_, Some(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. })) => {
+            "its certificate is not valid yet. See that this machine's clock is right".into()
+        }
+        // Also an authority that only has the name of a trusted one.
+        (_, Some(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
+            "nobody that this host trusts vouches for its certificate. For an authority of your own: skynet registry add --ca FILE".into()
+        }
+        (_, Some(other)) => format!("its certificate is refused: {other}"),
+        (Error::ConnectionRefused, _) => "nobody listens there".into(),
+        (Error::TlsCertificateError, _) => "it showed no certificate".into(),
+        (Error::TlsProtocolError, _) => "it speaks no TLS that is safe".into(),
+        (other, _) => other.to_string(),
     }
 }
 

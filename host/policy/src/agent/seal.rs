@@ -9,7 +9,7 @@ use skynet_core::PluginId;
 /// What every signed message starts with.
 const DOMAIN: &[u8] = b"skynet-agent-v1\0";
 
-fn message(agent_json: &[u8]) -> Vec<u8> {
+pub(crate) fn message(agent_json: &[u8]) -> Vec<u8> {
     let length = u64::try_from(agent_json.len()).unwrap_or(u64::MAX);
     [DOMAIN, &length.to_be_bytes(), agent_json].concat()
 }

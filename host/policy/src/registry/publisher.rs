@@ -6,11 +6,12 @@
 //! one; a registry that puts other keys in its place breaks the chain, and it shows.
 
 use super::{DocumentError, REGISTRY_SCHEMA, bytes, read, refused};
+use crate::agent::seal;
 use crate::digest::sha256_hex;
 use crate::limits::{KEY_STATEMENTS, PUBLISHER_BYTES, SIGNATURES};
 use crate::naming::is_plain_line;
 use crate::registry::target::is_namespace;
-use crate::signature::{KeyId, PublicKey, SecretKey, Signature, SignatureError, Signatures, sign, signed_by, signers_of};
+use crate::signature::{self, KeyId, PublicKey, SecretKey, Signature, SignatureError, Signatures, sign, signers_of};
 use crate::trust::{Tier, TrustedKey};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -231,9 +232,18 @@ impl Publisher {
 
     /// Who signed a release, by the newest keys or by older ones that were not withdrawn.
     pub fn verify(&self, release_json: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
+        self.verify_any(&signature::message(release_json), signatures_json)
+    }
+
+    /// The same for the description of an agent.
+    pub fn verify_agent(&self, agent_json: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
+        self.verify_any(&seal::message(agent_json), signatures_json)
+    }
+
+    fn verify_any(&self, message: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
         let mut best = PublisherError::TooFew { namespace: self.namespace.clone(), found: 0, threshold: self.current().1 };
         for stage in self.stages.iter().rev() {
-            match self.verify_stage(stage, release_json, signatures_json) {
+            match self.verify_stage(stage, message, signatures_json) {
                 Ok(signers) => return Ok(signers),
                 Err(PublisherError::TooFew { found: 0, .. }) => {}
                 Err(PublisherError::TooFew { namespace, found, threshold }) => {
@@ -247,13 +257,22 @@ impl Publisher {
 
     /// Who signed a new release: only the keys that count now.
     pub fn verify_new(&self, release_json: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
-        let none = Stage { threshold: usize::MAX, keys: Vec::new() };
-        self.verify_stage(self.stages.last().unwrap_or(&none), release_json, signatures_json)
+        self.verify_newest(&signature::message(release_json), signatures_json)
     }
 
-    fn verify_stage(&self, stage: &Stage, release_json: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
+    /// The same for the description of an agent.
+    pub fn verify_new_agent(&self, agent_json: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
+        self.verify_newest(&seal::message(agent_json), signatures_json)
+    }
+
+    fn verify_newest(&self, message: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
+        let none = Stage { threshold: usize::MAX, keys: Vec::new() };
+        self.verify_stage(self.stages.last().unwrap_or(&none), message, signatures_json)
+    }
+
+    fn verify_stage(&self, stage: &Stage, message: &[u8], signatures_json: &[u8]) -> Result<Vec<KeyId>, PublisherError> {
         let envelope = Signatures::parse(signatures_json)?;
-        let mut signers = signed_by(release_json, &envelope, &stage.keys)?;
+        let mut signers = signers_of(message, &envelope.signatures, &stage.keys)?;
         signers.retain(|keyid| !self.withdrawn.contains(keyid));
         if signers.len() < stage.threshold {
             let (namespace, threshold) = (self.namespace.clone(), stage.threshold);

@@ -20,6 +20,8 @@ pub enum Target {
     Release(PluginId, semver::Version),
     /// `sig--acme--hello--1.2.0.json`: the signatures over them.
     Signatures(PluginId, semver::Version),
+    /// `agent--acme--butler--1.0.0.agent`: a whole agent, signed, without its plugins' files.
+    Agent(PluginId, semver::Version),
     /// `pub--acme.json`: the keys of a namespace.
     Publisher(String),
     /// `index.json`.
@@ -36,16 +38,23 @@ impl Target {
             ADVISORIES => return Some(Self::Advisories),
             _ => {}
         }
-        let stem = name.strip_suffix(".json")?;
+        let (stem, is_agent) = match name.strip_suffix(".agent") {
+            Some(stem) => (stem, true),
+            None => (name.strip_suffix(".json")?, false),
+        };
         let (kind, rest) = stem.split_once("--")?;
         let found = match kind {
-            "pub" => is_namespace(rest).then(|| Self::Publisher(rest.to_owned()))?,
-            "rel" | "sig" => {
+            "pub" if !is_agent => is_namespace(rest).then(|| Self::Publisher(rest.to_owned()))?,
+            "rel" | "sig" | "agent" if is_agent == (kind == "agent") => {
                 let (namespace, rest) = rest.split_once("--")?;
                 let (plugin, version) = rest.split_once("--")?;
                 let id = PluginId::new(&format!("{namespace}/{plugin}")).ok()?;
                 let version = semver::Version::parse(version).ok().filter(is_listable)?;
-                if kind == "rel" { Self::Release(id, version) } else { Self::Signatures(id, version) }
+                match kind {
+                    "rel" => Self::Release(id, version),
+                    "sig" => Self::Signatures(id, version),
+                    _ => Self::Agent(id, version),
+                }
             }
             _ => return None,
         };
@@ -69,6 +78,7 @@ impl fmt::Display for Target {
         match self {
             Self::Release(id, version) => write!(f, "rel--{}--{}--{version}.json", id.namespace(), id.name()),
             Self::Signatures(id, version) => write!(f, "sig--{}--{}--{version}.json", id.namespace(), id.name()),
+            Self::Agent(id, version) => write!(f, "agent--{}--{}--{version}.agent", id.namespace(), id.name()),
             Self::Publisher(namespace) => write!(f, "pub--{namespace}.json"),
             Self::Index => f.write_str(INDEX),
             Self::Advisories => f.write_str(ADVISORIES),
@@ -85,7 +95,8 @@ mod tests {
         let id = PluginId::new("acme/tool-hello").unwrap();
         for version in ["1.2.0", "0.1.0-rc.1", "1.0.0-a--b"] {
             let version = semver::Version::parse(version).unwrap();
-            for target in [Target::Release(id.clone(), version.clone()), Target::Signatures(id.clone(), version)] {
+            let all = [Target::Release, Target::Signatures, Target::Agent].map(|kind| kind(id.clone(), version.clone()));
+            for target in all {
                 assert_eq!(Target::parse(&target.to_string()), Some(target));
             }
         }
@@ -108,6 +119,9 @@ mod tests {
             &format!("rel--acme--hello--1.0.0-{}.json", "a".repeat(60)),
             "pub--acme--x.json",
             "pub--.json",
+            "agent--acme--hello--1.0.0.json",
+            "rel--acme--hello--1.0.0.agent",
+            "pub--acme.agent",
             "INDEX.json",
             "",
         ] {

@@ -4,6 +4,7 @@
 //! words about an end that nobody asked for. Refuses to guess: what a line means, and which one is an
 //! answer, is for who speaks with it.
 
+use super::command::Asked;
 use super::frame;
 use super::launcher::Launcher;
 use super::run::{Ends, dead, end};

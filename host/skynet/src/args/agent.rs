@@ -1,5 +1,6 @@
 //! `skynet agent`, as types.
 
+use crate::args::registry::Agreement;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use skynet_core::PluginId;
 use std::path::PathBuf;
@@ -13,11 +14,16 @@ pub(crate) enum Agent {
     Export(AgentExport),
     /// Show what is in an agent's file, without installing anything.
     Inspect {
-        /// The file.
+        /// The file, or namespace/name[@version] of an agent that a registry lists.
         file: PathBuf,
     },
-    /// Install an agent, part by part: you are asked before your own prompt files change, and for each plugin.
-    #[command(after_help = "What it would replace is kept beside it, as SOUL.md.before-TIME. Doing it again changes nothing.")]
+    /// Install an agent: you are asked before your own prompt files change, and once for all its plugins.
+    #[command(
+        after_help = "Plugins that the agent does not carry are fetched from your registries, each by the digest that the agent names,\n\
+and looked through like any other. What it would replace is kept beside it, as SOUL.md.before-TIME. Doing it again\n\
+changes nothing.\n\
+Example: skynet agent install butler-1.0.0.agent, or: skynet agent install acme/butler"
+    )]
     Install(AgentInstall),
 }
 
@@ -61,14 +67,13 @@ pub(crate) enum Mine {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct AgentInstall {
-    /// The file.
+    /// The file, or namespace/name[@version] of an agent that a registry lists.
     pub(crate) file: PathBuf,
     /// Show what would be done, and what its plugins may do, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Install each plugin with what it asks for, without asking. Prompt files that differ still need --mine.
-    #[arg(long, short)]
-    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) agreement: Agreement,
     /// What to do about prompt files of yours that differ; asked when absent.
     #[arg(long, value_name = "KEEP")]
     pub(crate) mine: Option<Mine>,

@@ -20,10 +20,12 @@ pub(crate) enum Author {
     #[command(
         after_help = "calls.json: {\"settings\": {}, \"calls\": [{\"name\": \"greets\", \"tool\": \"greet\", \"arguments\": {\"name\": \"Ada\"},\n\
 \"now_ms\": 0, \"seed\": 1, \"expect\": {\"text\": \"Hello, Ada.\"}}]}; expect takes text, structured or error.\n\
+{\"hooks\": [{\"point\", \"payload\", \"expect\": {\"verdict\"}}]}, {\"events\": [{\"event\", \"expect\": {\"actions\"}}]} and\n\
+{\"completions\": [{\"ask\": {\"messages\"}, \"expect\": {\"text\"}}]} are for the other kinds; the templates have one of each.\n\
 Servers are played back from exchanges.json, which --record makes."
     )]
     Test(Test),
-    /// Measure a tool's calls, beside the same component called bare.
+    /// Measure its calls, beside an empty component of the same kind, and its tools called bare.
     Bench(BenchPlugin),
 }
 

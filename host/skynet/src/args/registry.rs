@@ -2,7 +2,8 @@
 
 pub(crate) mod keeper;
 
-use crate::args::review::RegistryReview;
+use crate::args::review::{Blocking, RegistryReview};
+use crate::exit::{Kind, fail};
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
 
@@ -47,6 +48,10 @@ pub(crate) struct AddRegistry {
     /// Its name may lead to this machine or the private network.
     #[arg(long)]
     pub(crate) private: bool,
+    /// A file with the certificate (PEM) of the authority that vouches for its server: it alone does, and the
+    /// system's do not. For a registry on a network of one's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// How the right root is known.
@@ -61,7 +66,7 @@ pub(crate) struct Root {
     pub(crate) fingerprint: Option<String>,
 }
 
-/// The owner's yes, where nobody is asked.
+/// The owner's yes, where nobody is asked, and what no yes lets in.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct Agreement {
     /// Do not ask. Without a terminal this needs --release or --unseen beside it.
@@ -73,6 +78,17 @@ pub(crate) struct Agreement {
     /// With --yes: agree to whatever is listed, unseen.
     #[arg(long, requires = "yes")]
     pub(crate) unseen: bool,
+    #[command(flatten)]
+    pub(crate) blocking: Blocking,
+}
+
+impl Agreement {
+    /// Which findings of the review keep a plugin out.
+    pub(crate) fn review_policy(&self) -> anyhow::Result<skynet_review::Policy> {
+        let policy = self.blocking.policy();
+        policy.check().map_err(|error| fail(Kind::Refused, error.to_string()))?;
+        Ok(policy)
+    }
 }
 
 /// Where from, and whether anything is done.
@@ -113,6 +129,8 @@ pub(crate) struct Update {
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) agreement: Agreement,
+    #[command(flatten)]
+    pub(crate) account: keeper::OciAccount,
 }
 
 #[derive(Debug, ClapArgs)]

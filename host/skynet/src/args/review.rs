@@ -56,7 +56,8 @@ pub(crate) struct PluginReview {
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "A submission holds plugin files (*.wasm), perhaps their publisher's record (publisher.json), texts for readers\n\
-(README.md), and a folder `source`. Nothing of it is run, and no keys are needed. Exit code 4: it fails.\n\
+(README.md), its author's calls (calls.json, exchanges.json), and a folder `source`. A plugin is run by the checks of\n\
+`skynet plugin test` alone, in the sandbox, without servers and files. No keys are needed. Exit code 4: it fails.\n\
 Example: skynet registry review submissions/acme-weather --registry . --markdown report.md")]
 pub(crate) struct RegistryReview {
     /// The submission.
@@ -67,9 +68,15 @@ pub(crate) struct RegistryReview {
     /// What somebody built from the submission's source; its component must be the submitted one.
     #[arg(long, value_name = "FILE")]
     pub(crate) rebuilt: Option<PathBuf>,
+    /// The same, where only the digest of what was built is at hand (`component_sha256` of `skynet --json plugin build`).
+    #[arg(long, value_name = "SHA256", conflicts_with = "rebuilt")]
+    pub(crate) rebuilt_sha256: Option<String>,
     /// A name that looks like another is honest.
     #[arg(long)]
     pub(crate) allow_similar: bool,
+    /// Run nothing, not even in the sandbox: the conformance check is left out and says so.
+    #[arg(long)]
+    pub(crate) no_run: bool,
     /// Write the report there as Markdown too, for the proposal.
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,

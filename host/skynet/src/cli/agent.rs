@@ -7,28 +7,27 @@ mod export;
 mod files;
 mod install;
 mod plugins;
+mod source;
 
 use crate::args::Agent;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
-use crate::keys;
 use crate::output::Out;
 use crate::plain::visible;
 use anyhow::{Context, Result};
 use serde_json::json;
+use skynet_policy::agent::AgentError;
 use skynet_policy::agent::bundle::{self, Bundle};
-use skynet_policy::agent::{AgentError, seal};
 use skynet_policy::digest::sha256_hex;
 use skynet_policy::limits::AGENT_BUNDLE_BYTES;
 use skynet_policy::release::{self, Release};
-use skynet_policy::signature::Verified;
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
 pub(crate) async fn run(home: &Home, verb: Agent, out: &Out) -> Result<()> {
     match verb {
         Agent::Export(wish) => export::run(home, wish, out).await,
-        Agent::Inspect { file } => inspect(home, &file, out),
+        Agent::Inspect { file } => inspect(home, &file, out).await,
         Agent::Install(wish) => install::run(home, wish, out).await,
     }
 }
@@ -47,11 +46,6 @@ fn read(path: &Path) -> Result<Bundle> {
     bundle::read(&bytes).map_err(|error| refused(path, &error))
 }
 
-fn verify(home: &Home, bundle: &Bundle) -> Result<Vec<Verified>, AgentError> {
-    let trust = keys::load_trust(home).map_err(|error| AgentError::Untrusted(format!("{error:#}")))?;
-    seal::verify(&bundle.manifest_json, &bundle.signatures_json, &trust, &bundle.manifest.id)
-}
-
 /// The release in a plugin's file, if that is the one with this digest.
 fn release_of(bytes: &[u8], digest: &str) -> Option<Release> {
     let parts = release::split(bytes).ok()?;
@@ -59,24 +53,24 @@ fn release_of(bytes: &[u8], digest: &str) -> Option<Release> {
     release.check_component(parts.component).ok().map(|()| release)
 }
 
-fn inspect(home: &Home, path: &Path, out: &Out) -> Result<()> {
-    let bundle = read(path)?;
-    let verdict = verify(home, &bundle);
+async fn inspect(home: &Home, path: &Path, out: &Out) -> Result<()> {
+    let source::Source { bundle, signers: verdict, registry } = source::of(home, path).await?;
     show(&bundle, out);
     let asks = |digest: &str| {
         let release = bundle.plugins.get(digest).and_then(|bytes| release_of(bytes, digest));
         release.map(|release| release.permissions.sentences())
     };
     let plugins: Vec<_> = bundle.manifest.plugins.iter().map(|plugin| json!({ "plugin": plugin, "asks": asks(&plugin.release) })).collect();
-    let signers: Vec<String> = verdict.iter().flatten().map(|signer| signer.keyid.to_string()).collect();
+    let signers: Vec<String> = verdict.iter().flatten().map(ToString::to_string).collect();
     let untrusted = verdict.as_ref().err().map(ToString::to_string);
-    match &untrusted {
-        None => out.line(&format!("Signed by {}, which this machine trusts for it.", signers.join(", "))),
-        Some(why) => out.line(&out.paint("33", &format!("It cannot be installed: {}", visible(why)))),
+    match (&untrusted, &registry) {
+        (None, Some(registry)) => out.line(&format!("Signed by {}, listed by registry {registry}.", signers.join(", "))),
+        (None, None) => out.line(&format!("Signed by {}, which this machine trusts for it.", signers.join(", "))),
+        (Some(why), _) => out.line(&out.paint("33", &format!("It cannot be installed: {}", visible(why)))),
     }
     out.value(&json!({
         "agent": bundle.manifest, "digest": sha256_hex(&bundle.manifest_json), "files": bundle.files, "plugins": plugins,
-        "signed_by": signers, "untrusted": untrusted,
+        "signed_by": signers, "untrusted": untrusted, "registry": registry,
     }));
     Ok(())
 }

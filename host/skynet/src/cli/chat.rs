@@ -1,6 +1,7 @@
 //! `skynet chat`: talk to the agent. In a terminal with line editing and history;
 //! with a message, or a pipe, one answer on stdout.
 
+mod owner;
 mod terminal;
 mod turn;
 
@@ -9,6 +10,7 @@ use crate::client::Client;
 use crate::home::Home;
 use crate::output::Out;
 use anyhow::{Context, Result};
+use owner::Word;
 use serde_json::json;
 use std::io::{IsTerminal, Read};
 use std::time::Duration;
@@ -16,6 +18,9 @@ use tokio::time::timeout;
 
 pub(crate) async fn run(home: &Home, chat: Chat, out: &Out) -> Result<()> {
     let limit = Duration::from_secs(chat.timeout);
+    if let Some(word) = chat.message.as_deref().and_then(Word::of) {
+        return word.carry_out(home, out).await;
+    }
     let mut client = Client::connect(home).await?;
     if let Some(model) = &chat.model {
         let patch = json!({ "key": chat.session, "model": model });
@@ -27,6 +32,7 @@ pub(crate) async fn run(home: &Home, chat: Chat, out: &Out) -> Result<()> {
         None => {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).context("the message on stdin is no text")?;
+            owner::refuse_from_a_pipe(&text)?;
             Some(text)
         }
     };

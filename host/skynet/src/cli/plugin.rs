@@ -6,13 +6,14 @@
 mod add_mcp;
 mod advisories;
 mod approve;
-mod author;
+pub(in crate::cli) mod author;
 mod export;
-mod file;
+pub(crate) mod file;
 mod folder;
 mod from_oci;
 mod grant;
-mod install;
+pub(in crate::cli) mod install;
+mod locked;
 mod outdated;
 mod pin;
 mod publish;
@@ -20,7 +21,6 @@ mod registry_info;
 mod remove;
 pub(in crate::cli) mod review;
 mod rollback;
-mod room;
 mod search;
 mod update;
 mod why;
@@ -48,7 +48,7 @@ pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {
         Plugin::Publish(wish) => publish::run(&wish, out).await,
         Plugin::Install(install) => install::run(home, install, out).await,
         Plugin::Update(update) => update::run(home, update, out).await,
-        Plugin::Outdated => outdated::run(home, out).await,
+        Plugin::Outdated(account) => outdated::run(home, &account, out).await,
         Plugin::Pin { id } => pin::run(home, &checked(&id)?, true, out).await,
         Plugin::Unpin { id } => pin::run(home, &checked(&id)?, false, out).await,
         Plugin::Remove { id, yes } => remove::run(home, &checked(&id)?, yes, out).await,

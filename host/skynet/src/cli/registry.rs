@@ -19,6 +19,6 @@ pub(crate) async fn run(home: &Home, verb: Registry, out: &Out) -> Result<()> {
         Registry::Remove { name } => remove::run(home, &name, out).await,
         Registry::List => list::run(home, out),
         Registry::Reset { name, root } => reset::run(home, &name, &root, out).await,
-        Registry::Review(look) => review::run(&look, out),
+        Registry::Review(look) => review::run(&look, out).await,
     }
 }

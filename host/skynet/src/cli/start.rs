@@ -103,6 +103,7 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let plugins = tokio::spawn(wired.runner.run(wait(stopped.clone())));
+    let ahead = tokio::spawn(crate::workshop::ahead::compile(home.clone(), wired.host.clone()));
     let desk = wired.desk;
     let approved = tokio::spawn(async move {
         if let Err(error) = desk.recover().await {
@@ -136,6 +137,7 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
     checkpoints.abort();
     registries.abort();
     approved.abort();
+    ahead.abort();
     // Both end with the same word; what serves and what is planned is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(plugins, jobs) }).await;
     end_run(home, &anchor, &store).await?;

@@ -3,23 +3,17 @@
 //! A script that says only `--yes` agrees to whatever a registry lists next, so without a
 //! terminal it names the releases, or says in so many words that it wants to see none.
 
-use super::proposal::Proposal;
 use crate::args::registry::Agreement;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
+use crate::prompt;
 use anyhow::Result;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 /// Shortest digest that names a release: 64 bits.
 const DIGEST_CHARS: usize = 16;
 
-/// Refuses unless the owner agrees to all of them.
-pub(crate) fn ask(agreement: &Agreement, proposals: &[Proposal], out: &Out) -> Result<()> {
-    let pairs: Vec<(String, String)> = proposals.iter().map(|proposal| (proposal.offer.name(), proposal.offer.digest.clone())).collect();
-    agree(agreement, &pairs, out)
-}
-
-/// The same for releases by name and digest.
+/// Refuses unless the owner agrees to all of these releases, each a name and a digest.
 pub(crate) fn agree(agreement: &Agreement, releases: &[(String, String)], out: &Out) -> Result<()> {
     let named =
         |digest: &str| agreement.releases.iter().any(|given| given.len() >= DIGEST_CHARS && digest.starts_with(&given.to_lowercase()));
@@ -31,20 +25,11 @@ pub(crate) fn agree(agreement: &Agreement, releases: &[(String, String)], out: &
     match (agreement.yes, terminal) {
         (true, true) => return Ok(()),
         (true, false) if agreement.unseen || !agreement.releases.is_empty() => return Ok(()),
-        (false, true) if confirmed()? => return Ok(()),
+        (false, true) if prompt::agreed("Do this? [y/N] ", out)? => return Ok(()),
         (false, true) => return Err(fail(Kind::Refused, "nothing was changed: you did not agree")),
         _ => {}
     }
     let digests: Vec<String> = releases.iter().map(|(_, digest)| format!("--release {digest}")).collect();
     let how = format!("--yes {}", digests.join(" "));
     Err(fail(Kind::Refused, format!("nobody is here to agree to this, so nothing was changed. Agree to exactly this with: {how}")))
-}
-
-fn confirmed() -> Result<bool> {
-    let mut stdout = std::io::stdout();
-    write!(stdout, "Do this? [y/N] ")?;
-    stdout.flush()?;
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }

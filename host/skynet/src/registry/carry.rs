@@ -4,6 +4,8 @@
 //! Nothing is changed before the last file was checked as the host will check it.
 
 use super::bar::Bar;
+use super::findings;
+use super::grant::Approved;
 use super::intent::Intent;
 use super::proposal::Proposal;
 use crate::client;
@@ -19,19 +21,21 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use skynet_core::PluginId;
 use skynet_policy::permission::Permissions;
-use skynet_policy::trust::TrustStore;
+use skynet_policy::trust::{TrustStore, TrustedKey};
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
-use skynet_registry_client::lock::{Approval, Locked};
+use skynet_registry_client::lock::{Approval, Locked, Origin};
 use skynet_registry_client::offer::Offer;
 use skynet_registry_client::plan::Action;
 use skynet_registry_client::shelf::Kept;
 use skynet_registry_client::visit::Visit;
+use skynet_review::{Policy, Report};
 
-/// A file that is here, and who the host will say signed it.
+/// A file that is here, who the host will say signed it, and what a review found in it.
 pub(crate) struct Ready {
     pub(crate) kept: Kept,
     pub(crate) publisher: String,
+    pub(crate) findings: Report,
 }
 
 /// Whose word it is, and when.
@@ -52,21 +56,59 @@ impl Word {
     }
 }
 
-/// Fetches what an offer names, and checks it as the host will.
-pub(crate) async fn fetch(home: &Home, held: &Registries, lock: &HomeLock, visit: &Visit, proposal: &Proposal) -> Result<Ready> {
+/// Fetches what an offer names, checks it as the host will, and looks through it.
+pub(crate) async fn fetch(
+    home: &Home,
+    (held, lock): (&Registries, &HomeLock),
+    visit: &Visit,
+    proposal: &Proposal,
+    policy: &Policy,
+) -> Result<Ready> {
     let kept = held.fetch(lock, visit, &proposal.offer, &Bar::default()).await.map_err(super::failed)?;
-    check(home, held, &proposal.offer, kept).await
+    let trust = trust_with(keys::load_trust(home)?, &proposal.offer)?;
+    // Names that are like others' are among the proposal's own notes.
+    check(held, &proposal.offer.name(), kept, (trust, Vec::new()), policy).await
 }
 
-/// Checks a kept file as the host will, with the keys that its publisher would be trusted by.
-pub(crate) async fn check(home: &Home, held: &Registries, offer: &Offer, kept: Kept) -> Result<Ready> {
-    let trust = trust_with(keys::load_trust(home)?, offer)?;
+/// The same for a file of the lockfile.
+pub(crate) async fn reproduced(
+    home: &Home,
+    (held, lock): (&Registries, &HomeLock),
+    visit: &Visit,
+    (proposal, locked): (&Proposal, &Locked),
+    policy: &Policy,
+) -> Result<Ready> {
+    let kept = held.reproduce(lock, visit, locked, &Bar::default()).await.map_err(super::failed)?;
+    let trust = trust_with(keys::load_trust(home)?, &proposal.offer)?;
+    check(held, &proposal.offer.name(), kept, (trust, Vec::new()), policy).await
+}
+
+/// Checks a kept file as the host will, and looks through it. `known` are names that its own
+/// must not be taken for.
+pub(crate) async fn check(
+    held: &Registries,
+    name: &str,
+    kept: Kept,
+    (trust, known): (TrustStore, Vec<PluginId>),
+    policy: &Policy,
+) -> Result<Ready> {
     let bytes = held.kept(&kept.sha256).map_err(super::failed)?;
-    let name = offer.name();
-    let checked = tokio::task::spawn_blocking(move || skynet_plugins::file::check(&name, &bytes, &trust)).await.context("the check")?;
-    let checked = checked.map_err(|refusal| fail(Kind::Refused, format!("{refusal}. Nothing was changed; tell its publisher")))?;
+    let (name, policy) = (name.to_owned(), policy.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        let checked = skynet_plugins::file::check(&name, &bytes, &trust)?;
+        let findings = findings::of(&bytes, &checked.release, &known, &policy);
+        Ok::<_, String>((checked, findings))
+    });
+    let (checked, findings) =
+        looked.await.context("the check")?.map_err(|why| fail(Kind::Refused, format!("{why}. Nothing was changed; tell its publisher")))?;
     let publisher = checked.signers.first().map(|(keyid, _)| keyid.clone()).unwrap_or_default();
-    Ok(Ready { kept, publisher })
+    Ok(Ready { kept, publisher, findings })
+}
+
+/// Takes away what no lockfile entry needs any more.
+pub(crate) fn tidy(held: &Registries, lock: &HomeLock) -> Result<()> {
+    let needed = held.read_lock().map_err(super::failed)?.needed();
+    held.prune(lock, &needed).map(drop).map_err(super::failed)
 }
 
 fn trust_with(mut trust: TrustStore, offer: &Offer) -> Result<TrustStore> {
@@ -79,35 +121,70 @@ fn trust_with(mut trust: TrustStore, offer: &Offer) -> Result<TrustStore> {
     Ok(trust)
 }
 
+/// One change to what is installed, wherever it came from.
+pub(crate) struct Change<'a> {
+    pub(crate) origin: Origin<'a>,
+    pub(crate) approved: Approved<'a>,
+    /// For the audit log.
+    pub(crate) action: &'static str,
+    /// Keys of its publisher that count from now on.
+    pub(crate) trust: Vec<TrustedKey>,
+    /// An older version than ran here is wanted.
+    pub(crate) lower: bool,
+}
+
 /// Installs or updates one plugin.
-pub(crate) async fn change(home: &Home, held: &Registries, lock: &HomeLock, proposal: &Proposal, ready: &Ready, word: &Word) -> Result<()> {
-    let offer = &proposal.offer;
-    let grant = proposal.approved(&ready.publisher).grant(&word.by, word.at_ms());
-    let granted = grant.as_ref().or(proposal.stored.as_ref()).map(|grant| grant.permissions.clone());
+pub(crate) async fn make(home: &Home, (held, lock): (&Registries, &HomeLock), change: Change<'_>, kept: &Kept, word: &Word) -> Result<()> {
+    let Change { origin, approved, action, trust, lower } = change;
+    let id = approved.id.clone();
+    let grant = approved.grant(&word.by, word.at_ms());
+    let granted = grant.as_ref().or(approved.stored).map(|grant| grant.permissions.clone());
     let digest = granted.and_then(|granted| serde_json::from_value::<Permissions>(granted).ok()).map(|granted| granted.digest());
     let mut installed = held.read_lock().map_err(super::failed)?;
-    installed.install(offer, &ready.kept, Approval { by: word.by.clone(), at: word.now.to_string(), grant: digest });
-    let locked = installed.find(&offer.release.id).cloned().context("the lockfile lost an entry")?;
-    let action = match proposal.step.action {
-        Action::Install { .. } | Action::Keep { .. } => "install",
-        Action::Update { .. } => "update",
-        Action::Downgrade { .. } | Action::Remove { .. } => "downgrade",
-    };
-    let intent = Intent {
-        id: offer.release.id.clone(),
-        action: action.into(),
-        by: word.by.clone(),
-        locked: Some(locked),
-        trust: offer.publisher.trusted_keys(&offer.registry, &keys::now()),
-        grant,
-        lower: proposal.lower,
-        recorded: false,
-    };
+    installed.install(origin, kept, Approval { by: word.by.clone(), at: word.now.to_string(), grant: digest });
+    let locked = installed.find(&id).cloned().context("the lockfile lost an entry")?;
+    let intent = Intent { id, action: action.into(), by: word.by.clone(), locked: Some(locked), trust, grant, lower, recorded: false };
     intent.carry_out(home, held, lock).await
 }
 
 /// Puts the very release of the lockfile back. A grant that was narrower where the file was
 /// made cannot be known here, and then none is given.
+pub(crate) async fn make_again(
+    home: &Home,
+    (held, lock): (&Registries, &HomeLock),
+    change: Change<'_>,
+    locked: &Locked,
+    word: &Word,
+) -> Result<()> {
+    let Change { approved, trust, lower, .. } = change;
+    let whole = locked.grant.as_ref().is_none_or(|digest| *digest == approved.request.digest());
+    let grant = if whole { approved.grant(&word.by, word.at_ms()) } else { None };
+    let (id, by) = (locked.id.clone(), word.by.clone());
+    let intent = Intent { id, action: "install".into(), by, locked: Some(locked.clone()), trust, grant, lower, recorded: false };
+    intent.carry_out(home, held, lock).await
+}
+
+fn of_proposal<'a>(proposal: &'a Proposal, ready: &'a Ready) -> Change<'a> {
+    let offer = &proposal.offer;
+    Change {
+        origin: Origin::Listed(offer),
+        approved: proposal.approved(&ready.publisher),
+        action: match proposal.step.action {
+            Action::Install { .. } | Action::Keep { .. } => "install",
+            Action::Update { .. } => "update",
+            Action::Downgrade { .. } | Action::Remove { .. } => "downgrade",
+        },
+        trust: offer.publisher.trusted_keys(&offer.registry, &keys::now()),
+        lower: proposal.lower,
+    }
+}
+
+/// Installs or updates one plugin that a registry lists.
+pub(crate) async fn change(home: &Home, held: &Registries, lock: &HomeLock, proposal: &Proposal, ready: &Ready, word: &Word) -> Result<()> {
+    make(home, (held, lock), of_proposal(proposal, ready), &ready.kept, word).await
+}
+
+/// Puts one of the lockfile back that a registry lists.
 pub(crate) async fn reproduce(
     home: &Home,
     held: &Registries,
@@ -116,18 +193,7 @@ pub(crate) async fn reproduce(
     ready: &Ready,
     word: &Word,
 ) -> Result<()> {
-    let whole = locked.grant.as_ref().is_none_or(|digest| *digest == proposal.offer.release.permissions.digest());
-    let intent = Intent {
-        id: locked.id.clone(),
-        action: "install".into(),
-        by: word.by.clone(),
-        locked: Some(locked.clone()),
-        trust: proposal.offer.publisher.trusted_keys(&proposal.offer.registry, &keys::now()),
-        grant: if whole { proposal.approved(&ready.publisher).grant(&word.by, word.at_ms()) } else { None },
-        lower: proposal.lower,
-        recorded: false,
-    };
-    intent.carry_out(home, held, lock).await
+    make_again(home, (held, lock), of_proposal(proposal, ready), locked, word).await
 }
 
 /// Has a running host look, and says what became of each; an error when it refused one.

@@ -17,11 +17,14 @@ use url::{Host, Url};
 #[derive(Debug)]
 struct OverTheDoor(OwnDoor);
 
-/// A way to the servers of these registries.
-pub(crate) fn fetch<'p>(places: impl IntoIterator<Item = &'p Place>) -> Result<Arc<dyn Fetch>> {
-    let servers: Vec<(String, bool)> = places.into_iter().filter_map(server).collect();
-    let door = OwnDoor::to(&servers, Arc::new(SystemResolver)).map_err(|error| fail(Kind::Refused, error.to_string()))?;
-    Ok(Arc::new(OverTheDoor(door)))
+/// A way to the server of a registry, and to no other.
+pub(crate) fn fetch(place: &Place) -> Result<Arc<dyn Fetch>> {
+    let servers: Vec<(String, bool)> = server(place).into_iter().collect();
+    let door = match &place.ca {
+        Some(ca) => OwnDoor::vouched(&servers, Arc::new(SystemResolver), ca),
+        None => OwnDoor::to(&servers, Arc::new(SystemResolver)),
+    };
+    Ok(Arc::new(OverTheDoor(door.map_err(|error| fail(Kind::Refused, format!("registry {}: {error}", place.name)))?)))
 }
 
 /// Where a registry is, for people.
@@ -57,7 +60,8 @@ mod tests {
 
     #[test]
     fn a_literal_address_may_be_private_and_a_name_only_by_the_owners_word() {
-        let place = |url: &str, private| Place { name: "x".into(), url: Some(url.into()), folder: None, namespaces: vec![], private };
+        let place =
+            |url: &str, private| Place { name: "x".into(), url: Some(url.into()), folder: None, namespaces: vec![], private, ca: None };
         for (url, word, named) in [
             ("http://127.0.0.1:8080/x", false, Some(("http://127.0.0.1:8080", true))),
             ("https://[::1]/", false, Some(("https://[::1]", true))),

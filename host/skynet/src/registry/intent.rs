@@ -67,7 +67,11 @@ impl Intent {
     /// Begins the change and carries it through.
     pub(crate) async fn carry_out(mut self, home: &Home, held: &Registries, lock: &HomeLock) -> Result<()> {
         self.begin(home, held)?;
-        self.finish(home, held, lock).await
+        let id = self.id.clone();
+        let ended = self.finish(home, held, lock).await;
+        ended.with_context(|| {
+            format!("the change to {id} was begun and not ended; the next command that changes plugins, or the next start, ends it")
+        })
     }
 
     /// All that needs room on the disk, then the word that it has begun.
@@ -75,12 +79,12 @@ impl Intent {
         if let Some(locked) = &self.locked {
             let bytes = held.kept(&locked.file).map_err(super::failed)?;
             let waiting = staged(home, &self.id);
-            let written = home::write_file(&waiting, &bytes, 0o600);
+            let written = home::write_file(&waiting, &bytes, 0o600).and_then(|()| self.write(home));
             if written.is_err() {
-                // Half a file under a name that nobody reads; what serves is untouched.
+                // A name that nobody reads; what serves is untouched.
                 let _ = std::fs::remove_file(&waiting);
             }
-            written.context("the plugins folder takes no new file; nothing was changed. Make room and try again")?;
+            return written.context("nothing was changed");
         }
         self.write(home)
     }
@@ -133,7 +137,7 @@ impl Intent {
                     steps.push(PluginChange::Lower { id: self.id.clone(), version: locked.version.clone() });
                 }
                 json!({
-                    "version": locked.version.to_string(), "registry": locked.registry, "release": locked.release,
+                    "version": locked.version.to_string(), "from": locked.origin(), "release": locked.release,
                     "signers": locked.publisher_keys, "permissions": self.grant.as_ref().map(|grant| &grant.permissions),
                 })
             }

@@ -3,6 +3,7 @@
 //! Joins what the registry offers with what this machine knows: the installed release, its
 //! grant, the keys that sign its namespace here, the ceiling. Changes nothing.
 
+use super::findings;
 use super::grant::Approved;
 use crate::config_file;
 use crate::exit::{Kind, fail};
@@ -25,6 +26,7 @@ use skynet_registry_client::Home as Registries;
 use skynet_registry_client::lock::Locked;
 use skynet_registry_client::offer::Offer;
 use skynet_registry_client::plan::{Action, Installed, Step};
+use skynet_review::Report;
 use skynet_store::Store;
 
 /// One.
@@ -90,17 +92,7 @@ impl Proposal {
         if locked.is_none() && self.before.is_some() {
             notes.push("a plugin of this name is here already that came from no registry; its grant is not taken over".into());
         }
-        if let Some(highest) = highest.filter(|_| self.lower) {
-            notes.push(format!("version {highest} ran here before; this goes back behind it"));
-        }
-        for sentence in self.approved("").withheld().sentences() {
-            notes.push(format!("you kept from it, and it stays so: {sentence}"));
-        }
-        if let Some(ceiling) = config_file::ceiling(&config_file::load(home)?)? {
-            for sentence in beyond(&self.offer.release.permissions, &ceiling).sentences() {
-                notes.push(format!("kept from it by [ceiling] in skynet.toml: {sentence}"));
-            }
-        }
+        notes.extend(self::notes(home, &self.approved(""), highest.filter(|_| self.lower))?);
         Ok(notes)
     }
 
@@ -115,8 +107,8 @@ impl Proposal {
         exceeds(&self.offer.release.permissions, &granted)
     }
 
-    /// Everything its owner needs, line by line.
-    pub(crate) fn show(&self, out: &Out) {
+    /// Everything its owner needs, line by line; with what a review found in its file, once it was fetched.
+    pub(crate) fn show(&self, found: Option<&Report>, out: &Out) {
         self.step.to_string().lines().for_each(|line| out.line(line));
         if self.is_kept() {
             return;
@@ -126,21 +118,36 @@ impl Proposal {
         }
         self.step.asks.iter().for_each(|sentence| out.line(&format!("  asks: {sentence}")));
         self.notes.iter().for_each(|note| out.line(&format!("  {note}")));
-        // What static analysis finds in the component belongs here, before the question.
+        found.iter().for_each(|report| findings::show(report, out));
         out.line(&format!("  release {}", self.offer.digest));
     }
 
     /// The same for programs.
-    pub(crate) fn value(&self) -> Value {
+    pub(crate) fn value(&self, found: Option<&Report>) -> Value {
         json!({
             "id": self.offer.release.id, "version": self.offer.release.version, "release": self.offer.digest, "step": self.step,
-            "widens": self.widens(), "notes": self.notes,
+            "widens": self.widens(), "notes": self.notes, "findings": found,
         })
     }
 }
 
+/// What this machine has to say of a release, wherever it came from. `above`: a higher version ran here.
+pub(super) fn notes(home: &Home, approved: &Approved<'_>, above: Option<&semver::Version>) -> Result<Vec<String>> {
+    let mut notes: Vec<String> =
+        above.iter().map(|highest| format!("version {highest} ran here before; this goes back behind it")).collect();
+    for sentence in approved.withheld().sentences() {
+        notes.push(format!("you kept from it, and it stays so: {sentence}"));
+    }
+    if let Some(ceiling) = config_file::ceiling(&config_file::load(home)?)? {
+        for sentence in beyond(approved.request, &ceiling).sentences() {
+            notes.push(format!("kept from it by [ceiling] in skynet.toml: {sentence}"));
+        }
+    }
+    Ok(notes)
+}
+
 /// What is installed: the kept file of the lockfile, else what served here last.
-async fn installed(held: &Registries, store: &Store, id: &PluginId, locked: Option<&Locked>) -> Result<Option<Release>> {
+pub(super) async fn installed(held: &Registries, store: &Store, id: &PluginId, locked: Option<&Locked>) -> Result<Option<Release>> {
     let kept = locked.and_then(|locked| held.kept(&locked.file).ok());
     if let Some(release) = kept.as_deref().and_then(|file| split(file).ok()).and_then(|parts| Release::parse(parts.release_json).ok()) {
         return Ok(Some(release));

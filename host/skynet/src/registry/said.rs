@@ -64,7 +64,8 @@ impl Said {
         };
         let lock = held.read_lock().map_err(|error| error.to_string());
         let places = held.places().map_err(|error| error.to_string());
-        let from_lock = lock.iter().flat_map(|lock| &lock.plugins).map(|plugin| plugin.registry.clone());
+        let from_lock =
+            lock.iter().flat_map(|lock| &lock.plugins).filter(|plugin| plugin.oci.is_none()).map(|plugin| plugin.registry.clone());
         let names = from_lock.chain(places.iter().flat_map(|places| &places.all).map(|place| place.name.clone()));
         let said = |name: String| {
             let all = held.advisories(&name).map_err(|error| error.to_string());
@@ -81,15 +82,21 @@ impl Heard {
         let from_registry = asked.trust == Tier::Registry.as_str();
         match &self.lock {
             Ok(lock) => {
-                if let Some(locked) = lock.find(asked.id) {
-                    return Ok(Some(locked.registry.clone()));
+                match lock.find(asked.id) {
+                    Some(locked) if locked.oci.is_none() => return Ok(Some(locked.registry.clone())),
+                    // It came from elsewhere; who answers for its namespace may have something to say.
+                    Some(_) => return self.answers_for(asked),
+                    None => {}
                 }
             }
             Err(why) if from_registry => return Err(why.clone()),
             Err(_) => return Ok(None),
         }
+        if from_registry { self.answers_for(asked) } else { Ok(None) }
+    }
+
+    fn answers_for(&self, asked: &Asked<'_>) -> Result<Option<String>, String> {
         match &self.places {
-            _ if !from_registry => Ok(None),
             Ok(places) => Ok(places.of(asked.id).ok().map(|place| place.name.clone())),
             Err(why) => Err(why.clone()),
         }

@@ -2,7 +2,9 @@
 //!
 //! Installs nothing. One registry that does not answer leaves the others their say.
 
+use super::moved::Moved;
 use super::proposal::Proposal;
+use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use crate::limits::UPDATES_BYTES;
 use anyhow::Result;
@@ -10,6 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use skynet_core::PluginId;
 use skynet_registry_client::Home as Registries;
+use skynet_registry_client::lock::{Lock, Locked};
+use skynet_registry_client::places::Place;
 use skynet_registry_client::plan::Plan;
 use skynet_registry_client::visit::{Freshness, Visit};
 use skynet_store::Store;
@@ -53,50 +57,97 @@ pub(crate) struct Look {
     pub(crate) known: Known,
     pub(crate) found: Vec<(usize, Proposal)>,
     pub(crate) visits: Vec<Visit>,
+    /// The same as in `known`, with their kinds.
+    pub(crate) faults: Vec<anyhow::Error>,
+    /// Registries that said all that they were asked.
+    pub(crate) answered: usize,
+}
+
+impl Look {
+    fn fault(&mut self, error: anyhow::Error) {
+        self.known.faults.push(format!("{error:#}"));
+        self.faults.push(error);
+    }
+
+    /// The same for plugins from OCI, whose tags were asked.
+    pub(crate) fn with(&mut self, moved: &mut Moved, lock: &Lock) {
+        std::mem::take(&mut moved.faults).into_iter().for_each(|error| self.fault(error));
+        self.known.warnings.append(&mut moved.warnings);
+        self.answered += moved.answered;
+        self.known.updates.extend(moved.pulls.iter().filter_map(|pull| {
+            let release = &pull.pulled.release;
+            Some(Update {
+                from: lock.find(&release.id)?.version.clone(),
+                to: release.version.clone(),
+                release: pull.pulled.digest.clone(),
+                changes: pull.diff().to_string().lines().map(ToOwned::to_owned).collect(),
+                widens: pull.widens(),
+                reasons: vec!["what a tag names is its server's word".into()],
+                advisories: Vec::new(),
+                id: release.id.clone(),
+            })
+        }));
+    }
 }
 
 /// Asks the registries of these plugins, or of all that are not pinned.
 pub(crate) async fn look(home: &Home, held: &Registries, store: &Store, named: &[PluginId], now: Timestamp) -> Result<Look> {
     let lock = held.read_lock().map_err(super::failed)?;
     let places = held.places().map_err(super::failed)?;
-    let mut look = Look { known: Known { checked: now.to_string(), ..Known::default() }, found: Vec::new(), visits: Vec::new() };
-    let due = Plan::due(&lock, named);
+    let known = Known { checked: now.to_string(), ..Known::default() };
+    let mut look = Look { known, found: Vec::new(), visits: Vec::new(), faults: Vec::new(), answered: 0 };
+    let due: Vec<&Locked> = Plan::due(&lock, named).into_iter().filter(|plugin| plugin.oci.is_none()).collect();
     for place in &places.all {
-        let theirs: Vec<_> = due.iter().filter(|plugin| plugin.registry == place.name).collect();
-        // Also one of which nothing is due: what it says of a pinned release counts.
-        if !lock.plugins.iter().any(|plugin| plugin.registry == place.name) {
+        let theirs: Vec<&Locked> = due.iter().copied().filter(|plugin| plugin.registry == place.name).collect();
+        // Also one of which nothing is due: what it says of a pinned release counts. Of named ones, theirs alone.
+        let any = lock.plugins.iter().any(|plugin| plugin.registry == place.name);
+        if !any || (theirs.is_empty() && !named.is_empty()) {
             continue;
         }
-        let visited = held.visit(&place.name, super::fetch([place])?, Freshness::Strict, now).await;
-        let visit = match visited {
-            Ok(visit) => visit,
-            Err(error) => {
-                look.known.faults.push(error.to_string());
-                continue;
-            }
-        };
-        look.known.warnings.extend(visit.warnings.iter().cloned());
-        let index = visit.index().await.map_err(super::failed)?;
-        for locked in theirs {
-            match visit.newer(locked).await {
-                Ok(Some(offer)) => match Proposal::of(home, held, store, offer, &index, now).await {
-                    Ok(proposal) => look.found.push((look.visits.len(), proposal)),
-                    Err(error) => look.known.faults.push(format!("{error:#}")),
-                },
-                Ok(None) => {}
-                Err(error) => look.known.faults.push(error.to_string()),
-            }
+        let before = look.faults.len();
+        if let Err(error) = Box::pin(ask(home, held, store, (place, &theirs), &mut look, now)).await {
+            look.fault(error);
         }
-        look.visits.push(visit);
+        if look.faults.len() == before {
+            look.answered += 1;
+        }
     }
     for locked in due.iter().filter(|locked| !places.all.iter().any(|place| place.name == locked.registry)) {
-        look.known.faults.push(format!("{} came from registry {}, which was removed; it gets no updates", locked.id, locked.registry));
+        let why = format!("{} came from registry {}, which was removed; it gets no updates", locked.id, locked.registry);
+        look.fault(fail(Kind::NotFound, why));
     }
     look.known.updates = look.found.iter().filter_map(|(_, proposal)| update(proposal, &lock)).collect();
     Ok(look)
 }
 
-fn update(proposal: &Proposal, lock: &skynet_registry_client::lock::Lock) -> Option<Update> {
+/// Asks one registry for its own. The error is that it gave no answer at all.
+async fn ask(
+    home: &Home,
+    held: &Registries,
+    store: &Store,
+    (place, theirs): (&Place, &[&Locked]),
+    look: &mut Look,
+    now: Timestamp,
+) -> Result<()> {
+    let visit = held.visit(&place.name, super::fetch(place)?, Freshness::Strict, now).await.map_err(super::failed)?;
+    look.known.warnings.extend(visit.warnings.iter().cloned());
+    let index = visit.index().await.map_err(super::failed)?;
+    for locked in theirs {
+        let newer = async {
+            let Some(offer) = visit.newer(locked).await.map_err(super::failed)? else { return Ok(None) };
+            Proposal::of(home, held, store, offer, &index, now).await.map(Some)
+        };
+        match newer.await {
+            Ok(Some(proposal)) => look.found.push((look.visits.len(), proposal)),
+            Ok(None) => {}
+            Err(error) => look.fault(error),
+        }
+    }
+    look.visits.push(visit);
+    Ok(())
+}
+
+fn update(proposal: &Proposal, lock: &Lock) -> Option<Update> {
     let id = proposal.offer.release.id.clone();
     Some(Update {
         from: lock.find(&id)?.version.clone(),

@@ -4,16 +4,20 @@
 //! Asks nobody where no registry is named. Nothing here ever widens what a plugin may do.
 
 use super::carry::{self, Word};
+use super::findings;
+use super::proposal::Proposal;
 use super::updates::{self, Look};
 use crate::home::Home;
 use crate::limits::{REGISTRY_CHECK, REGISTRY_FIRST_CHECK};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
 use skynet_core::config::RegistriesConfig;
 use skynet_gateway::Herald;
 use skynet_plugins::PluginHost;
+use skynet_policy::release::{Release, split};
 use skynet_registry_client::Home as Registries;
+use skynet_review::{Policy, Report};
 use skynet_store::Store;
 use std::sync::Arc;
 
@@ -57,6 +61,10 @@ impl Watch {
         if self.config.auto_update {
             self.go_alone(&held, &mut look).await?;
         }
+        // Tags in OCI registries are the owner's to ask; what was last heard of them stays.
+        let lock = held.read_lock().map_err(super::failed)?;
+        let from_oci = |update: &&updates::Update| lock.find(&update.id).is_some_and(|locked| locked.oci.is_some());
+        look.known.updates.extend(before.iter().filter(from_oci).cloned());
         updates::keep(&self.home, &look.known)?;
         if !look.known.updates.is_empty() && look.known.updates != before {
             tracing::info!("{} newer releases of plugins; see: skynet plugin outdated", look.known.updates.len());
@@ -77,7 +85,15 @@ impl Watch {
             let Some(visit) = look.visits.get(*at) else { continue };
             let name = proposal.offer.name();
             let done = async {
-                let ready = carry::fetch(&self.home, held, &lock, visit, proposal).await?;
+                let ready = carry::fetch(&self.home, (held, &lock), visit, proposal, &Policy::default()).await?;
+                findings::pass(&name, &ready.findings)?;
+                let graver = findings::graver(&ready.findings, &self.reviewed(held, proposal)?);
+                if !graver.is_empty() {
+                    anyhow::bail!(
+                        "a review finds what it did not find in the installed one: {}; see it with: skynet plugin update --plan",
+                        graver.join(", ")
+                    );
+                }
                 carry::change(&self.home, held, &lock, proposal, &ready, &word).await
             };
             match done.await {
@@ -88,7 +104,17 @@ impl Watch {
                 Err(error) => tracing::warn!("{name} was not installed: {error:#}"),
             }
         }
+        carry::tidy(held, &lock)?;
         self.host.look_now();
         Ok(())
+    }
+
+    /// What a review finds in the installed release.
+    fn reviewed(&self, held: &Registries, proposal: &Proposal) -> Result<Report> {
+        let lock = held.read_lock().map_err(super::failed)?;
+        let locked = lock.find(&proposal.offer.release.id).context("the lockfile lost an entry")?;
+        let file = held.kept(&locked.file).map_err(super::failed)?;
+        let release = Release::parse(split(&file)?.release_json)?;
+        Ok(findings::of(&file, &release, &[], &Policy::default()))
     }
 }

@@ -11,7 +11,7 @@ use skynet_core::limits::PROPOSAL_MS;
 use skynet_core::proposals::Candidate;
 use skynet_policy::digest::{is_sha256_hex, sha256_hex};
 use skynet_policy::release::{self, Release};
-use skynet_policy::signature::{self, Signatures};
+use skynet_policy::signature;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,14 +37,13 @@ impl HomeWorkshop {
         Ok(self.folder().join(format!("{digest}.wasm")))
     }
 
-    /// Keeps component and release; gives the release's digest.
-    pub(super) fn keep(&self, component: &[u8], release_json: &[u8]) -> Result<String, String> {
-        let digest = sha256_hex(release_json);
+    /// Keeps a packed plugin; gives the digest of its release.
+    pub(super) fn keep(&self, packed: &[u8]) -> Result<String, String> {
+        let digest = sha256_hex(release::split(packed).map_err(|error| error.to_string())?.release_json);
         let folder = self.folder();
         home::private_folder(&folder).map_err(|error| format!("{error:#}"))?;
         sweep(&folder);
-        let packed = release::join(component, release_json, &Signatures::none().to_bytes());
-        home::write_file(&self.file(&digest)?, &packed, 0o600).map_err(|error| format!("{error:#}"))?;
+        home::write_file(&self.file(&digest)?, packed, 0o600).map_err(|error| format!("{error:#}"))?;
         Ok(digest)
     }
 

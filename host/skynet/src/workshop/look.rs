@@ -12,7 +12,7 @@ pub(crate) fn findings(release: &Release, component: &[u8], source: &str, known:
     let policy = Policy::default();
     let whole = review(&Material { file: component, release: Some(release), known, tools: &[], texts: &[] }, &policy);
     let text = Text { name: "source.js", bytes: source.as_bytes() };
-    let script = review_script(&Script { files: &[text], permissions: &release.permissions }, &policy);
+    let script = review_script(&Script { files: &[text], unread: &[], run: None, permissions: &release.permissions }, &policy);
     let blocking = |report: &Report| {
         report.findings.iter().filter(|one| one.blocks).map(|one| format!("{}: {}", one.rule, one.why)).collect::<Vec<_>>()
     };

@@ -87,6 +87,34 @@ fn a_tool_that_the_model_wrote_serves_once_the_owner_has_typed_its_code() {
 }
 
 #[test]
+fn the_owner_answers_in_the_chat_and_the_model_hears_nothing_of_it() {
+    let home = workshop();
+    author(&home, &draft(|_| {}));
+    let id = proposed(&home);
+    assert!(home.run(&["chat", "/proposals"]).done().contains(&id));
+    let shown = home.run(&["chat", &format!("/proposals {id}")]).done();
+    assert!(shown.contains("dice.reduce"), "{shown}");
+    home.run(&["chat", "/approve AAAA-AAAA"]).refused(4, &["not the code"]);
+    for wrong in ["/approve", "/approve a b c", "/refuse"] {
+        home.run(&["chat", wrong]).refused(4, &["the model was not told"]);
+    }
+    let code = code(&home, &id);
+    // What comes out of a pipe was typed by nobody.
+    home.run_with(&["chat"], &format!("/approve {code}")).refused(4, &["not piped"]);
+    nothing_installed(&home);
+    home.run(&["chat", &format!("/approve {code}")]).done();
+    home.until_state("made/dice", "serving");
+    home.run(&["chat", &format!("/approve {code}")]).refused(4, &["nothing waits"]);
+    // Neither a session nor the log has it.
+    let everything = home.run(&["audit", "export"]).done();
+    assert!(!everything.contains(&code), "the code is in the log");
+    author(&home, &draft(|draft| draft["version"] = json!("0.2.0")));
+    let id = proposed(&home);
+    home.run(&["chat", &format!("/refuse {id}")]).done();
+    assert_eq!(home.plugin("made/dice").unwrap()["serving"]["version"], "0.1.0");
+}
+
+#[test]
 fn a_wrong_an_old_and_a_strangers_code_install_nothing_and_five_end_it() {
     let home = workshop();
     author(&home, &draft(|_| {}));

@@ -103,6 +103,18 @@ fn the_folder_of_a_script_plugin_is_reviewed() {
     let report = home.run(&["--json", "plugin", "review", &text(&folder)]).json();
     let finding = &report["report"]["findings"][0];
     assert_eq!((finding["rule"].as_str(), finding["place"].as_str()), (Some("shell-remote"), Some("run.sh")));
+
+    let manifest = "name = 'backup'\ndescription = 'Backs up.'\n[run]\ncommand = 'sh'\nscript = 'run.txt'\n[permissions]\nnet = [{ url = 'https://evil.net' }]\n";
+    std::fs::write(folder.join("tool.toml"), manifest).unwrap();
+    std::fs::rename(folder.join("run.sh"), folder.join("run.txt")).unwrap();
+    std::fs::write(folder.join("asks.py"), "# https://evil.net https://other.net\n").unwrap();
+    std::fs::File::create(folder.join("aaa.py")).unwrap().set_len(100 << 20).unwrap();
+    let said = home.run(&["--json", "plugin", "review", &text(&folder)]);
+    assert_eq!(said.code, 4, "{}", said.err);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let found = report["report"]["findings"].as_array().unwrap();
+    let found: Vec<_> = found.iter().map(|one| (one["rule"].as_str().unwrap(), one["place"].as_str().unwrap())).collect();
+    assert_eq!(found, [("text-too-large", "aaa.py"), ("shell-remote", "run.txt"), ("undeclared-server", "asks.py")]);
     std::os::unix::fs::symlink("/etc/hostname", folder.join("link")).unwrap();
     home.run(&["plugin", "review", &text(&folder)]).refused(1, &["a link"]);
 }
@@ -116,7 +128,7 @@ fn a_first_proposal_with_its_record_passes_and_its_report_can_be_commented() {
     stage.bring_record("acme");
     std::fs::write(stage.proposal.join("README.md"), "# Clock\n\nTells the time.\n").unwrap();
     let said = stage.review(&["--rebuilt", &text(&guest("tool-time")), "--markdown", &text(&markdown)]).done();
-    assert!(said.contains("this very component") && said.contains("nobody ran it") && said.contains("all checks passed"), "{said}");
+    assert!(said.contains("this very component") && said.contains("checks in the sandbox") && said.contains("all checks passed"), "{said}");
     let report = std::fs::read_to_string(&markdown).unwrap();
     assert!(report.starts_with("# Review: passed") && report.contains("## acme/clock 1.0.0"), "{report}");
     let json = stage.home.run(&["--json", "registry", "review", &text(&stage.proposal), "--registry", &text(&stage.registry)]).json();

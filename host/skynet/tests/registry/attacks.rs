@@ -8,11 +8,7 @@ use std::path::Path;
 
 /// A household in which 1.0.0 serves, and a registry that has 1.1.0.
 fn behind() -> Keeper {
-    let mut keeper = Keeper::new();
-    keeper.publish("1.0.0", "");
-    keeper.install();
-    keeper.home.start();
-    keeper.serves("1.0.0");
+    let keeper = Keeper::serving("1.0.0");
     keeper.publish("1.1.0", "");
     keeper
 }

@@ -76,7 +76,7 @@ impl Keeper {
         Keys::load(&[&self.path("keys")]).unwrap()
     }
 
-    fn publisher_at(&self, namespace: &str, seed: u8, then: Timestamp) {
+    pub(crate) fn publisher_at(&self, namespace: &str, seed: u8, then: Timestamp) {
         let statement = KeyStatement::first(namespace, &[key(seed).public()], 1, "2026-01-01T00:00:00Z");
         let record = PublisherRecord::new(namespace, None, statement.signed(&[&key(seed)]));
         wait(self.author().put_publisher(&record, false, &self.keys(), then)).unwrap();
@@ -108,6 +108,25 @@ impl Keeper {
         let digest = sha256_hex(split(&file).unwrap().release_json);
         *self.last.borrow_mut() = Some(digest.clone());
         digest
+    }
+
+    /// Publishes the first release of another plugin.
+    pub(crate) fn publish_first(&self, id: &str, version: &str, permissions: &str, seed: u8) -> String {
+        let last = self.last.borrow_mut().take();
+        let file = self.file(id, version, permissions, seed);
+        *self.last.borrow_mut() = last;
+        wait(self.author().publish(&file, Warrant::default(), &self.keys(), Timestamp::now())).unwrap();
+        sha256_hex(split(&file).unwrap().release_json)
+    }
+
+    /// A household in which this first version of the clock serves.
+    pub(crate) fn serving(version: &str) -> Self {
+        let mut keeper = Self::new();
+        keeper.publish(version, "");
+        keeper.install();
+        keeper.home.start();
+        keeper.serves(version);
+        keeper
     }
 
     /// Signs what is due anew, now.

@@ -1,8 +1,10 @@
-//! A static file server on loopback that does what a test tells it for some paths.
+//! A static file server on loopback, with TLS or without, that does what a test tells it for
+//! some paths.
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -23,7 +25,7 @@ struct State {
     acts: BTreeMap<String, Act>,
     heard: Vec<String>,
     /// Stalled connections stay open.
-    open: Vec<TcpStream>,
+    open: Vec<Box<dyn Send>>,
 }
 
 pub(crate) struct Server {
@@ -33,13 +35,26 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn of(folder: &Path) -> Self {
+        Self::start(folder, None)
+    }
+
+    /// The same under TLS.
+    pub(crate) fn under_tls(folder: &Path, config: Arc<ServerConfig>) -> Self {
+        Self::start(folder, Some(config))
+    }
+
+    fn start(folder: &Path, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, state) = (listener.local_addr().unwrap(), Arc::<Mutex<State>>::default());
         let (folder, shared) = (folder.to_owned(), Arc::clone(&state));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (folder, shared) = (folder.clone(), Arc::clone(&shared));
-                std::thread::spawn(move || drop(answer(stream, &folder, &shared)));
+                let (folder, shared, tls) = (folder.clone(), Arc::clone(&shared), tls.clone());
+                std::thread::spawn(move || {
+                    let Some(config) = tls else { return drop(answer(stream, &folder, &shared)) };
+                    let connection = ServerConnection::new(config).unwrap();
+                    drop(answer(StreamOwned::new(connection, stream), &folder, &shared));
+                });
             }
         });
         Self { address, state }
@@ -71,9 +86,9 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, folder: &Path, state: &Mutex<State>) -> std::io::Result<()> {
+fn answer(stream: impl Read + Write + Send + 'static, folder: &Path, state: &Mutex<State>) -> std::io::Result<()> {
     let mut head = String::new();
-    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut reader = BufReader::new(stream);
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head)? == 0 {
             return Ok(());
@@ -87,6 +102,7 @@ fn answer(mut stream: TcpStream, folder: &Path, state: &Mutex<State>) -> std::io
     };
     let stored = |path: &str| std::fs::read(PathBuf::from(folder).join(path));
     let from: usize = head.lines().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok()).unwrap_or(0);
+    let mut stream = reader.into_inner();
     match act {
         Some(Act::Say(bytes)) => say(&mut stream, "200 OK", "", &bytes),
         Some(Act::Redirect(to)) => say(&mut stream, "302 Found", &format!("location: {to}\r\n"), b""),
@@ -95,7 +111,7 @@ fn answer(mut stream: TcpStream, folder: &Path, state: &Mutex<State>) -> std::io
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len())?;
             stream.write_all(&bytes[..bytes.len() / 2])?;
             stream.flush()?;
-            state.lock().unwrap().open.push(stream.try_clone()?);
+            state.lock().unwrap().open.push(Box::new(stream));
             // A test that looks no more does not matter.
             told.send(()).ok();
             Ok(())
@@ -111,7 +127,7 @@ fn answer(mut stream: TcpStream, folder: &Path, state: &Mutex<State>) -> std::io
     }
 }
 
-fn say(stream: &mut TcpStream, status: &str, more: &str, body: &[u8]) -> std::io::Result<()> {
+fn say(stream: &mut impl Write, status: &str, more: &str, body: &[u8]) -> std::io::Result<()> {
     write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n", body.len())?;
     stream.write_all(body)?;
     stream.flush()

@@ -5,11 +5,7 @@ use serde_json::Value;
 
 #[test]
 fn an_update_that_asks_for_more_is_shown_waits_for_a_word_and_can_be_taken_back() {
-    let mut keeper = Keeper::new();
-    keeper.publish("1.0.0", "");
-    keeper.install();
-    keeper.home.start();
-    keeper.serves("1.0.0");
+    let keeper = Keeper::serving("1.0.0");
     let before = keeper.in_folder();
 
     let digest = keeper.publish("1.1.0", NET);
@@ -47,11 +43,7 @@ fn an_update_that_asks_for_more_is_shown_waits_for_a_word_and_can_be_taken_back(
 
 #[test]
 fn without_a_host_an_update_and_the_way_back_hold_after_the_next_start() {
-    let mut keeper = Keeper::new();
-    keeper.publish("1.0.0", "");
-    keeper.install();
-    keeper.home.start();
-    keeper.serves("1.0.0");
+    let mut keeper = Keeper::serving("1.0.0");
     keeper.home.terminate();
     keeper.publish("2.0.0", NET);
     keeper.home.run(&["plugin", "update", "--yes", "--unseen"]).done();

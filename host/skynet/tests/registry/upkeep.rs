@@ -6,13 +6,13 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-struct Keeper {
-    house: Household,
+pub(crate) struct Keeper {
+    pub(crate) house: Household,
     folder: tempfile::TempDir,
 }
 
 impl Keeper {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let keeper = Self { house: Household::new(), folder: tempfile::tempdir().unwrap() };
         keeper.run(&["registry", "init", "@registry", "--keys", "@keys"]).done();
         keeper.run(&["registry", "publisher", "new", "acme", "--out", "@acme.json"]).done();
@@ -25,17 +25,24 @@ impl Keeper {
     }
 
     /// Words that begin with `@` are names in the keeper's folder.
-    fn run(&self, words: &[&str]) -> crate::household::Said {
+    pub(crate) fn run(&self, words: &[&str]) -> crate::household::Said {
         let words: Vec<String> = words.iter().map(|word| self.word(word)).collect();
         self.house.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn word(&self, word: &str) -> String {
+    pub(crate) fn word(&self, word: &str) -> String {
         word.strip_prefix('@').map_or_else(|| word.to_owned(), |name| self.path(name).to_str().unwrap().to_owned())
     }
 
     /// A release of acme/clock, packed after another and signed.
-    fn release(&self, version: &str, after: Option<&str>) -> String {
+    pub(crate) fn release(&self, version: &str, after: Option<&str>) -> String {
+        let out = self.packed(version, after);
+        self.run(&["plugin", "sign", &out]).done();
+        out
+    }
+
+    /// The same, not signed.
+    pub(crate) fn packed(&self, version: &str, after: Option<&str>) -> String {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../builtin-plugins/tool-time/plugin.toml");
         let text = std::fs::read_to_string(source).unwrap();
         let lines = text.lines().map(|line| match line.split_once(" = ") {
@@ -48,11 +55,10 @@ impl Keeper {
         let mut words = vec!["plugin", "pack", component.to_str().unwrap(), "-m", "@plugin.toml", "-o", &out];
         words.extend(after.iter().flat_map(|after| ["--after", *after]));
         self.run(&words).done();
-        self.run(&["plugin", "sign", &out]).done();
         out
     }
 
-    fn publish(&self, file: &str, more: &[&str]) -> crate::household::Said {
+    pub(crate) fn publish(&self, file: &str, more: &[&str]) -> crate::household::Said {
         let mut words = vec!["--json", "registry", "publish", "@registry", file, "--keys", "@keys"];
         words.extend(more);
         self.run(&words)

@@ -25,7 +25,8 @@ func init() {
 			Description: "Greets somebody by name.",
 			Parameters: `{"type":"object","properties":{"name":{"type":"string","description":"Whom to greet."}},` +
 				`"required":["name"],"additionalProperties":false}`,
-			Call: greet,
+			Annotations: skynet.Annotations{ReadOnly: true, Idempotent: true, ClosedWorld: true},
+			Call:        greet,
 		}},
 	})
 }

@@ -1,10 +1,11 @@
 //! What the host fetches for itself: from whom its owner named, and from nobody else.
 
 use super::super::dial::{Tcp, system_roots};
-use super::super::own::{Got, OwnDoor, OwnError};
+use super::super::own::{Got, OwnDoor, OwnError, authorities};
 use super::super::resolve::Resolver;
 use super::super::wire::Wire;
 use super::server::{HI, Server};
+use super::tls::{Identity, identity};
 use async_trait::async_trait;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -136,4 +137,43 @@ async fn what_comes_packed_or_breaks_off_is_an_error() {
     let (door_to_short, _) = door(short.address, &["93.184.216.34"], &[("http://registry.example", false)]);
     let broken = whole(door_to_short.get("http://registry.example/", 0).await.unwrap()).await;
     assert!(broken.unwrap_err().to_string().contains("broke off"));
+}
+
+/// What a door that believes these roots says of a server with a certificate for this name.
+async fn under_tls(name: &str, believed: bool) -> Result<u16, String> {
+    let Identity { roots, acceptor } = identity(&[name], &["http/1.1"]);
+    let server = Server::doing(move |talk| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Some(mut talk) = talk.under(&acceptor).await else { return };
+            while talk.head().await {
+                talk.say(HI).await;
+            }
+        }
+    })
+    .await;
+    let says = vec!["93.184.216.34".parse().unwrap()];
+    let world = Arc::new(World { says, server: server.address, dialled: Mutex::default() });
+    let roots = if believed { roots } else { identity(&[name], &["http/1.1"]).roots };
+    let named = [("https://registry.example".to_owned(), false)];
+    let door = OwnDoor::over(&named, world.clone(), world, Arc::new(move || roots.clone())).unwrap();
+    let got = door.get("https://registry.example/", 0).await;
+    assert_eq!(server.heard().concat().is_empty(), got.is_err(), "a server that proved nothing hears nothing");
+    got.map(|got| got.status).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn a_certificate_is_refused_with_what_is_wrong_about_it() {
+    assert_eq!(under_tls("registry.example", true).await, Ok(200));
+    let other = under_tls("other.example", true).await.unwrap_err();
+    assert!(other.contains("for another name"), "{other}");
+    let unknown = under_tls("registry.example", false).await.unwrap_err();
+    assert!(unknown.contains("nobody that this host trusts vouches") && unknown.contains("--ca FILE"), "{unknown}");
+}
+
+#[test]
+fn a_text_without_certificates_of_authorities_is_none() {
+    for evil in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n"] {
+        assert!(authorities(evil).is_err(), "{evil}");
+    }
 }

@@ -55,6 +55,8 @@ async fn sees(shell: &Shell, words: &str) -> String {
     tokio::time::timeout(PATIENCE, async {
         while !all.contains(words) {
             all.push_str(&shell.read(Duration::from_millis(20)).await.text);
+            // Where nothing runs, reading waits for nobody.
+            tokio::task::yield_now().await;
         }
     })
     .await

@@ -158,6 +158,9 @@ pub(crate) struct VerifyRegistry {
     pub(crate) place: String,
     #[command(flatten)]
     pub(crate) begin: Begin,
+    /// A file with the certificate (PEM) of the authority that alone vouches for its server.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -168,6 +171,9 @@ pub(crate) struct Mirror {
     pub(crate) folder: PathBuf,
     #[command(flatten)]
     pub(crate) begin: Begin,
+    /// A file with the certificate (PEM) of the authority that alone vouches for its server.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// A role of a registry.

@@ -1,21 +1,34 @@
 //! Plugins of an agent: which are here, where the others can be had, installing one.
 //!
-//! A plugin is what its release digest says and nothing else. `local` is the one place that
-//! looks for its file; a registry is the owner's to ask, with `skynet plugin install`.
+//! A plugin is what its release digest says and nothing else. Its file is looked for in the
+//! bundle, in folders, and then in the registry that answers for its namespace.
 
 use super::release_of;
+use crate::args::registry::Source;
+use crate::cli::plugin::install::visited;
 use crate::client;
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use crate::keys;
 use crate::limits::PLUGIN_CHANGE;
-use anyhow::Result;
+use crate::output::Out;
+use crate::registry::due::Due;
+use crate::registry::proposal::Proposal;
+use crate::registry::{self, carry, findings};
+use anyhow::{Context, Result};
+use jiff::Timestamp;
 use serde_json::json;
+use skynet_core::PluginId;
 use skynet_core::plugin::Receipt;
 use skynet_policy::agent::AgentPlugin;
 use skynet_policy::agent::bundle::Bundle;
 use skynet_policy::digest::sha256_hex;
 use skynet_policy::release::{Release, split};
+use skynet_registry_client::Home as Registries;
+use skynet_registry_client::home::HomeLock;
+use skynet_registry_client::visit::Visit;
+use skynet_review::{Policy, Report};
+use skynet_store::Store;
 use std::path::PathBuf;
 
 /// Largest file that is looked at in a folder; bytes. As the host's own default for a plugin.
@@ -27,11 +40,13 @@ pub(super) enum Part {
     Here,
     /// A newer one serves, and stays.
     Newer(semver::Version),
-    /// Its file is at hand.
-    AtHand { bytes: Vec<u8>, release: Box<Release> },
+    /// Its file is at hand, with what a review found in it.
+    AtHand { bytes: Vec<u8>, release: Box<Release>, findings: Box<Report> },
+    /// A registry lists this very release; fetched, checked and looked through.
+    Listed(Box<Due>),
     /// Its file is at hand, and the host would not take it.
     Refused(String),
-    /// It has to be fetched.
+    /// No registry answers for it; it has to be fetched by hand.
     Elsewhere,
 }
 
@@ -46,8 +61,24 @@ fn local(plugin: &AgentPlugin, bundle: &Bundle, folders: &[PathBuf]) -> Option<V
     wasm.filter_map(|path| std::fs::read(path).ok()).find(|bytes| release_of(bytes, &plugin.release).is_some())
 }
 
+/// Whether this very release came from a registry and waits for a host to run.
+fn is_installed(home: &Home, plugin: &AgentPlugin) -> Result<bool> {
+    if !home.registries().is_dir() {
+        return Ok(false);
+    }
+    let lock = registry::open(home)?.read_lock().map_err(registry::failed)?;
+    let same = lock.find(&plugin.id).is_some_and(|locked| locked.release == plugin.release);
+    Ok(same && home.plugins().join(registry::intent::file_name(&plugin.id)).is_file())
+}
+
 /// What there is to do.
-pub(super) fn part(home: &Home, plugin: &AgentPlugin, bundle: &Bundle, folders: &[PathBuf], serving: &[Receipt]) -> Result<Part> {
+pub(super) fn part(
+    home: &Home,
+    plugin: &AgentPlugin,
+    bundle: &Bundle,
+    (folders, policy): (&[PathBuf], &Policy),
+    serving: &[Receipt],
+) -> Result<Part> {
     if let Some(receipt) = serving.iter().find(|receipt| receipt.plugin.id == plugin.id) {
         if receipt.release == plugin.release {
             return Ok(Part::Here);
@@ -55,6 +86,9 @@ pub(super) fn part(home: &Home, plugin: &AgentPlugin, bundle: &Bundle, folders: 
         if receipt.plugin.version > plugin.version {
             return Ok(Part::Newer(receipt.plugin.version.clone()));
         }
+    }
+    if is_installed(home, plugin)? {
+        return Ok(Part::Here);
     }
     let Some(bytes) = local(plugin, bundle, folders) else { return Ok(Part::Elsewhere) };
     // As the host will look at it: signature, trust, what it imports.
@@ -64,8 +98,48 @@ pub(super) fn part(home: &Home, plugin: &AgentPlugin, bundle: &Bundle, folders: 
         Ok(checked) if checked.release.id != plugin.id || checked.release_digest != plugin.release => {
             Part::Refused("its file holds another plugin than the agent says".into())
         }
-        Ok(checked) => Part::AtHand { bytes, release: Box::new(checked.release) },
+        Ok(checked) => {
+            let findings = Box::new(findings::of(&bytes, &checked.release, &[], policy));
+            Part::AtHand { bytes, release: Box::new(checked.release), findings }
+        }
     })
+}
+
+/// What registries are asked with, once one has to be.
+pub(super) struct Shelf {
+    pub(super) held: Registries,
+    pub(super) lock: HomeLock,
+    visits: Vec<Visit>,
+}
+
+impl Shelf {
+    pub(super) async fn open(home: &Home) -> Result<Self> {
+        let (held, lock) = registry::open_to_change(home).await?;
+        Ok(Self { held, lock, visits: Vec::new() })
+    }
+
+    /// Whether a registry answers for it.
+    pub(super) fn answers(home: &Home, id: &PluginId) -> bool {
+        home.registries().is_dir() && registry::open(home).is_ok_and(|held| held.places().is_ok_and(|places| places.of(id).is_ok()))
+    }
+
+    /// The very release that the agent names, fetched and looked through.
+    pub(super) async fn fetch(&mut self, home: &Home, store: &Store, plugin: &AgentPlugin, policy: &Policy, out: &Out) -> Result<Due> {
+        let places = self.held.places().map_err(registry::failed)?;
+        let name = &places.of(&plugin.id).map_err(registry::failed)?.name;
+        let now = Timestamp::now();
+        let at = visited(&self.held, &mut self.visits, name, &Source::default(), now, out).await?;
+        let visit = self.visits.get(at).context("the look at its registry")?;
+        let offer = visit.offer(&plugin.id, &plugin.version).await.map_err(registry::failed)?;
+        if offer.digest != plugin.release {
+            let why = format!("registry {name} has release {} of it, and the agent names {}", offer.digest, plugin.release);
+            return Err(fail(Kind::Refused, format!("{why}; ask whoever made the agent")));
+        }
+        let index = visit.index().await.map_err(registry::failed)?;
+        let proposal = Proposal::of(home, &self.held, store, offer, &index, now).await?;
+        let ready = carry::fetch(home, (&self.held, &self.lock), visit, &proposal, policy).await?;
+        Ok(Due::Listed(Box::new((proposal, ready))))
+    }
 }
 
 /// Puts its file in place; where a host runs, with the grant that was shown.

@@ -6,6 +6,7 @@ use super::{Bed, cores};
 use crate::client::Client;
 use crate::lock;
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use serde_json::json;
 use skynet_scripts::detach::{DetachSpec, start_detached};
 use std::time::Duration;
@@ -14,44 +15,94 @@ use tokio::time::{Instant, sleep, timeout};
 const READY: Duration = Duration::from_secs(60);
 const TURN: Duration = Duration::from_secs(30);
 
-/// A host process of ours; ended when dropped.
-pub(super) struct Process(u32);
+/// A host that is let go without being ended gets so long after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Between two looks at whether a process ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A host process of ours; ended when dropped, so that nothing of a bench that was stopped goes on.
+pub(super) struct Process {
+    /// Our child, and the leader of its group; gone once it was waited for.
+    pid: Option<Pid>,
+    patience: Duration,
+}
 
 impl Process {
     pub(super) async fn start(bed: &Bed) -> Result<Self> {
         let program = std::env::current_exe()?;
         let home = bed.home.root().to_str().context("the folder's path is no text")?.to_owned();
-        start_detached(&DetachSpec { program, args: vec!["--home".into(), home, "start".into()], log: bed.home.log() })?;
+        let spec = DetachSpec { program, args: vec!["--home".into(), home, "start".into()], log: bed.home.log() };
+        let mut process = Self::of(&spec, PATIENCE)?;
         let begun = Instant::now();
-        while begun.elapsed() < READY {
-            if let (Some(pid), Some(_)) = (lock::holder(&bed.home), lock::address(&bed.home)) {
-                return Ok(Self(pid));
+        while begun.elapsed() < READY && !process.has_ended() {
+            if lock::address(&bed.home).is_some() {
+                return Ok(process);
             }
             sleep(Duration::from_millis(2)).await;
         }
         anyhow::bail!("the measured host did not start; its log: {}", std::fs::read_to_string(bed.home.log()).unwrap_or_default())
     }
 
+    fn of(spec: &DetachSpec, patience: Duration) -> Result<Self> {
+        let pid = start_detached(spec)?;
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("the system gave a number that is no process")?;
+        Ok(Self { pid: Some(pid), patience })
+    }
+
+    fn number(&self) -> String {
+        self.pid.map(|pid| pid.as_raw_nonzero().to_string()).unwrap_or_default()
+    }
+
     /// Milliseconds of CPU so far.
     pub(super) fn cpu_ms(&self) -> Result<f64> {
-        Ok(cores::cpu_seconds(&self.0.to_string())? * 1e3)
+        Ok(cores::cpu_seconds(&self.number())? * 1e3)
     }
 
     pub(super) fn rss_mib(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.number()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib / 1024.0)
     }
 
-    pub(super) async fn end(self, bed: &Bed) {
-        let pid = i32::try_from(self.0).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
+    pub(super) async fn end(mut self) {
+        self.ask();
         let begun = Instant::now();
-        while lock::holder(&bed.home).is_some() && begun.elapsed() < READY {
-            sleep(Duration::from_millis(20)).await;
+        while !self.has_ended() && begun.elapsed() < READY {
+            sleep(LOOK).await;
+        }
+    }
+
+    fn ask(&self) {
+        if let Some(pid) = self.pid {
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+    }
+
+    /// Whether it is gone. Its number is another's from then on, and forgotten here.
+    fn has_ended(&mut self) -> bool {
+        if let Some(pid) = self.pid
+            && !matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(None))
+        {
+            self.pid = None;
+        }
+        self.pid.is_none()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.ask();
+        let begun = Instant::now();
+        while !self.has_ended() {
+            if begun.elapsed() >= self.patience {
+                break;
+            }
+            std::thread::sleep(LOOK);
+        }
+        if let Some(pid) = self.pid.take() {
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
         }
     }
 }
@@ -103,7 +154,7 @@ pub(crate) async fn run(bed: &Bed, plugins: usize, quick: bool, report: &mut Rep
     // The first start compiles and fills the cache; it is not measured.
     let first = Process::start(bed).await?;
     until_all_serve(&mut Client::connect(&bed.home).await?, plugins).await?;
-    first.end(bed).await;
+    first.end().await;
 
     let mut starts = Vec::new();
     for _ in 0..if quick { 2 } else { 7 } {
@@ -111,7 +162,7 @@ pub(crate) async fn run(bed: &Bed, plugins: usize, quick: bool, report: &mut Rep
         let cpu = process.cpu_ms()?;
         until_all_serve(&mut Client::connect(&bed.home).await?, plugins).await?;
         starts.push(cpu);
-        process.end(bed).await;
+        process.end().await;
     }
     let name = format!("CPU from start to listening, {plugins} plugins serving from the cache");
     report.held(&name, median(&mut starts), "ms", Bound::AtMost(100.0));
@@ -136,6 +187,23 @@ pub(crate) async fn run(bed: &Bed, plugins: usize, quick: bool, report: &mut Rep
         turn(&mut client, "hello", number).await?;
     }
     report.held("CPU of the host for a turn, offline provider", (process.cpu_ms()? - before) / turns as f64, "ms", Bound::AtMost(10.0));
-    process.end(bed).await;
+    process.end().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_let_go_ends_also_when_it_does_not_listen() {
+        let folder = tempfile::tempdir().unwrap();
+        for (script, patience) in [("exec sleep 1000", PATIENCE), ("trap '' TERM; sleep 1000; sleep 1000", Duration::ZERO)] {
+            let spec = DetachSpec { program: "/bin/sh".into(), args: vec!["-c".into(), script.into()], log: folder.path().join("log") };
+            let process = Process::of(&spec, patience).unwrap();
+            let pid = process.pid.unwrap();
+            drop(process);
+            assert!(waitpid(Some(pid), WaitOptions::NOHANG).is_err_and(|error| error == rustix::io::Errno::CHILD), "{script}");
+        }
+    }
 }

@@ -67,7 +67,7 @@ async fn starts(bed: &Bed, plugins: usize, rounds: usize) -> Result<(f64, f64)> 
         until(&mut Client::connect(&bed.home).await?, plugins).await?;
         sleep(Duration::from_secs(2)).await;
         memory = process.rss_mib()?;
-        process.end(bed).await;
+        process.end().await;
     }
     Ok((median(&mut walls), memory))
 }
@@ -76,7 +76,7 @@ pub(crate) async fn run(bed: &Bed, folder: &Path, quick: bool, report: &mut Repo
     let (count, rounds) = if quick { (800, 2) } else { (1_000, 7) };
     let process = Process::start(bed).await?;
     until(&mut Client::connect(&bed.home).await?, 1).await?;
-    process.end(bed).await;
+    process.end().await;
     let (few_ms, few_mib) = starts(bed, 1, rounds).await?;
 
     let model = std::fs::read(find(folder, super::TOOL)?)?;
@@ -90,7 +90,7 @@ pub(crate) async fn run(bed: &Bed, folder: &Path, quick: bool, report: &mut Repo
     let begun = Instant::now();
     until(&mut Client::connect(&bed.home).await?, count + 1).await?;
     report.figure(&format!("{count} new tools admitted and compiled"), begun.elapsed().as_secs_f64(), "s");
-    process.end(bed).await;
+    process.end().await;
 
     let (many_ms, many_mib) = starts(bed, count + 1, rounds).await?;
     report.figure("start to ready with one plugin (baseline)", few_ms, "ms");
@@ -112,6 +112,6 @@ pub(crate) async fn run(bed: &Bed, folder: &Path, quick: bool, report: &mut Repo
         took.push(process.cpu_ms()? - before);
     }
     report.figure(&format!("CPU of the host for a turn that calls tool 737 of {count}"), median(&mut took), "ms");
-    process.end(bed).await;
+    process.end().await;
     Ok(())
 }

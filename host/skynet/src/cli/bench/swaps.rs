@@ -33,10 +33,15 @@ fn version(file: &[u8], number: u64, key: &SecretKey) -> Result<Vec<u8>> {
 }
 
 fn put(bed: &Bed, bytes: &[u8]) -> Result<()> {
+    put_as(bed, TOOL, bytes)
+}
+
+/// Drops a file whole, as a good installer does.
+pub(super) fn put_as(bed: &Bed, name: &str, bytes: &[u8]) -> Result<()> {
     let folder = bed.home.plugins();
     let hidden = folder.join(".bench.tmp");
     std::fs::write(&hidden, bytes)?;
-    Ok(std::fs::rename(hidden, folder.join(format!("{TOOL}.wasm")))?)
+    Ok(std::fs::rename(hidden, folder.join(format!("{name}.wasm")))?)
 }
 
 async fn until_serves(host: &PluginHost, number: u64) -> Result<()> {

@@ -17,7 +17,7 @@ pub(super) async fn run(home: &Home, offline: bool, out: &Out) -> Result<()> {
     let mut faults = Vec::new();
     let places = if offline { Vec::new() } else { held.places().map_err(registry::failed)?.all };
     for place in places.iter().filter(|place| installed.plugins.iter().any(|plugin| plugin.registry == place.name)) {
-        let visited = held.visit(&place.name, registry::fetch([place])?, Freshness::Strict, Timestamp::now()).await;
+        let visited = held.visit(&place.name, registry::fetch(place)?, Freshness::Strict, Timestamp::now()).await;
         faults.extend(visited.err().map(|error| error.to_string()));
     }
     // What was just heard counts at once.

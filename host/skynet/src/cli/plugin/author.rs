@@ -11,6 +11,7 @@ mod build;
 mod c;
 mod checks;
 mod componentize;
+pub(in crate::cli) mod conformance;
 mod console;
 mod dev;
 mod embedded;
@@ -24,6 +25,7 @@ mod project;
 mod python;
 mod rust;
 mod sample;
+mod subject;
 mod test;
 mod world;
 

@@ -23,7 +23,10 @@ pub(super) async fn run(home: &Home, export: Export, out: &Out) -> Result<()> {
     let [name] = &names.into_iter().collect::<Vec<_>>()[..] else {
         return Err(fail(Kind::Refused, "these come from several registries, and a bundle is of one; write one for each"));
     };
-    let visit = held.visit(name, registry::fetch(&places.all)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)?;
+    let visit = held
+        .visit(name, registry::fetch(places.named(name).map_err(registry::failed)?)?, Freshness::Strict, Timestamp::now())
+        .await
+        .map_err(registry::failed)?;
     let releases = visit.export(&wishes, &export.out, &Bar::default()).await.map_err(registry::failed)?;
     let text = format!(
         "wrote {releases} releases of registry {name} to {}\non the other machine: skynet registry add … --name {name} --root FILE, then skynet plugin install --bundle FILE NAME",

@@ -7,6 +7,7 @@ use crate::keys;
 use crate::output::Out;
 use anyhow::{Context, Result};
 use serde_json::json;
+use skynet_core::PluginId;
 use skynet_policy::digest::sha256_hex;
 use skynet_policy::manifest::Manifest;
 use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
@@ -22,9 +23,24 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     crate::home::write_file(path, bytes, 0o644)
 }
 
+/// Refuses a place where a file lies that is not of this plugin: to write there would take another one out of service.
+pub(super) fn must_be_of(path: &Path, id: &PluginId) -> Result<()> {
+    if !path.exists() || holds(path).as_ref() == Some(id) {
+        return Ok(());
+    }
+    let other = holds(path).map_or_else(|| "no plugin that can be told".to_owned(), |other| other.to_string());
+    Err(refused(path, format!("a file of {other} lies there, and this is {id}; nothing was written. Move it away")))
+}
+
+/// The plugin of a packed file.
+pub(super) fn holds(path: &Path) -> Option<PluginId> {
+    let bytes = std::fs::read(path).ok()?;
+    Some(Release::parse(release::split(&bytes).ok()?.release_json).ok()?.id)
+}
+
 /// A component with its release section, not signed yet. `path` stands in errors, `prev` is the
 /// digest of the release before it.
-pub(super) fn packed(path: &Path, bytes: &[u8], manifest: Manifest, prev: Option<String>) -> Result<(Release, Vec<u8>)> {
+pub(crate) fn packed(path: &Path, bytes: &[u8], manifest: Manifest, prev: Option<String>) -> Result<(Release, Vec<u8>)> {
     let component = release::strip(bytes);
     let look = skynet_plugins::file::look(component).map_err(|why| refused(path, why))?;
     let release = Release {
@@ -91,7 +107,7 @@ pub(super) fn signing_key(home: &Home, key: Option<&Path>) -> Result<SecretKey> 
 }
 
 /// A packed file with one signature more.
-pub(super) fn signed(path: &Path, bytes: &[u8], key: &SecretKey) -> Result<(Release, Vec<u8>)> {
+pub(crate) fn signed(path: &Path, bytes: &[u8], key: &SecretKey) -> Result<(Release, Vec<u8>)> {
     let parts = release::split(bytes).map_err(|error| refused(path, error))?;
     let release = Release::parse(parts.release_json).map_err(|error| refused(path, error))?;
     release.check_component(parts.component).map_err(|error| refused(path, error))?;

@@ -8,10 +8,15 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
+use crate::registry::findings;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use skynet_core::PluginId;
 use skynet_core::ports::Clock as _;
 use skynet_policy::permission::Permissions;
+use skynet_policy::release::{Release, split};
+use skynet_registry_client::disk::Folder;
+use skynet_review::{Policy, Report};
 use std::io::{IsTerminal, Write};
 
 pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
@@ -44,6 +49,9 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     for above in info["above_ceiling"].as_array().into_iter().flatten() {
         out.line(&format!("  kept from it by [ceiling] in skynet.toml: {}", text(above)));
     }
+    let version = text(release.map_or(&info["status"]["serving"]["version"], |release| &release["version"]));
+    let found = dropped(home, &id, version);
+    found.iter().for_each(|report| findings::show(report, out));
     if !grant.yes && !confirmed("Allow this?", out)? {
         return Err(fail(Kind::Refused, format!("nothing was granted; `skynet plugin grant --yes {id}` does not ask")));
     }
@@ -58,8 +66,20 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     }
     client::call(home, "plugins.grant", wish, PLUGIN_CHANGE).await?;
     let lasts = grant.lasts.map_or_else(String::new, |lasts| format!(" for {lasts}"));
-    out.both(&format!("granted to {id}{lasts}"), &json!({ "id": id, "granted": sentences, "until_ms": until_ms }));
+    out.both(&format!("granted to {id}{lasts}"), &json!({ "id": id, "granted": sentences, "until_ms": until_ms, "findings": found }));
     Ok(())
+}
+
+/// What a review finds in the file of this version, where one lies in the drop folder. It was
+/// admitted, so it is only for looking.
+fn dropped(home: &Home, id: &PluginId, version: &str) -> Option<Report> {
+    let folder = Folder::open(&home.plugins()).ok()?;
+    folder.names("").ok()?.into_iter().filter(|name| name.ends_with(".wasm")).find_map(|name| {
+        let file = folder.read(&name, skynet_policy::limits::COMPONENT_BYTES).ok().flatten()?;
+        let release = Release::parse(split(&file).ok()?.release_json).ok()?;
+        let same = release.id == *id && release.version.to_string() == version;
+        same.then(|| findings::of(&file, &release, &[], &Policy::default()))
+    })
 }
 
 /// What an update changes, line by line: the owner agrees to the difference.

@@ -1,33 +1,43 @@
 //! `skynet plugin outdated`: what is newer, and what would change. Changes nothing.
 
+use crate::args::registry::keeper::OciAccount;
 use crate::client;
-use crate::exit::{Kind, fail};
+use crate::exit;
 use crate::home::Home;
 use crate::output::Out;
-use crate::registry::{self, updates};
+use crate::registry::moved::{self, Moved};
+use crate::registry::{self, carry, updates};
 use crate::wire;
 use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::json;
+use skynet_review::Policy;
 
-pub(super) async fn run(home: &Home, out: &Out) -> Result<()> {
+pub(super) async fn run(home: &Home, account: &OciAccount, out: &Out) -> Result<()> {
     home.must_exist()?;
     let held = registry::open(home)?;
     let store = wire::open_store(home).await?;
-    let look = Box::pin(updates::look(home, &held, &store, &[], Timestamp::now())).await?;
+    let mut look = Box::pin(updates::look(home, &held, &store, &[], Timestamp::now())).await?;
+    let mut moved = Moved::default();
+    if moved::has_any(&held)? {
+        // What a tag names is known once it was pulled.
+        let lock = held.lock().map_err(registry::failed)?;
+        moved = Box::pin(moved::look(home, (&held, &lock), &store, (&[], account), &Policy::default())).await?;
+        look.with(&mut moved, &held.read_lock().map_err(registry::failed)?);
+        carry::tidy(&held, &lock)?;
+    }
     let known = look.known;
     updates::keep(home, &known)?;
     // What was just heard of revocations counts at once.
     client::rescan(home).await;
     out.value(&json!(known));
-    for (_, proposal) in &look.found {
-        proposal.show(out);
-    }
+    look.found.iter().for_each(|(_, proposal)| proposal.show(None, out));
+    moved.pulls.iter().for_each(|pull| pull.show(out));
     known.warnings.iter().for_each(|warning| out.line(&out.paint("33", warning)));
     if known.updates.is_empty() && known.faults.is_empty() {
         out.line("nothing newer is listed");
     } else if !known.updates.is_empty() {
         out.line("get them with: skynet plugin update");
     }
-    if known.faults.is_empty() { Ok(()) } else { Err(fail(Kind::TryLater, known.faults.join("; "))) }
+    exit::partly(&look.faults, look.answered > 0 || !known.updates.is_empty())
 }

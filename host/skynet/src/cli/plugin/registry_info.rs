@@ -32,12 +32,7 @@ pub(super) async fn run(home: &Home, id: &PluginId, versions: bool, out: &Out) -
         && let Some(locked) = registry::open(home)?.read_lock().map_err(registry::failed)?.find(id)
     {
         let former: Vec<String> = locked.former.iter().map(|old| old.version.to_string()).collect();
-        out.line(&format!(
-            "  installed  {} from registry {}{}",
-            locked.version,
-            locked.registry,
-            if locked.pinned { ", pinned" } else { "" }
-        ));
+        out.line(&format!("  installed  {} from {}{}", locked.version, locked.origin(), if locked.pinned { ", pinned" } else { "" }));
         if !former.is_empty() {
             out.line(&format!("  to go back {}", former.join(", ")));
         }
@@ -51,7 +46,7 @@ pub(super) async fn run(home: &Home, id: &PluginId, versions: bool, out: &Out) -
 async fn listed(home: &Home, id: &PluginId, out: &Out) -> Result<Value> {
     let held = registry::open(home)?;
     let place = held.places().and_then(|places| places.of(id).cloned()).map_err(registry::failed)?;
-    let visit = held.visit(&place.name, registry::fetch([&place])?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)?;
+    let visit = held.visit(&place.name, registry::fetch(&place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)?;
     let offer = visit.select(&Wish { id: id.clone(), version: None }).await.map_err(registry::failed)?;
     let index = visit.index().await.map_err(registry::failed)?;
     let releases = index.find(id).map(|entry| entry.releases.clone()).unwrap_or_default();

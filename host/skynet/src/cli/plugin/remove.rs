@@ -5,13 +5,13 @@ use crate::client;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
+use crate::prompt;
 use crate::registry;
 use crate::registry::intent::Intent;
 use crate::who;
 use anyhow::Result;
 use serde_json::json;
 use skynet_core::PluginId;
-use std::io::{IsTerminal, Write};
 
 pub(super) async fn run(home: &Home, id: &PluginId, yes: bool, out: &Out) -> Result<()> {
     let ended = Box::pin(try_to(home, id, yes, out)).await;
@@ -26,7 +26,7 @@ async fn try_to(home: &Home, id: &PluginId, yes: bool, out: &Out) -> Result<()> 
         return Err(fail(Kind::NotFound, format!("{id} did not come from a registry; {how}")));
     };
     let version = locked.version.to_string();
-    if !yes && !confirmed(id, &version, out)? {
+    if !yes && !prompt::agreed(&format!("Remove {id} {version} and what it was granted? [y/N] "), out)? {
         return Err(fail(Kind::Refused, format!("nothing was removed; `skynet plugin remove --yes {id}` does not ask")));
     }
     let intent = Intent {
@@ -40,20 +40,8 @@ async fn try_to(home: &Home, id: &PluginId, yes: bool, out: &Out) -> Result<()> 
         recorded: false,
     };
     intent.carry_out(home, &held, &lock).await?;
-    super::install::tidy(&held, &lock)?;
+    registry::carry::tidy(&held, &lock)?;
     client::rescan(home).await;
     out.both(&format!("{id} {version} is gone, and its grant with it"), &json!({ "id": id, "version": version }));
     Ok(())
-}
-
-fn confirmed(id: &PluginId, version: &str, out: &Out) -> Result<bool> {
-    if out.json || !std::io::stdin().is_terminal() {
-        return Ok(false);
-    }
-    let mut stdout = std::io::stdout();
-    write!(stdout, "Remove {id} {version} and what it was granted? [y/N] ")?;
-    stdout.flush()?;
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }

@@ -14,7 +14,9 @@ use serde_json::json;
 use skynet_core::PluginId;
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::{self, Release};
+use skynet_policy::script::{MANIFEST_FILE, ScriptManifest};
 use skynet_registry_client::disk::Folder;
+use skynet_review::limits::{TEXT_BYTES, TEXTS_BYTES};
 use skynet_review::{Material, Policy, Report, Script, Severity, Text, ToolText};
 use std::path::Path;
 
@@ -31,7 +33,7 @@ pub(crate) fn run(home: &Home, look: &PluginReview, out: &Out) -> Result<()> {
     };
     let policy = look.blocking.policy();
     policy.check().map_err(|error| fail(Kind::Refused, error.to_string()))?;
-    let report = if path.is_dir() { of_script(path, &policy)? } else { of_file(home, path, look, &policy)? };
+    let report = if path.is_dir() { of_script(path, &policy, out)? } else { of_file(home, path, look, &policy)? };
     show(&report, out);
     out.value(&json!({ "file": path, "report": report }));
     if report.blocked {
@@ -102,10 +104,41 @@ fn known(home: &Home) -> Vec<PluginId> {
     known
 }
 
-fn of_script(path: &Path, policy: &Policy) -> Result<Report> {
+/// A script plugin's folder, as its own manifest describes it. What is read is bounded before it is read.
+fn of_script(path: &Path, policy: &Policy, out: &Out) -> Result<Report> {
     let folder = Folder::open(path)?;
-    let mut files = Vec::new();
-    let mut folders = vec![String::new()];
+    let manifest = manifest_of(&folder)?.and_then(|manifest| {
+        // The host runs none that it does not understand, so whatever is there is held against nothing that was asked for.
+        manifest.inspect_err(|why| out.line(&format!("{why}; it is reviewed as one that asks for nothing"))).ok()
+    });
+    let run = manifest.as_ref().map(|manifest| manifest.script.as_str());
+    let mut names = names_below(path, &folder)?;
+    // What runs comes first, and documents last, so that nothing which lies beside a source takes its place.
+    names.sort_by_cached_key(|name| (run != Some(name.as_str()), skynet_review::is_named_document(name), name.clone()));
+    let (mut files, mut unread, mut left) = (Vec::new(), Vec::new(), TEXTS_BYTES as u64);
+    for name in names {
+        let most = left.min(TEXT_BYTES as u64);
+        if folder.size(&name)?.is_some_and(|size| size > most) {
+            unread.push(name);
+        } else if let Some(bytes) = folder.read(&name, most)? {
+            left = left.saturating_sub(bytes.len() as u64);
+            files.push((name, bytes));
+        }
+    }
+    let none = Permissions::default();
+    let permissions = manifest.as_ref().map_or(&none, |manifest| &manifest.permissions);
+    Ok(skynet_review::review_script(&Script { files: &borrowed(&files), unread: &unread, run, permissions }, policy))
+}
+
+/// What `tool.toml` says, or why it says nothing; `None` where there is none.
+fn manifest_of(folder: &Folder) -> Result<Option<Result<ScriptManifest, String>>> {
+    let bytes = folder.read(MANIFEST_FILE, skynet_policy::limits::TREE_BYTES)?;
+    Ok(bytes.map(|bytes| ScriptManifest::parse(&bytes)))
+}
+
+/// The files of a folder and of those in it, by their paths from there.
+fn names_below(path: &Path, folder: &Folder) -> Result<Vec<String>> {
+    let (mut files, mut folders) = (Vec::new(), vec![String::new()]);
     while let Some(next) = folders.pop() {
         for name in folder.names(&next)? {
             let name = if next.is_empty() { name } else { format!("{next}/{name}") };
@@ -119,12 +152,10 @@ fn of_script(path: &Path, policy: &Policy) -> Result<Report> {
                     format!("{} has more than {REVIEW_FILES} files; a script plugin has a few", path.display()),
                 ));
             }
-            let bytes = folder.read(&name, u64::try_from(skynet_review::limits::FILE_BYTES).unwrap_or(u64::MAX))?;
-            files.extend(bytes.map(|bytes| (name, bytes)));
+            files.push(name);
         }
     }
-    files.sort();
-    Ok(skynet_review::review_script(&Script { files: &borrowed(&files), permissions: &Permissions::default() }, policy))
+    Ok(files)
 }
 
 /// The report for people, with its severities in colour.

@@ -15,6 +15,7 @@ use crate::who;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_core::PluginId;
+use skynet_policy::registry::advisories::Advisories;
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::lock::Approval;
@@ -49,7 +50,10 @@ async fn to_kept(home: &Home, id: &PluginId, version: Option<&str>, out: &Out) -
 async fn roll(home: &Home, held: &Registries, lock: &HomeLock, id: &PluginId, version: Option<&semver::Version>) -> Result<String> {
     let mut installed = held.read_lock().map_err(registry::failed)?;
     let locked = installed.find(id).context("the lockfile lost an entry")?;
-    let said = held.advisories(&locked.registry).map_err(registry::failed)?;
+    let said = match held.vouches(locked).map_err(registry::failed)? {
+        Some(registry) => held.advisories(&registry).map_err(registry::failed)?,
+        None => Advisories::default(),
+    };
     let to = installed.former(id, version, &said).map_err(registry::failed)?.clone();
     let bytes = held.kept(&to.file).map_err(registry::failed)?;
     // Its keys must still count: what its publisher or the owner withdrew does not come back.

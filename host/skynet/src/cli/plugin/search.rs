@@ -1,6 +1,6 @@
 //! `skynet plugin search`: what the registries list. For looking only.
 
-use crate::exit::{Kind, fail};
+use crate::exit::{self, Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
 use crate::registry;
@@ -17,16 +17,15 @@ pub(super) async fn run(home: &Home, words: &str, out: &Out) -> Result<()> {
         return Err(fail(Kind::NotFound, "no registry is named; add one with: skynet registry add URL --root FILE --namespace NAMESPACE"));
     }
     let installed = held.read_lock().map_err(registry::failed)?;
-    let (mut listed, mut faults): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut listed, mut faults): (Vec<Value>, Vec<anyhow::Error>) = (Vec::new(), Vec::new());
     for place in &places.all {
-        let looked = async {
-            held.visit(&place.name, registry::fetch([place])?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)
-        };
+        let looked =
+            async { held.visit(&place.name, registry::fetch(place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed) };
         let index = async { looked.await?.index().await.map_err(registry::failed) };
         let index = match index.await {
             Ok(index) => index,
             Err(error) => {
-                faults.push(format!("{error:#}"));
+                faults.push(error);
                 continue;
             }
         };
@@ -46,5 +45,5 @@ pub(super) async fn run(home: &Home, words: &str, out: &Out) -> Result<()> {
     if listed.is_empty() && faults.is_empty() {
         out.line("nothing fits");
     }
-    if faults.is_empty() { Ok(()) } else { Err(fail(Kind::TryLater, faults.join("; "))) }
+    exit::partly(&faults, faults.len() < places.all.len())
 }

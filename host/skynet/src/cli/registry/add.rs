@@ -24,7 +24,7 @@ pub(super) async fn run(home: &Home, add: AddRegistry, out: &Out) -> Result<()> 
         json!({ "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces }),
     )
     .await?;
-    let added = held.add(&lock, place.clone(), root, registry::fetch([&place])?).await.map_err(registry::failed);
+    let added = held.add(&lock, place.clone(), root, registry::fetch(&place)?).await.map_err(registry::failed);
     registry::ended(home, "registry", &place.name, added).await?;
     let text = format!(
         "added registry {} at {}, for plugins of: {}\nsee what it has with: skynet plugin search",
@@ -56,7 +56,24 @@ fn place(add: &AddRegistry) -> Result<Place> {
         None => None,
     };
     let name = add.name.clone().unwrap_or_else(|| named_after(&add.place));
-    Ok(Place { name, url, folder, namespaces: add.namespaces.clone(), private: add.private })
+    Ok(Place {
+        name,
+        url,
+        folder,
+        namespaces: add.namespaces.clone(),
+        private: add.private,
+        ca: add.ca.as_deref().map(authority).transpose()?,
+    })
+}
+
+/// The certificate of whoever vouches for the server, kept as it is now: the file may go.
+pub(super) fn authority(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if text.contains("PRIVATE KEY") {
+        let why = "it holds a private key, which belongs with the authority alone; name a file with its certificate";
+        return Err(fail(Kind::Refused, format!("{}: {why}", path.display())));
+    }
+    Ok(text)
 }
 
 /// `plugins-example-org` of `https://plugins.example.org/x`.

@@ -25,7 +25,7 @@ pub(super) fn run(home: &Home, out: &Out) -> Result<()> {
         out.line(&format!("{:<24} for {}; last seen {seen}", "", place.namespaces.join(", ")));
         fault.iter().for_each(|fault| out.line(&format!("{:<24} {}", "", out.paint("31", fault))));
         listed.push(json!({
-            "name": place.name, "at": registry::shown(place), "namespaces": place.namespaces, "private": place.private,
+            "name": place.name, "at": registry::shown(place), "namespaces": place.namespaces, "private": place.private, "ca": place.ca.is_some(),
             "checked": checked, "root": root, "fault": fault,
         }));
     }

@@ -13,7 +13,7 @@ pub(super) async fn run(home: &Home, name: &str, root: &Root, out: &Out) -> Resu
     let place = held.places().and_then(|places| places.named(name).cloned()).map_err(registry::failed)?;
     let root = registry::root(root)?;
     record(home, "registry", name, "begun", json!({ "action": "reset" })).await?;
-    let reset = held.reset(&lock, name, root, registry::fetch([&place])?).await.map_err(registry::failed);
+    let reset = held.reset(&lock, name, root, registry::fetch(&place)?).await.map_err(registry::failed);
     registry::ended(home, "registry", name, reset).await?;
     out.both(&format!("registry {name} begins again from that root"), &json!({ "name": name }));
     Ok(())

@@ -1,7 +1,7 @@
-//! `skynet registry review`: all that can be said of a proposal without running it.
+//! `skynet registry review`: all that can be said of a proposal.
 //!
-//! For a registry's continuous integration: no keys, no data folder, nothing of the
-//! proposal is run. Every check is made, then it fails or passes as a whole.
+//! For a registry's continuous integration: no keys and no data folder. A plugin is run by the
+//! conformance test alone, in the sandbox. Every check is made, then it fails or passes as a whole.
 
 mod conformance;
 mod rebuild;
@@ -12,13 +12,14 @@ use crate::cli::plugin::review::borrowed;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
 use anyhow::{Context, Result};
+use rebuild::Rebuilt;
 use report::{Proposal, Reviewed};
 use skynet_core::PluginId;
 use skynet_policy::registry::publisher::PublisherRecord;
-use skynet_registry_client::author::{Author, Check, Submission};
+use skynet_registry_client::author::{Author, Check, Outcome, Submission};
 use skynet_review::{Material, Policy, Text};
 
-pub(super) fn run(look: &RegistryReview, out: &Out) -> Result<()> {
+pub(super) async fn run(look: &RegistryReview, out: &Out) -> Result<()> {
     let policy = look.blocking.policy();
     policy.check().map_err(|error| fail(Kind::Refused, error.to_string()))?;
     let author = Author::open(&look.registry).map_err(|error| fail(Kind::Refused, error.to_string()))?;
@@ -31,8 +32,12 @@ pub(super) fn run(look: &RegistryReview, out: &Out) -> Result<()> {
         record = offered;
     }
     let known: Vec<PluginId> = author.index().map(|index| index.plugins.into_iter().map(|entry| entry.id).collect()).unwrap_or_default();
-    let one = Reviewer { author: &author, look, submission: &submission, record: record.as_ref(), known: &known, policy: &policy };
-    let plugins = submission.files.iter().map(|(name, bytes)| one.review(name, bytes)).collect::<Result<Vec<_>>>()?;
+    let rebuilt = Rebuilt::of(look.rebuilt.as_deref(), look.rebuilt_sha256.as_deref())?;
+    let one = Reviewer { author: &author, look, rebuilt, submission: &submission, record: record.as_ref(), known: &known, policy: &policy };
+    let mut plugins = Vec::new();
+    for (name, bytes) in &submission.files {
+        plugins.push(one.review(name, bytes).await?);
+    }
     let proposal = Proposal::new(checks, plugins);
     if let Some(path) = &look.markdown {
         std::fs::write(path, proposal.to_markdown()).with_context(|| format!("{} cannot be written", path.display()))?;
@@ -47,6 +52,7 @@ pub(super) fn run(look: &RegistryReview, out: &Out) -> Result<()> {
 struct Reviewer<'a> {
     author: &'a Author,
     look: &'a RegistryReview,
+    rebuilt: Rebuilt,
     submission: &'a Submission,
     record: Option<&'a PublisherRecord>,
     known: &'a [PluginId],
@@ -54,7 +60,7 @@ struct Reviewer<'a> {
 }
 
 impl Reviewer<'_> {
-    fn review(&self, name: &str, file: &[u8]) -> Result<Reviewed> {
+    async fn review(&self, name: &str, file: &[u8]) -> Result<Reviewed> {
         let examined = self.author.examine(file, self.record, self.look.allow_similar);
         let texts: Vec<Text<'_>> = borrowed(&self.submission.texts);
         let material = Material { file, release: examined.release.as_ref(), known: self.known, tools: &[], texts: &texts };
@@ -62,8 +68,12 @@ impl Reviewer<'_> {
         let mut checks = examined.checks;
         let said = analysis.summary();
         checks.push(Check::of("analysis", if analysis.blocked { Err(format!("findings that block, of {said}")) } else { Ok(said) }));
-        checks.push(rebuild::check(file, self.look.rebuilt.as_deref(), self.submission.source)?);
-        checks.push(conformance::check(file));
+        checks.push(rebuild::check(file, &self.rebuilt, self.submission.source));
+        checks.push(match checks.iter().any(|check| check.outcome == Outcome::Failed) {
+            _ if self.look.no_run => conformance::skipped("nobody ran it: --no-run was said"),
+            true => conformance::skipped("nobody ran it, because it fails already"),
+            false => conformance::check(name, file, self.submission).await,
+        });
         let (before, diff) = examined.review.map(|review| (review.before, review.diff)).unwrap_or_default();
         Ok(Reviewed { file: name.to_owned(), release: examined.release, before, diff, checks, analysis })
     }

@@ -37,6 +37,7 @@ fn locked(version: &str, file: &[u8]) -> Locked {
         version: version.parse().unwrap(),
         registry: "main".into(),
         root_version: 1,
+        oci: None,
         release: sha256_hex(version.as_bytes()),
         component: "c".repeat(64),
         file: sha256_hex(file),

@@ -37,8 +37,8 @@ static skynet_string_t *said(exports_skynet_provider_completion_request_t *reque
   return NULL;
 }
 
-bool exports_skynet_provider_complete(exports_skynet_provider_completion_request_t *request, exports_skynet_provider_borrow_delta_sink_t sink,
-                                      exports_skynet_provider_completion_t *ret, exports_skynet_provider_provider_error_t *err) {
+static bool answer(exports_skynet_provider_completion_request_t *request, exports_skynet_provider_borrow_delta_sink_t sink,
+                   exports_skynet_provider_completion_t *ret, exports_skynet_provider_provider_error_t *err) {
   skynet_string_t *text = said(request);
   if (!text) {
     err->tag = EXPORTS_SKYNET_PROVIDER_PROVIDER_ERROR_INVALID_REQUEST;
@@ -55,4 +55,12 @@ bool exports_skynet_provider_complete(exports_skynet_provider_completion_request
   memset(ret, 0, sizeof *ret);
   ret->stop.tag = SKYNET_DELTA_SINK_STOP_REASON_END_TURN;
   return true;
+}
+
+/* The sink is lent for this one call, and given back however it ends: a call that keeps it is ended by the host. */
+bool exports_skynet_provider_complete(exports_skynet_provider_completion_request_t *request, exports_skynet_provider_borrow_delta_sink_t sink,
+                                      exports_skynet_provider_completion_t *ret, exports_skynet_provider_provider_error_t *err) {
+  bool done = answer(request, sink, ret, err);
+  skynet_delta_sink_delta_sink_drop_borrow(sink);
+  return done;
 }

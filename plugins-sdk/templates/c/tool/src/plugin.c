@@ -6,6 +6,9 @@ static const skynet_tool TOOLS[] = {
     {
         .name = "greet",
         .description = "Greets somebody by name.",
+        .read_only = true,
+        .idempotent = true,
+        .closed_world = true,
         .parameters = "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\",\"description\":\"Whom to greet.\"}},"
                       "\"required\":[\"name\"],\"additionalProperties\":false}",
     },

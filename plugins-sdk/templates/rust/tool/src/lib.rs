@@ -21,7 +21,7 @@ impl Lifecycle for Plugin {
 
 impl Tool for Plugin {
     fn tools() -> Vec<ToolSpec> {
-        vec![ToolSpec::new("greet", "Greets somebody by name.", Greet::schema())]
+        vec![ToolSpec::new("greet", "Greets somebody by name.", Greet::schema()).read_only().idempotent().closed_world()]
     }
 
     fn call(name: &str, arguments: &str, _: &CallContext) -> Result<Outcome, ToolError> {

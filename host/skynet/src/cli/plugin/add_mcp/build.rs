@@ -5,7 +5,6 @@
 //! somebody's word before. Refuses addresses with credentials in them.
 
 use crate::cli::plugin::file::refused;
-use crate::cli::plugin::room;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::keys;
@@ -14,6 +13,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skynet_core::PluginId;
+use skynet_plugins::room::{self, RoomError};
 use skynet_policy::digest::sha256_hex;
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::{self, ComponentDigest, Release};
@@ -114,11 +114,11 @@ impl Bridge {
         let mut files: Vec<PathBuf> = folder.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
         files.sort();
         for path in files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "wasm")) {
-            if !room::is_in_file(&path) {
+            if !room::SERVER.is_marked(&path) {
                 continue;
             }
             let Ok(bytes) = std::fs::read(&path) else { continue };
-            if room::read(&bytes).is_some() {
+            if !room::SERVER.is_in(&bytes) || room::SERVER.read(&bytes).is_some() {
                 continue;
             }
             match Self::of(&path, &bytes, &trust) {
@@ -169,7 +169,8 @@ impl Bridge {
     /// The signed file of one version, and the digest of its release.
     pub(super) fn plugin(&self, home: &Home, id: &PluginId, version: &semver::Version, server: &Server) -> Result<(Vec<u8>, String)> {
         let payload = serde_json::to_vec(server)?;
-        let component = room::fill(&self.component, &payload).map_err(|why| fail(Kind::Refused, why))?;
+        let mut component = self.component.clone();
+        room::SERVER.fill(&mut component, &payload).map_err(|why| fail(Kind::Refused, unfit(&why)))?;
         let release = Release {
             id: id.clone(),
             version: version.clone(),
@@ -192,6 +193,13 @@ impl Bridge {
     }
 }
 
+fn unfit(why: &RoomError) -> String {
+    match why {
+        RoomError::TooLong { bytes, room } => format!("the server's tools take {bytes} bytes, and a bridge has room for {room}"),
+        RoomError::None | RoomError::Several | RoomError::Filled => format!("it is no bridge for a server as it was built: {why}"),
+    }
+}
+
 /// What a plugin of ours holds, and which version it is. Its signature counts here too.
 pub(super) fn read(home: &Home, file: &Path, name: &str) -> Result<(Server, semver::Version)> {
     let bytes = std::fs::read(file)
@@ -200,7 +208,7 @@ pub(super) fn read(home: &Home, file: &Path, name: &str) -> Result<(Server, semv
     if found.release.id.as_str() != format!("mcp/{name}") {
         return Err(refused(file, format!("it is {}, not mcp/{name}", found.release.id)));
     }
-    let payload = room::read(&found.component).ok_or_else(|| refused(file, "it holds no server"))?;
+    let payload = room::SERVER.read(&found.component).ok_or_else(|| refused(file, "it holds no server"))?;
     let server = serde_json::from_slice(payload).map_err(|error| refused(file, error))?;
     Ok((server, found.release.version))
 }

@@ -18,10 +18,11 @@ use skynet_core::admin::PluginAdmin as _;
 use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginState;
-use skynet_core::ports::{CallContext, Progress};
+use skynet_core::ports::{CallContext, Progress, Registry as _};
 use skynet_core::secret::NoSecrets;
-use skynet_core::{PluginId, SessionKey, TurnId, UserId};
+use skynet_core::{PluginId, PluginRef, SessionKey, TurnId, UserId};
 use skynet_plugins::{Parts, PluginHost, Settings, Staged, SystemResolver, Unadvised};
+use skynet_policy::manifest::Manifest;
 use skynet_policy::permission::Permissions;
 use skynet_policy::scrub::Known;
 use skynet_policy::signature::SecretKey;
@@ -50,15 +51,37 @@ impl Bed {
         settings: Settings,
         staged: Arc<Staged>,
     ) -> Result<Self> {
+        let bytes = std::fs::read(component).with_context(|| format!("{} cannot be read", component.display()))?;
+        Self::of(project.manifest.clone(), (component, &bytes), grant, settings, staged).await
+    }
+
+    /// With the component that these bytes are; the path is for messages.
+    pub(super) async fn of(
+        manifest: Manifest,
+        (component, bytes): (&Path, &[u8]),
+        grant: &Permissions,
+        settings: Settings,
+        staged: Arc<Staged>,
+    ) -> Result<Self> {
+        let id = manifest.id.clone();
+        let packed = file::packed(component, bytes, manifest, None)?.1;
+        Self::packed(id, (component, &packed), grant, settings, staged).await
+    }
+
+    /// With a packed plugin, whoever signed it.
+    pub(super) async fn packed(
+        id: PluginId,
+        (path, packed): (&Path, &[u8]),
+        grant: &Permissions,
+        settings: Settings,
+        staged: Arc<Staged>,
+    ) -> Result<Self> {
         let private = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("skynet-test-").permissions(private).tempdir()?;
-        let id = project.manifest.id.clone();
         let key = SecretKey::generate()?;
         let mut trust = TrustStore::default();
         trust.trust(TrustedKey::new(&key.public(), "test", vec!["*".into()], Tier::Local, &crate::keys::now()))?;
-        let bytes = std::fs::read(component).with_context(|| format!("{} cannot be read", component.display()))?;
-        let packed = file::packed(component, &bytes, project.manifest.clone(), None)?.1;
-        let signed = file::signed(component, &packed, &key)?.1;
+        let signed = file::signed(path, packed, &key)?.1;
         let inbox = folder.path().join("plugins");
         std::fs::create_dir_all(&inbox)?;
         std::fs::write(inbox.join("plugin.wasm"), signed)?;
@@ -83,6 +106,16 @@ impl Bed {
                 Err(fail(Kind::Refused, format!("{} does not serve: {why}", self.id)))
             }
         }
+    }
+
+    /// What serves of it now.
+    pub(super) async fn serving(&self) -> Option<PluginRef> {
+        self.host.list().await.into_iter().find(|status| status.name == self.id.as_str())?.serving
+    }
+
+    /// The provider's own names of its models.
+    pub(super) fn models(&self) -> Vec<String> {
+        self.host.snapshot().models().iter().map(|model| model.info.id.clone()).collect()
     }
 
     async fn state(&self) -> Result<PluginState> {

@@ -24,7 +24,7 @@ pub(super) async fn run(home: &Home, args: &Build, out: &Out) -> Result<()> {
     let (id, version) = (&project.manifest.id, &project.manifest.version);
     out.both(
         &format!("built {id} {version}: {}, {} bytes, {signed}", made.file.display(), made.size),
-        &json!({ "file": made.file, "component": made.component, "size": made.size, "id": id, "version": version, "keyid": made.keyid }),
+        &json!({ "file": made.file, "component": made.component, "component_sha256": made.sha256, "size": made.size, "id": id, "version": version, "keyid": made.keyid }),
     );
     Ok(())
 }
@@ -54,6 +54,8 @@ impl<'a> Signing<'a> {
 pub(super) struct Made {
     pub(super) file: PathBuf,
     pub(super) component: PathBuf,
+    /// Of the component, hex.
+    pub(super) sha256: String,
     pub(super) size: usize,
     pub(super) keyid: Option<String>,
 }
@@ -68,7 +70,7 @@ pub(super) async fn make(home: &Home, project: &Project, console: &Console, sign
     };
     let component = project.language.build(project, console).await?;
     let bytes = std::fs::read(&component).with_context(|| format!("{} cannot be read", component.display()))?;
-    let (_, mut packed) = file::packed(&component, &bytes, project.manifest.clone(), None)?;
+    let (release, mut packed) = file::packed(&component, &bytes, project.manifest.clone(), None)?;
     let mut keyid = None;
     if let Some(key) = &key {
         packed = file::signed(&component, &packed, key)?.1;
@@ -77,5 +79,5 @@ pub(super) async fn make(home: &Home, project: &Project, console: &Console, sign
     let target = project.packed();
     std::fs::create_dir_all(target.parent().unwrap_or(&project.folder)).context("the folder dist cannot be made")?;
     file::write(&target, &packed)?;
-    Ok(Made { file: target, component, size: packed.len(), keyid })
+    Ok(Made { file: target, component, sha256: release.component.sha256, size: packed.len(), keyid })
 }

@@ -101,9 +101,8 @@ impl Compiler {
         Self { program, first: Vec::new(), target: "--target=wasm32-wasi" }
     }
 
-    fn zig(program: &str, before: &[&str]) -> Self {
-        let first = before.iter().chain(&["cc"]).map(OsString::from).collect();
-        Self { program: program.into(), first, target: "--target=wasm32-wasi" }
+    fn zig(program: OsString) -> Self {
+        Self { program, first: vec!["cc".into()], target: "--target=wasm32-wasi" }
     }
 }
 
@@ -113,10 +112,10 @@ async fn compiler() -> Option<Compiler> {
         return Some(Compiler::clang(named));
     }
     if builder::is_there("zig") {
-        return Some(Compiler::zig("zig", &[]));
+        return Some(Compiler::zig("zig".into()));
     }
-    if answers("python3", &["-m", "ziglang", "version"]).await {
-        return Some(Compiler::zig("python3", &["-m", "ziglang"]));
+    if let Some(zig) = packaged_zig(Path::new("/"), Vec::new()).await {
+        return Some(Compiler::zig(zig.into()));
     }
     for clang in ["clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-14"] {
         let probe = ["--target=wasm32-wasi", "-include", "stdlib.h", "-x", "c", "-fsyntax-only", "/dev/null"];
@@ -127,13 +126,60 @@ async fn compiler() -> Option<Compiler> {
     None
 }
 
+/// Says where the Python package `ziglang` keeps its compiler. Python looks for packages where it was started before
+/// anywhere else, and somebody else may have put one there: a folder that is not named from the root is none of its.
+const WHERE_IS_ZIG: &str = "import sys; sys.path[:] = [at for at in sys.path if at.startswith('/')]; \
+    import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), 'zig'))";
+
+/// The compiler of the Python package itself. Asked once, and then called without Python: the project's folder is a
+/// stranger's at times, and must not say what builds it.
+async fn packaged_zig(from: &Path, environment: Vec<(String, OsString)>) -> Option<PathBuf> {
+    let said = ask("python3", &["-c", WHERE_IS_ZIG], from, environment).await?;
+    said.last().map(PathBuf::from).filter(|zig| zig.is_absolute() && zig.is_file())
+}
+
 async fn answers(program: &str, args: &[&str]) -> bool {
+    ask(program, args, Path::new("/"), Vec::new()).await.is_some()
+}
+
+/// What a program says, if it is there and ends well.
+async fn ask(program: &str, args: &[&str], folder: &Path, environment: Vec<(String, OsString)>) -> Option<Vec<String>> {
     let ask = builder::Builder {
         program: program.into(),
         args: args.iter().map(OsString::from).collect(),
-        folder: std::env::temp_dir(),
-        environment: Vec::new(),
+        folder: folder.to_owned(),
+        environment,
         deadline: crate::limits::ANSWER,
     };
-    builder::is_there(program) && builder::run_builder(&ask, |_| {}).await.is_ok_and(|ended| ended.code == 0)
+    if !builder::is_there(program) {
+        return None;
+    }
+    builder::run_builder(&ask, |_| {}).await.ok().filter(|ended| ended.code == 0).map(|ended| ended.last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with a Python package `ziglang` that leaves a mark when it is run.
+    fn package(mark: &Path) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let package = folder.path().join("ziglang");
+        std::fs::create_dir(&package).unwrap();
+        std::fs::write(package.join("zig"), "").unwrap();
+        for file in ["__init__.py", "__main__.py"] {
+            std::fs::write(package.join(file), format!("open({:?}, 'w').close()\n", mark.to_str().unwrap())).unwrap();
+        }
+        folder
+    }
+
+    #[tokio::test]
+    async fn a_package_that_lies_where_the_compiler_is_looked_for_is_not_run() {
+        let marks = tempfile::tempdir().unwrap();
+        let (planted, honest) = (marks.path().join("planted"), marks.path().join("honest"));
+        let (hostile, installed) = (package(&planted), package(&honest));
+        let found = packaged_zig(hostile.path(), vec![("PYTHONPATH".to_owned(), installed.path().into())]).await;
+        assert_eq!(found, Some(installed.path().join("ziglang/zig")));
+        assert!(honest.exists() && !planted.exists());
+    }
 }

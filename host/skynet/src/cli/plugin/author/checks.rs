@@ -6,6 +6,7 @@
 
 use super::bed::Bed;
 use super::golden::Ended;
+use super::golden::completion::Question;
 use super::sample;
 use serde_json::{Value, json};
 use skynet_core::channel::{Event, Frame};
@@ -65,6 +66,9 @@ pub(super) async fn run(bed: &Bed, kinds: &[PluginKind], report: &mut Report) {
     }
     if kinds.contains(&PluginKind::Channel) {
         check_channel(bed, report).await;
+    }
+    if kinds.contains(&PluginKind::Provider) {
+        check_provider(bed, report).await;
     }
 }
 
@@ -128,6 +132,23 @@ async fn check_channel(bed: &Bed, report: &mut Report) {
         let ended = bed.host.handle(&bed.id, event).await;
         report.note(format!("{what}: actions or an error, no trap"), ended.err().filter(fell).map(|error| error.to_string()));
     }
+}
+
+async fn check_provider(bed: &Bed, report: &mut Report) {
+    let hello = || Question::saying("hello");
+    let questions = [
+        ("a question", hello()),
+        ("a question to a model that it does not have", hello().of("no-such-model")),
+        ("no message at all", Question::default()),
+        ("a message of 1 MiB", Question::saying(&"x".repeat(sample::HUGE))),
+        ("an empty message", Question::saying("")),
+    ];
+    for (what, question) in questions {
+        report.note(format!("{what}: an answer or an error, no trap"), question.ask(bed).await.fault());
+    }
+    let (first, again) = (hello().ask(bed).await, hello().ask(bed).await);
+    let differs = (first != again).then(|| format!("{} and then {}", first.told(), again.told()));
+    report.note("the same question, clock and random numbers give the same answer", differs);
 }
 
 fn fell(error: &PluginError) -> bool {

@@ -4,22 +4,18 @@
 //! is written into the module, and wasmtime's own adapter maps the first WASI to the second. So
 //! authors need their compiler and no further tool.
 
-use super::embedded;
 use super::project::Project;
+use super::world;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use wasi_preview1_component_adapter_provider::{WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER};
 use wit_component::{ComponentEncoder, StringEncoding};
-use wit_parser::Resolve;
+use wit_parser::{Resolve, WorldId};
 
 /// Makes a component of that module; gives its file, beside the module's.
 pub(super) fn componentize(project: &Project, module: &Path) -> Result<PathBuf> {
     let mut bytes = std::fs::read(module).with_context(|| format!("{} cannot be read", module.display()))?;
-    let folder = project.build_folder()?.join("wit");
-    lay_out_contract(&folder)?;
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(&folder).context("the contract in this program cannot be read")?;
-    let world = resolve.select_world(&[package], Some(project.manifest.world.as_str()))?;
+    let (resolve, world) = contract(project)?;
     wit_component::embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8)?;
     let mut encoder = ComponentEncoder::default()
         .module(&bytes)
@@ -33,15 +29,11 @@ pub(super) fn componentize(project: &Project, module: &Path) -> Result<PathBuf> 
     Ok(path)
 }
 
-/// The contract as files, which is how its parser takes it.
-fn lay_out_contract(folder: &Path) -> Result<()> {
-    for (path, bytes) in embedded::below("wit").filter(|(path, _)| path.ends_with(".wit")) {
-        let path = folder.join(path);
-        let put = || -> std::io::Result<()> {
-            std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
-            std::fs::write(&path, bytes)
-        };
-        put().with_context(|| format!("{} cannot be written", path.display()))?;
-    }
-    Ok(())
+/// The contract, and the world of this project in it.
+pub(super) fn contract(project: &Project) -> Result<(Resolve, WorldId)> {
+    let folder = world::lay_contract(project)?;
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(&folder).context("the contract in this program cannot be read")?;
+    let world = resolve.select_world(&[package], Some(project.manifest.world.as_str()))?;
+    Ok((resolve, world))
 }

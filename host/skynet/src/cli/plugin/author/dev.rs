@@ -5,27 +5,32 @@
 //! begins when two looks agree. What the host makes of a version is asked of it, and its log
 //! is followed for lines that name the plugin. A build that fails leaves what serves as it is.
 
+mod tail;
+mod word;
+
 use super::build::{self, Signing};
 use super::console::Console;
 use super::project::Project;
 use crate::args::author::Dev;
-use crate::client;
+use crate::cli::plugin::file;
 use crate::home::{self, Home};
-use crate::limits::ANSWER;
 use crate::output::Out;
+use crate::registry::intent::file_name;
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::json;
+use skynet_core::PluginId;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use tail::Log;
 use tokio::time::sleep;
+use word::{said_of, taken_up, told};
 
 /// Between two looks. An editor writes a file in less.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// How often the host is asked what became of a version before its own log must do.
-const QUESTIONS: usize = 40;
+/// What package managers write while they build.
+const LOCKS: [&str; 2] = ["Cargo.lock", "package-lock.json"];
 
 /// The folder as one look saw it.
 type Seen = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
@@ -50,12 +55,13 @@ async fn follow(real: &Home, args: &Dev, out: &Out) -> Result<()> {
     loop {
         let now = look(&project);
         if now == before && built_of.as_ref() != Some(&now) {
-            if let Err(error) = round(real, args, out).await {
-                out.error(&format!("{error:#}"), 1);
-                out.line("waiting for the next change");
-            }
-            if args.once {
-                return Ok(());
+            match round(real, args, out).await {
+                ended if args.once => return ended,
+                Ok(()) => {}
+                Err(error) => {
+                    out.error(&format!("{error:#}"), 1);
+                    out.line("waiting for the next change");
+                }
             }
             built_of = Some(now.clone());
         }
@@ -73,10 +79,12 @@ async fn round(real: &Home, args: &Dev, out: &Out) -> Result<()> {
     let project = Project::open(&args.folder, args.lang.as_deref())?;
     let made = build::make(real, &project, &Console::new(out.json), Signing::Dev).await?;
     let bytes = std::fs::read(&made.file).with_context(|| format!("{} cannot be read", made.file.display()))?;
-    let target = real.plugins().join(format!("{}.wasm", project.manifest.id.name()));
+    let id = &project.manifest.id;
+    let target = place(real, id)?;
+    let file = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let before = said_of(real, id, &file).await.ok();
     home::write_file(&target, &bytes, 0o644)?;
-    let (id, component) = (&project.manifest.id, digest(&bytes)?);
-    let state = taken_up(real, id.as_str(), &component).await;
+    let state = taken_up(real, id, &file, &digest(&bytes)?, before.as_ref()).await;
     let told = match &state {
         Some(info) => told(info),
         None => "no host runs here, or it has not looked yet; start one with: skynet start".to_owned(),
@@ -85,45 +93,20 @@ async fn round(real: &Home, args: &Dev, out: &Out) -> Result<()> {
     Ok(())
 }
 
+/// Where the host sees it: the file that holds this plugin already, else one that no other plugin has.
+fn place(real: &Home, id: &PluginId) -> Result<PathBuf> {
+    let plain = real.plugins().join(format!("{}.wasm", id.name()));
+    if file::holds(&plain).as_ref() == Some(id) {
+        return Ok(plain);
+    }
+    let own = real.plugins().join(file_name(id));
+    file::must_be_of(&own, id)?;
+    Ok(own)
+}
+
+/// What tells one build from another.
 fn digest(packed: &[u8]) -> Result<String> {
-    Ok(skynet_policy::digest::sha256_hex(skynet_policy::release::strip(packed)))
-}
-
-/// What the host says of the plugin once it has seen this very component, or refused the file.
-async fn taken_up(real: &Home, id: &str, component: &str) -> Option<Value> {
-    for _ in 0..QUESTIONS {
-        let info = client::call(real, "plugins.info", json!({ "id": id }), ANSWER).await;
-        match info {
-            Ok(info) => {
-                let waits = info["status"]["state"] != "serving";
-                if waits || info["receipt"]["component"] == component {
-                    return Some(info);
-                }
-            }
-            // Not known yet, or no host: only the first is worth another question.
-            Err(error)
-                if error.chain().any(|cause| {
-                    cause.downcast_ref::<crate::exit::Failure>().is_some_and(|failure| failure.kind == crate::exit::Kind::NotRunning)
-                }) =>
-            {
-                return None;
-            }
-            Err(_) => {}
-        }
-        sleep(LOOK).await;
-    }
-    None
-}
-
-fn told(info: &Value) -> String {
-    let status = &info["status"];
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    match status["state"].as_str() {
-        Some("serving") => format!("serves as {} {}", text(&status["serving"]["version"]), status["serving"]["generation"]),
-        Some("pending") => format!("waits for your grant: skynet plugin grant {}", text(&status["name"])),
-        Some(other) => format!("{other}: {}", text(&status["reason"])),
-        None => "unknown to the host".to_owned(),
-    }
+    Ok(skynet_policy::sha256_hex(skynet_policy::release::split(packed)?.release_json))
 }
 
 fn look(project: &Project) -> Seen {
@@ -142,36 +125,9 @@ fn collect(folder: &Path, built: &[&str], seen: &mut Seen) {
         let Ok(meta) = entry.metadata() else { continue };
         if meta.is_dir() {
             collect(&entry.path(), built, seen);
-        } else if name != "Cargo.lock" {
+        } else if !LOCKS.contains(&name.as_str()) {
             seen.insert(entry.path(), (meta.len(), meta.modified().ok()));
         }
-    }
-}
-
-/// The host's log from here on.
-struct Log {
-    path: PathBuf,
-    at: u64,
-}
-
-impl Log {
-    fn at_end(path: &Path) -> Self {
-        Self { path: path.to_owned(), at: std::fs::metadata(path).map_or(0, |meta| meta.len()) }
-    }
-
-    /// Whole lines that were written since the last time.
-    fn lines(&mut self) -> Vec<String> {
-        let read = || -> std::io::Result<String> {
-            let mut file = std::fs::File::open(&self.path)?;
-            file.seek(SeekFrom::Start(self.at))?;
-            let mut text = String::new();
-            file.take(1 << 20).read_to_string(&mut text)?;
-            Ok(text)
-        };
-        let text = read().unwrap_or_default();
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        self.at += whole as u64;
-        text.get(..whole).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 }
 
@@ -182,7 +138,7 @@ mod tests {
     #[test]
     fn what_is_built_and_what_an_editor_keeps_is_not_watched() {
         let folder = tempfile::tempdir().unwrap();
-        for file in ["src/lib.rs", "target/x", "dist/y", ".swp", "lib.rs~", "Cargo.lock"] {
+        for file in ["src/lib.rs", "target/x", "dist/y", ".swp", "lib.rs~", "Cargo.lock", "package-lock.json"] {
             let path = folder.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
@@ -193,14 +149,27 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_new_lines_of_the_log_are_told() {
+    fn a_build_takes_the_place_of_its_own_plugin_and_of_no_other() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        std::fs::write(&path, "old\n").unwrap();
-        let mut log = Log::at_end(&path);
-        std::fs::write(&path, "old\nnew\nhal").unwrap();
-        assert_eq!(log.lines(), ["new"]);
-        std::fs::write(&path, "old\nnew\nhalf\n").unwrap();
-        assert_eq!(log.lines(), ["half"]);
+        let home = Home::at(folder.path().to_owned());
+        std::fs::create_dir(home.plugins()).unwrap();
+        let id = |text: &str| PluginId::new(text).unwrap();
+        let put = |name: &str, of: &str| std::fs::write(home.plugins().join(name), packed(&id(of))).unwrap();
+        put("tool-time.wasm", "skynet/tool-time");
+        assert_eq!(place(&home, &id("local/tool-time")).unwrap(), home.plugins().join("local--tool-time.wasm"));
+        assert_eq!(place(&home, &id("skynet/tool-time")).unwrap(), home.plugins().join("tool-time.wasm"));
+        put("local--tool-time.wasm", "local/other");
+        let refused = place(&home, &id("local/tool-time")).unwrap_err().to_string();
+        assert!(refused.contains("local/other") && refused.contains("nothing was written"), "{refused}");
+        std::fs::write(home.plugins().join("local--tool-time.wasm"), "half").unwrap();
+        assert!(place(&home, &id("local/tool-time")).is_err());
+    }
+
+    fn packed(id: &PluginId) -> Vec<u8> {
+        let text = format!(
+            "schema = 1\nid = \"{id}\"\nversion = \"0.1.0\"\nsummary = \"s\"\nworld = \"tool-plugin\"\nwit = \"^0.1.0\"\n[permissions]\n"
+        );
+        let manifest = skynet_policy::manifest::Manifest::parse(&text).unwrap();
+        file::packed(Path::new("x.wasm"), &skynet_plugins::kit(1), manifest, None).unwrap().1
     }
 }

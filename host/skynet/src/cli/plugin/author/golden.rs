@@ -1,11 +1,22 @@
-//! `calls.json`: calls of a plugin with the outcomes that its author wants, and `exchanges.json`:
-//! what servers answered when they were recorded.
+//! `calls.json`: what a plugin is asked, with what its author wants to come of it, and
+//! `exchanges.json`: what servers answered when they were recorded.
 //!
+//! Calls of tools are here; what other kinds are asked is in a file each below this one.
 //! Both are read whole before anything runs, and a key that is not known is refused: a
 //! misspelt expectation must not pass.
 
+pub(super) mod came;
+mod channel;
+pub(super) mod completion;
+mod hook;
+
+use super::bed::Bed;
 use crate::exit::{Kind, fail};
 use anyhow::{Context as _, Result};
+use came::Came;
+use channel::GoldenEvent;
+use completion::GoldenCompletion;
+use hook::GoldenHook;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use skynet_core::{PluginError, ResultPart, ToolError, ToolOutcome};
@@ -24,6 +35,79 @@ pub(super) struct Golden {
     pub(super) settings: Settings,
     #[serde(default)]
     pub(super) calls: Vec<GoldenCall>,
+    /// Of a hook.
+    #[serde(default)]
+    hooks: Vec<GoldenHook>,
+    /// Of a channel.
+    #[serde(default)]
+    events: Vec<GoldenEvent>,
+    /// Of a provider.
+    #[serde(default)]
+    completions: Vec<GoldenCompletion>,
+    /// The models that a provider offers, in their order.
+    #[serde(default)]
+    models: Option<Vec<String>>,
+}
+
+/// A question to a plugin that is no tool's call.
+pub(super) enum Question<'a> {
+    Hook(&'a GoldenHook),
+    Event(&'a GoldenEvent),
+    Completion(&'a GoldenCompletion),
+    Models(&'a [String]),
+}
+
+impl Golden {
+    /// Whether nothing is asked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.questions().next().is_none()
+    }
+
+    /// All but the calls of tools.
+    pub(super) fn questions(&self) -> impl Iterator<Item = Question<'_>> {
+        let (hooks, events) = (self.hooks.iter().map(Question::Hook), self.events.iter().map(Question::Event));
+        let models = self.models.iter().map(|models| Question::Models(models));
+        hooks.chain(events).chain(models).chain(self.completions.iter().map(Question::Completion))
+    }
+}
+
+impl Question<'_> {
+    /// For the report.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Hook(hook) => &hook.name,
+            Self::Event(event) => &event.name,
+            Self::Completion(completion) => &completion.name,
+            Self::Models(_) => "the models on offer",
+        }
+    }
+
+    /// The time and the seed that it wants.
+    pub(super) fn stage(&self) -> (u64, u64) {
+        match self {
+            Self::Completion(asked) => (asked.now_ms.unwrap_or(NOON_OF_TESTS), asked.seed),
+            Self::Hook(_) | Self::Event(_) | Self::Models(_) => (NOON_OF_TESTS, 0),
+        }
+    }
+
+    pub(super) async fn ask(&self, bed: &Bed) -> Came {
+        match self {
+            Self::Hook(hook) => hook.ask(bed).await,
+            Self::Event(event) => event.tell(bed).await,
+            Self::Completion(completion) => completion.ask(bed).await,
+            Self::Models(_) => Came::Value(serde_json::json!({ "models": bed.models() })),
+        }
+    }
+
+    /// What differs, if anything does.
+    pub(super) fn differs(&self, came: &Came) -> Option<String> {
+        match self {
+            Self::Hook(hook) => hook.differs(came),
+            Self::Event(event) => event.differs(came),
+            Self::Completion(completion) => completion.differs(came),
+            Self::Models(wanted) => came.differs(&serde_json::json!({ "models": wanted })),
+        }
+    }
 }
 
 /// One call and what should come of it.
@@ -109,6 +193,12 @@ impl Ended {
 }
 
 impl Expected {
+    /// Whether the call came to nothing that its author has in mind: an answer is one, whatever it says, and so is
+    /// the very error that is expected.
+    pub(super) fn is_failure(&self, ended: &Ended) -> bool {
+        !matches!(ended, Ended::Outcome { .. }) && self.differs(ended).is_some()
+    }
+
     /// What differs, if anything does.
     pub(super) fn differs(&self, ended: &Ended) -> Option<String> {
         let fits = match ended {
@@ -137,8 +227,14 @@ pub(super) fn read<T: Default + serde::de::DeserializeOwned>(path: &Path) -> Res
     if !path.exists() {
         return Ok(T::default());
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| fail(Kind::Refused, format!("{}: {error}", path.display())))
+    let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    parse(&path.display().to_string(), Some(&text))
+}
+
+/// The same for what was read already; none is what no file says.
+pub(super) fn parse<T: Default + serde::de::DeserializeOwned>(name: &str, text: Option<&[u8]>) -> Result<T> {
+    let Some(text) = text else { return Ok(T::default()) };
+    serde_json::from_slice(text).map_err(|error| fail(Kind::Refused, format!("{name}: {error}")))
 }
 
 /// Writes what servers answered.
@@ -167,6 +263,15 @@ mod tests {
         assert!(!differs(json!({ "error": "denied" }), &error));
         assert!(differs(json!({}), &error), "an error nobody expects is no success");
         assert!(differs(json!({ "error": "denied" }), &Ended::Fault("trap".into())));
+    }
+
+    #[test]
+    fn only_an_answer_or_the_error_that_is_wanted_is_worth_recording() {
+        let failure = |expected: Value, ended: &Ended| serde_json::from_value::<Expected>(expected).unwrap().is_failure(ended);
+        let denied = Ended::Error { case: "denied", text: "no".into() };
+        assert!(!failure(json!({ "text": "b" }), &Ended::Outcome { text: "a".into(), structured: None }));
+        assert!(!failure(json!({ "error": "denied" }), &denied));
+        assert!(failure(json!({ "text": "a" }), &denied) && failure(json!({ "error": "denied" }), &Ended::Fault("trap".into())));
     }
 
     #[test]

@@ -4,17 +4,18 @@
 //! script is put into it. What the plugin may do stands in a `plugin.toml` beside the script;
 //! without one it asks for nothing. Refuses other languages, and a manifest of another name.
 
-use super::new;
+use super::{language, new};
 use crate::args::author::NewPlugin;
 use crate::cli::plugin::file;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
+use crate::registry::intent::file_name;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use skynet_core::PluginId;
 use skynet_plugins::instant;
-use skynet_policy::manifest::Manifest;
+use skynet_policy::manifest::{Manifest, World};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -22,6 +23,11 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
     let began = Instant::now();
     if args.lang != "js" {
         return Err(fail(Kind::Refused, format!("--instant takes scripts in js, not in {}", args.lang)));
+    }
+    if args.kind.world() != World::ToolPlugin {
+        let kind = language::short(args.kind.world());
+        let why = format!("an instant plugin offers tools; a {kind} in js is built: skynet plugin new --lang js --kind {kind} NAME");
+        return Err(fail(Kind::Refused, why));
     }
     // Before the work: nobody wants to be told of a missing key after it.
     let key = file::signing_key(home, None)?;
@@ -33,6 +39,7 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
     let (_, signed) = file::signed(script, &packed, &key)?;
     let target = args.path.clone().unwrap_or_default().join(format!("{}.wasm", release.id.name()));
     std::fs::create_dir_all(target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+    file::must_be_of(&target, &release.id)?;
     file::write(&target, &signed)?;
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, version) = (&release.id, &release.version);
@@ -41,7 +48,7 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
             "made {id} {version} in {took} ms: {}; install it with: cp {} {}",
             target.display(),
             target.display(),
-            home.plugins().display()
+            home.plugins().join(file_name(&release.id)).display()
         ),
         &json!({ "file": target, "id": id, "version": version, "size": signed.len(), "component": release.component,
                  "asks": release.permissions.sentences(), "ms": took }),

@@ -17,7 +17,7 @@ use skynet_scripts::builder;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the SDK lies in a project.
 const VENDOR: &str = "vendor/skynet-plugin";
@@ -64,7 +64,7 @@ impl Language for Script {
 
     async fn build(&self, project: &Project, console: &Console) -> Result<PathBuf> {
         let node = builder::find("node").ok_or_else(|| NO_NODE.error())?;
-        if !project.folder.join("node_modules").is_dir() {
+        if !is_installed(&project.folder.join("node_modules")) {
             let npm = builder::find("npm").ok_or_else(|| NO_NODE.error())?;
             console.say("installing esbuild and componentize-js from npm (some 400 MB, once)");
             let args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
@@ -81,6 +81,12 @@ impl Language for Script {
         console.run(node, args, &project.folder, Vec::new()).await?;
         Ok(component)
     }
+}
+
+/// Whether an installation came to its end: what was interrupted leaves the folder, and a build would fail without end.
+fn is_installed(modules: &Path) -> bool {
+    // What npm, pnpm and the two yarns write last.
+    [".package-lock.json", ".modules.yaml", ".yarn-integrity", ".yarn-state.yml"].iter().any(|mark| modules.join(mark).is_file())
 }
 
 /// Joins the script to the interfaces that its manifest asks for.
@@ -106,4 +112,20 @@ fn entry_text(project: &Project, source: &str) -> String {
         ),
     };
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installation_that_was_interrupted_is_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let modules = folder.path().join("node_modules");
+        assert!(!is_installed(&modules));
+        std::fs::create_dir_all(modules.join("esbuild")).unwrap();
+        assert!(!is_installed(&modules));
+        std::fs::write(modules.join(".package-lock.json"), "{}").unwrap();
+        assert!(is_installed(&modules));
+    }
 }

@@ -47,6 +47,12 @@ pub(super) fn names() -> String {
     ALL.iter().map(|language| language.name()).collect::<Vec<_>>().join(", ")
 }
 
+/// The languages that have that kind, for errors.
+pub(super) fn able(kind: World) -> String {
+    let able = ALL.iter().filter(|language| templates(language.name(), kind).is_some());
+    able.map(|language| language.name()).collect::<Vec<_>>().join(", ")
+}
+
 /// The language of that name.
 pub(super) fn named(name: &str) -> Option<&'static dyn Language> {
     ALL.iter().copied().find(|language| language.name() == name)

@@ -33,8 +33,9 @@ pub(super) fn run(home: &Home, args: &NewPlugin, out: &Out) -> Result<()> {
     let language = language::named(&args.lang)
         .ok_or_else(|| fail(Kind::Refused, format!("there is no language `{}`; there are: {}", args.lang, language::names())))?;
     let templates = language::templates(language.name(), kind).ok_or_else(|| {
-        let kind = language::short(kind);
-        fail(Kind::Refused, format!("there is no template of a {kind} in {}; take another language or kind", language.name()))
+        let (lang, short) = (language.name(), language::short(kind));
+        let able = language::able(kind);
+        fail(Kind::Refused, format!("the SDK for {lang} cannot make a {short} yet, tools alone; these languages can: {able}"))
     })?;
     let folder = args.path.clone().unwrap_or_else(|| PathBuf::from(id.name()));
     let mut files = filled(&format!("plugins-sdk/templates/any/{}", language::short(kind)), &id);

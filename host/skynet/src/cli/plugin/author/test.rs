@@ -8,22 +8,24 @@
 use super::bed::{Bed, cut_off};
 use super::checks::{self, Report};
 use super::console::Console;
-use super::golden::{self, Ended, Golden, GoldenCall};
+use super::golden::came::Came;
+use super::golden::{self, Ended, Golden, GoldenCall, Question};
 use super::project::Project;
+use super::subject::Subject;
 use crate::args::author::Test;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
+use crate::prompt::agreed;
 use anyhow::Result;
 use serde_json::{Value, json};
-use skynet_core::plugin::PluginKind;
 use skynet_plugins::{Exchange, Staged};
-use std::io::IsTerminal as _;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The author's calls, and what servers answered.
-const CALLS: &str = "calls.json";
-const TAPE: &str = "exchanges.json";
+pub(super) const CALLS: &str = "calls.json";
+pub(super) const TAPE: &str = "exchanges.json";
 
 pub(super) async fn run(args: &Test, out: &Out) -> Result<()> {
     let project = Project::open(&args.folder, args.lang.as_deref())?;
@@ -36,7 +38,7 @@ pub(super) async fn run(args: &Test, out: &Out) -> Result<()> {
             record(&project, &component, &golden, args.yes, out).await?;
             return Ok(None);
         }
-        test(&project, &component, &golden, tape).await.map(Some)
+        test(&Subject::built(&project, &component)?, &golden, tape).await.map(Some)
     };
     let report = tokio::select! {
         report = tested => report?,
@@ -63,25 +65,47 @@ fn show(project: &Project, report: &Report, out: &Out) -> Result<()> {
     Ok(())
 }
 
-async fn test(project: &Project, component: &Path, golden: &Golden, tape: Vec<Exchange>) -> Result<Report> {
+/// All checks of a plugin, and its author's calls.
+pub(super) async fn test(subject: &Subject, golden: &Golden, tape: Vec<Exchange>) -> Result<Report> {
     let mut report = Report::default();
-    let kinds = skynet_plugins::file::look(&std::fs::read(component)?).map_err(|why| fail(Kind::Refused, why))?.kinds;
-    let request = &project.manifest.permissions;
     let staged = Arc::new(Staged::playing(tape));
     staged.set(golden::NOON_OF_TESTS, 0);
+<<<<<<< HEAD
     let bed = Bed::make(project, component, request, golden.settings.clone(), Arc::clone(&staged)).await?;
     checks::run(&bed, &kinds, &mut report).await;
+    // Those of the checks above are made up: nobody could have recorded them.
+    staged.missed();
+=======
+    let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
+    checks::run(&bed, &subject.kinds, &mut report).await;
+>>>>>>> registry2
     for call in &golden.calls {
         let (first, again) = (golden_call(&bed, &staged, call).await, golden_call(&bed, &staged, call).await);
-        let differs = call.expect.differs(&first);
+        let missed = unrecorded(&staged.missed());
+        let differs = call.expect.differs(&first).map(|differs| differs + &missed);
         let unsteady = (first != again).then(|| format!("it gave {} and then {}", first.told(), again.told()));
         report.note(format!("{CALLS}: {}", call.name), differs.or(unsteady));
     }
+    for question in golden.questions() {
+        let (first, again) = (asked(&bed, &staged, &question).await, asked(&bed, &staged, &question).await);
+        let missed = unrecorded(&staged.missed());
+        let differs = question.differs(&first).map(|differs| differs + &missed);
+        let unsteady = (first != again).then(|| format!("it gave {} and then {}", first.told(), again.told()));
+        report.note(format!("{CALLS}: {}", question.name()), differs.or(unsteady));
+    }
     drop(bed);
-    if cut_off(request) != *request {
-        denied(project, component, golden, &kinds, &mut report).await?;
+    if cut_off(&subject.request) != subject.request {
+        denied(subject, golden, &mut report).await?;
     }
     Ok(report)
+}
+
+/// Which requests nobody answered, and what to do.
+fn unrecorded(missed: &[String]) -> String {
+    let missed: BTreeSet<&str> = missed.iter().map(String::as_str).collect();
+    let told = missed.into_iter().map(|request| format!("\n     no recorded exchange fits {request}"));
+    let told: String = told.collect();
+    if told.is_empty() { told } else { told + "; record it with: skynet plugin test --record" }
 }
 
 async fn golden_call(bed: &Bed, staged: &Staged, call: &GoldenCall) -> Ended {
@@ -89,16 +113,27 @@ async fn golden_call(bed: &Bed, staged: &Staged, call: &GoldenCall) -> Ended {
     checks::call(bed, &call.tool, &call.arguments).await
 }
 
+async fn asked(bed: &Bed, staged: &Staged, question: &Question<'_>) -> Came {
+    let (now_ms, seed) = question.stage();
+    staged.set(now_ms, seed);
+    question.ask(bed).await
+}
+
 /// Every call again, with servers and files refused.
-async fn denied(project: &Project, component: &Path, golden: &Golden, kinds: &[PluginKind], report: &mut Report) -> Result<()> {
-    let grant = cut_off(&project.manifest.permissions);
-    let bed = Bed::make(project, component, &grant, golden.settings.clone(), Arc::new(Staged::playing(Vec::new()))).await?;
+async fn denied(subject: &Subject, golden: &Golden, report: &mut Report) -> Result<()> {
+    let grant = cut_off(&subject.request);
+    let bed = subject.bed(&grant, golden.settings.clone(), Arc::new(Staged::playing(Vec::new()))).await?;
     let mut within = Report::default();
-    checks::run(&bed, kinds, &mut within).await;
+    checks::run(&bed, &subject.kinds, &mut within).await;
     let mut fault = within.0.into_iter().find_map(|check| check.fault.map(|fault| format!("{}: {fault}", check.name)));
     for call in &golden.calls {
         if let Ended::Fault(why) = checks::call(&bed, &call.tool, &call.arguments).await {
             fault = fault.or(Some(format!("{}: {why}", call.name)));
+        }
+    }
+    for question in golden.questions() {
+        if let Some(why) = question.ask(&bed).await.fault() {
+            fault = fault.or(Some(format!("{}: {why}", question.name())));
         }
     }
     report.note("with servers and files refused, every call is still an answer or an error", fault);
@@ -107,21 +142,41 @@ async fn denied(project: &Project, component: &Path, golden: &Golden, kinds: &[P
 
 /// Makes the author's calls with the real servers, and keeps what they answer.
 async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool, out: &Out) -> Result<()> {
-    if golden.calls.is_empty() {
+    if golden.is_empty() {
         return Err(fail(Kind::NotFound, format!("{CALLS} holds no calls; write down what to record first")));
     }
     let asks = project.manifest.permissions.sentences();
     out.line(&format!("{} will really do this now:\n  {}", project.manifest.id, asks.join("\n  ")));
-    if !yes && !agreed(out)? {
+    if !yes && !agreed("go on? [y/N] ", out)? {
         return Err(fail(Kind::Refused, "nothing was recorded; say yes, or use --yes"));
     }
     let staged = Arc::new(Staged::recording());
+<<<<<<< HEAD
     let bed = Bed::make(project, component, &project.manifest.permissions, golden.settings.clone(), Arc::clone(&staged)).await?;
+    let mut failed = Vec::new();
+=======
+    let subject = Subject::built(project, component)?;
+    let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
+>>>>>>> registry2
     for call in &golden.calls {
         let ended = golden_call(&bed, &staged, call).await;
         out.line(&format!("{}: {}", call.name, ended.told()));
+        if call.expect.is_failure(&ended) {
+            failed.push(format!("{}: {}", call.name, ended.told()));
+        }
+    }
+    for question in golden.questions() {
+        let came = asked(&bed, &staged, &question).await;
+        out.line(&format!("{}: {}", question.name(), came.told()));
+        if came.is_refusal() && question.differs(&came).is_some() {
+            failed.push(format!("{}: {}", question.name(), came.told()));
+        }
     }
     let (path, tape) = (project.folder.join(TAPE), staged.tape());
+    if !failed.is_empty() && !project.manifest.permissions.secrets.is_empty() {
+        failed.push("the calls were made without secrets, which this host of its own has none of".to_owned());
+    }
+    keepable(&path, &tape, &failed)?;
     golden::write_tape(&path, &tape)?;
     let text = format!(
         "{} exchanges are in {}; read them before you publish them: they hold what was sent and answered",
@@ -132,13 +187,43 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
     Ok(())
 }
 
-/// Asks at the terminal; nobody there to ask is a no.
-fn agreed(out: &Out) -> Result<bool> {
-    if out.json || !std::io::stdin().is_terminal() {
-        return Ok(false);
+/// What was recorded before is worth more than half of a recording.
+fn keepable(path: &Path, tape: &[Exchange], failed: &[String]) -> Result<()> {
+    let kept = format!("nothing was recorded, and {} is as it was", path.display());
+    if !failed.is_empty() {
+        return Err(fail(Kind::Refused, format!("not every call succeeded; {kept}:\n  {}", failed.join("\n  "))));
     }
-    out.line("go on? [y/N]");
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    if tape.is_empty() {
+        return Err(fail(Kind::NotFound, format!("no call asked a server; {kept}")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_is_kept_when_it_is_whole_and_else_the_old_one_is() {
+        let exchange = Exchange {
+            method: "GET".into(),
+            url: "https://a.net/".into(),
+            sent: String::new(),
+            status: 200,
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        let refused = |tape: &[Exchange], failed: &[String]| keepable(Path::new("exchanges.json"), tape, failed).unwrap_err().to_string();
+        assert!(refused(std::slice::from_ref(&exchange), &["greets: a fault".into()]).contains("greets: a fault"));
+        assert!(refused(&[], &[]).contains("exchanges.json is as it was"));
+        keepable(Path::new("exchanges.json"), &[exchange], &[]).unwrap();
+    }
+
+    #[test]
+    fn requests_that_nobody_answered_are_named_once() {
+        let missed = ["GET https://a.net/".to_owned(), "GET https://a.net/".to_owned()];
+        let told = unrecorded(&missed);
+        assert_eq!(told.matches("GET https://a.net/").count(), 1);
+        assert!(told.contains("--record") && unrecorded(&[]).is_empty());
+    }
 }

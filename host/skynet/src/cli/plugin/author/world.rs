@@ -11,22 +11,39 @@ use super::project::Project;
 use anyhow::{Context as _, Result};
 use skynet_policy::imports;
 use skynet_policy::manifest::{Manifest, World};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The world's name.
 pub(super) const WORLD: &str = "project";
 
-/// Writes the contract to `build/wit`; gives that folder.
-pub(super) fn lay(project: &Project) -> Result<PathBuf> {
+/// The file that it is in.
+const PROJECT: &str = "project.wit";
+
+/// Writes the contract to `build/wit`, which is how its parsers take it; gives that folder.
+pub(super) fn lay_contract(project: &Project) -> Result<PathBuf> {
     let folder = project.build_folder()?.join("wit");
-    let made = embedded::below("wit").filter(|(path, _)| path.ends_with(".wit")).map(|(path, bytes)| (path.to_owned(), bytes.to_vec()));
-    let world = world(&project.manifest).context("the contract is not in this program")?;
-    for (path, bytes) in made.chain([("project.wit".to_owned(), world.into_bytes())]) {
-        let path = folder.join(path);
-        std::fs::create_dir_all(path.parent().unwrap_or(&folder))?;
-        std::fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+    for (path, bytes) in embedded::below("wit").filter(|(path, _)| path.ends_with(".wit")) {
+        write(&folder.join(path), bytes)?;
     }
+    // Another way of building may have left its own.
+    let _ = std::fs::remove_file(folder.join(PROJECT));
     Ok(folder)
+}
+
+/// The same with the project's own world.
+pub(super) fn lay(project: &Project) -> Result<PathBuf> {
+    let folder = lay_contract(project)?;
+    let world = world(&project.manifest).context("the contract is not in this program")?;
+    write(&folder.join(PROJECT), world.as_bytes())?;
+    Ok(folder)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let put = || -> std::io::Result<()> {
+        std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+        std::fs::write(path, bytes)
+    };
+    put().with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// The interfaces of the host that a project may import, by their names.

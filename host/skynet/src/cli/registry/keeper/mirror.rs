@@ -5,6 +5,7 @@
 
 use super::failed;
 use crate::args::registry::keeper::{Begin, Mirror, VerifyRegistry};
+use crate::cli::registry::add::authority;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
 use crate::registry::{self, bar::Bar};
@@ -26,7 +27,7 @@ const MEMORY: &str = ".mirror";
 
 pub(super) async fn verify(wish: &VerifyRegistry, out: &Out) -> Result<()> {
     let scratch = tempfile::tempdir().context("no scratch folder")?;
-    let visit = visit(&scratch.path().join("seen"), &wish.place, &wish.begin, out).await?;
+    let visit = visit(&scratch.path().join("seen"), &wish.place, (&wish.begin, wish.ca.as_deref()), out).await?;
     let census = visit.verify(&Bar::default()).await.map_err(failed)?;
     tell(&wish.place, &visit, &census, out);
     out.value(&value(&wish.place, &visit, &census));
@@ -38,7 +39,7 @@ pub(super) async fn verify(wish: &VerifyRegistry, out: &Out) -> Result<()> {
 
 pub(super) async fn run(wish: &Mirror, out: &Out) -> Result<()> {
     std::fs::create_dir_all(&wish.folder).with_context(|| format!("{} cannot be made", wish.folder.display()))?;
-    let visit = visit(&wish.folder.join(MEMORY), &wish.place, &wish.begin, out).await?;
+    let visit = visit(&wish.folder.join(MEMORY), &wish.place, (&wish.begin, wish.ca.as_deref()), out).await?;
     let census = visit.mirror(&wish.folder, &Bar::default()).await.map_err(failed)?;
     tell(&wish.place, &visit, &census, out);
     out.line(&format!("copied to {}", wish.folder.display()));
@@ -49,12 +50,16 @@ pub(super) async fn run(wish: &Mirror, out: &Out) -> Result<()> {
 }
 
 /// A verified look, remembered in `memory`.
-async fn visit(memory: &Path, text: &str, begin: &Begin, out: &Out) -> Result<Visit> {
-    let place = place(text)?;
+async fn visit(memory: &Path, text: &str, (begin, ca): (&Begin, Option<&Path>), out: &Out) -> Result<Visit> {
+    let mut place = place(text, ca)?;
     let known = Registries::open(memory).map_err(failed)?;
     let lock = known.lock().map_err(failed)?;
-    let fetch = registry::fetch([&place])?;
     let before = known.places().map_err(failed)?.all.into_iter().next();
+    if ca.is_none() {
+        // Named the first time only, like the root.
+        place.ca = before.as_ref().and_then(|before| before.ca.clone());
+    }
+    let fetch = registry::fetch(&place)?;
     match &before {
         Some(before) if before.url != place.url || before.folder != place.folder => {
             let was = registry::fetch::shown(before);
@@ -73,14 +78,14 @@ async fn visit(memory: &Path, text: &str, begin: &Begin, out: &Out) -> Result<Vi
 }
 
 /// A server, or a folder as an absolute path.
-fn place(text: &str) -> Result<Place> {
+fn place(text: &str, ca: Option<&Path>) -> Result<Place> {
     let (url, folder) = if text.contains("://") {
         (Some(text.to_owned()), None)
     } else {
         let real = Path::new(text).canonicalize().with_context(|| format!("the registry's folder {text} cannot be opened"))?;
         (None, Some(real.to_str().with_context(|| format!("{} is no plain path", real.display()))?.to_owned()))
     };
-    Ok(Place { name: NAME.into(), url, folder, namespaces: vec![REST.into()], private: false })
+    Ok(Place { name: NAME.into(), url, folder, namespaces: vec![REST.into()], private: false, ca: ca.map(authority).transpose()? })
 }
 
 /// The root that was named. A folder may vouch for itself, and it is said that it does.

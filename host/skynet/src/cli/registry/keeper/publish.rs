@@ -13,6 +13,12 @@ use std::path::{Path, PathBuf};
 
 /// `registry publish`, with a push to OCI behind it where that is wanted.
 pub(super) async fn listed(wish: &Publish, out: &Out) -> Result<()> {
+    if is_agent(&read(&wish.file)?) {
+        if wish.oci.is_some() {
+            return Err(fail(Kind::Refused, "an agent is listed in a registry; OCI registries take plugins alone"));
+        }
+        return agent(&wish.folder, &wish.file, &wish.how, &wish.keys.folders, out).await;
+    }
     let mut said = list(&wish.folder, &wish.file, &wish.how, &wish.keys.folders, out).await?;
     if let Some(to) = wish.oci.as_deref().filter(|_| !wish.how.plan) {
         let pushed = oci::repository(to, &wish.account)?.push(&read(&wish.file)?, false, &Bar::default()).await.map_err(failed)?;
@@ -28,6 +34,46 @@ pub(super) async fn listed(wish: &Publish, out: &Out) -> Result<()> {
 pub(in crate::cli) async fn run(folder: &Path, file: &Path, how: &PublishHow, keys: &[PathBuf], out: &Out) -> Result<()> {
     let said = list(folder, file, how, keys, out).await?;
     out.value(&said);
+    Ok(())
+}
+
+/// An agent's archive begins with its description.
+fn is_agent(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"agent.json\0")
+}
+
+/// The same for a whole agent.
+async fn agent(folder: &Path, file: &Path, how: &PublishHow, keys: &[PathBuf], out: &Out) -> Result<()> {
+    let bytes = read(file)?;
+    let mut author = open(folder)?;
+    let review = author.review_agent(&bytes).map_err(failed)?;
+    let manifest = &review.manifest;
+    let name = format!("the agent {} {}", manifest.id, manifest.version);
+    let signers: Vec<&str> = review.signers.iter().map(|key| key.as_str()).collect();
+    out.line(&format!("{name}: {}", manifest.summary));
+    out.line(&format!("  signed by {}, {} bytes, digest {}", signers.join(", "), bytes.len(), review.digest));
+    manifest.plugins.iter().for_each(|plugin| out.line(&format!("  plugin {} {}, release {}", plugin.id, plugin.version, plugin.release)));
+    review.elsewhere.iter().for_each(|plugin| out.line(&format!("  {} {plugin} is not listed here", out.paint("33", "note:"))));
+    let value = |published: bool| {
+        json!({
+            "agent": manifest.id, "version": manifest.version, "digest": review.digest, "signers": review.signers,
+            "plugins": manifest.plugins, "elsewhere": review.elsewhere, "faults": review.faults, "listed": review.listed || published,
+            "published": published,
+        })
+    };
+    if !review.faults.is_empty() {
+        return Err(fail(Kind::Refused, format!("{name} is refused: {}", review.faults.join("; "))));
+    }
+    if review.listed || how.plan {
+        let why = if review.listed { "it is listed already" } else { "it would be listed" };
+        out.both(&format!("{why}; nothing was changed"), &value(false));
+        return Ok(());
+    }
+    if !how.yes && !prompt::agreed("List this? [y/N] ", out)? {
+        return Err(fail(Kind::Refused, format!("{name} was not listed; with --yes nobody is asked")));
+    }
+    author.publish_agent(&bytes, &load(keys)?, jiff::Timestamp::now()).await.map_err(failed)?;
+    out.both(&format!("listed {name} in {}", folder.display()), &value(true));
     Ok(())
 }
 
