@@ -70,15 +70,10 @@ pub(super) async fn test(subject: &Subject, golden: &Golden, tape: Vec<Exchange>
     let mut report = Report::default();
     let staged = Arc::new(Staged::playing(tape));
     staged.set(golden::NOON_OF_TESTS, 0);
-<<<<<<< HEAD
-    let bed = Bed::make(project, component, request, golden.settings.clone(), Arc::clone(&staged)).await?;
-    checks::run(&bed, &kinds, &mut report).await;
-    // Those of the checks above are made up: nobody could have recorded them.
-    staged.missed();
-=======
     let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
     checks::run(&bed, &subject.kinds, &mut report).await;
->>>>>>> registry2
+    // Those of the checks above are made up: nobody could have recorded them.
+    staged.missed();
     for call in &golden.calls {
         let (first, again) = (golden_call(&bed, &staged, call).await, golden_call(&bed, &staged, call).await);
         let missed = unrecorded(&staged.missed());
@@ -151,13 +146,9 @@ async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool,
         return Err(fail(Kind::Refused, "nothing was recorded; say yes, or use --yes"));
     }
     let staged = Arc::new(Staged::recording());
-<<<<<<< HEAD
-    let bed = Bed::make(project, component, &project.manifest.permissions, golden.settings.clone(), Arc::clone(&staged)).await?;
-    let mut failed = Vec::new();
-=======
     let subject = Subject::built(project, component)?;
     let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
->>>>>>> registry2
+    let mut failed = Vec::new();
     for call in &golden.calls {
         let ended = golden_call(&bed, &staged, call).await;
         out.line(&format!("{}: {}", call.name, ended.told()));
