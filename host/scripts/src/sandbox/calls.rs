@@ -1,9 +1,9 @@
 //! The system calls that a script never makes: what the host may not, and more.
 //!
 //! No sockets but connected pairs among its own processes: the network is behind the proxy, and the sockets of
-//! other programs lie beyond landlock's reach; a pair for datagrams could be pointed at one. No shared memory that outlives it. Without
-//! namespaces, further calls would reach past landlock, which guards the content of files and not their
-//! mode, owner or times; they are refused there. Owns these lists.
+//! other programs lie beyond landlock's reach; a pair for datagrams could be pointed at one. No shared
+//! memory that outlives it. Without namespaces, further calls would reach past landlock, which guards the
+//! content of files and not their mode, owner or times; they are refused there. Owns these lists.
 
 use super::{Part, Refusal, Strength, failed};
 use crate::wall::calls::{Rules, bits, second_convention, shared_rules, when};
