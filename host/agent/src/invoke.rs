@@ -10,6 +10,7 @@ use crate::stop::Stopped;
 use serde_json::Value;
 use skynet_core::ports::{CallContext, Progress};
 use skynet_core::{PluginError, SessionKey, StoreError, ToolCall, ToolError, ToolResult, TurnId, UserId};
+use uuid::Uuid;
 
 /// Why a call gave no result to trust.
 #[derive(Debug, thiserror::Error)]
@@ -29,29 +30,34 @@ pub struct Invocation {
     pub result: ToolResult,
     /// The outcome as data, where the tool gives it: as it came, uncut.
     pub structured: Option<Value>,
+    /// Whether the tool promises to give an object.
+    pub promises_object: bool,
 }
 
 impl Agent {
     /// Calls the tool that the present snapshot offers under this name. Its audit row is
     /// taken, not yet on disk: `Audit::settle` waits for that.
     pub async fn invoke(&self, exposed: &str, arguments: &Value, session: SessionKey, user: UserId) -> Result<ToolResult, InvokeError> {
-        self.invoke_until(exposed, arguments, session, user, std::future::pending()).await.map(|invocation| invocation.result)
+        self.invoke_until(exposed, arguments, session, user, None, std::future::pending()).await.map(|invocation| invocation.result)
     }
 
-    /// The same, dropped when `stop` comes first; its row says so then.
+    /// The same for this client of the user's, by its name in the audit log, dropped when `stop` comes first; the
+    /// row says so then.
     pub async fn invoke_until(
         &self,
         exposed: &str,
         arguments: &Value,
         session: SessionKey,
         user: UserId,
+        client: Option<&str>,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<Invocation, InvokeError> {
         let shared = &self.shared;
         let snapshot = shared.ports.registry.snapshot();
         let entry = snapshot.tools().iter().find(|entry| entry.exposed == exposed);
         let entry = entry.ok_or_else(|| InvokeError::Unknown(exposed.chars().take(80).collect()))?;
-        let turn = TurnId(format!("invoke-{}", shared.ports.clock.now_ms()));
+        // Of this call alone, also when many come at once.
+        let turn = TurnId(format!("invoke-{}", Uuid::now_v7()));
         let context =
             CallContext { turn, session, user, time_zone: shared.config.time_zone.clone(), depth: 0, progress: Progress::default() };
         let call = ToolCall { id: context.turn.0.clone(), name: entry.exposed.clone(), arguments: String::new() };
@@ -67,8 +73,13 @@ impl Agent {
         };
         let structured = outcome.as_ref().ok().and_then(|outcome| outcome.as_ref().ok()?.structured.clone());
         let took = shared.ports.clock.now_ms().saturating_sub(began);
-        let (result, row) = account(&context, entry, &call, outcome, took);
+        let (result, mut row) = account(&context, entry, &call, outcome, took);
+        if let Some(detail) = row.detail.as_object_mut() {
+            detail.insert("user".into(), context.user.0.clone().into());
+            detail.extend(client.map(|client| ("by".to_owned(), Value::from(client))));
+        }
         shared.ports.audit.enqueue(row).await?;
-        Ok(Invocation { result, structured })
+        let promises_object = entry.spec.output.as_ref().is_some_and(|schema| schema["type"] == "object");
+        Ok(Invocation { result, structured, promises_object })
     }
 }

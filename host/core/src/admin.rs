@@ -47,7 +47,19 @@ pub trait PluginAdmin: Send + Sync {
         self.grant_until(id, permissions, None, by).await
     }
     /// The same, up to a time in milliseconds since the Unix epoch.
-    async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError>;
+    async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError> {
+        self.grant_release(id, permissions, until_ms, None, by).await
+    }
+    /// The same for the release that the owner was shown, by the SHA-256 of its `release.json`; refuses when
+    /// a grant would be for another one by now.
+    async fn grant_release(
+        &self,
+        id: &PluginId,
+        permissions: Option<Value>,
+        until_ms: Option<u64>,
+        release: Option<&str>,
+        by: &str,
+    ) -> Result<(), AdminError>;
     /// Approves of a script plugin's files that nobody signed, by the digest that the owner was shown, and
     /// grants what they ask for. Refuses when the files are others by now.
     async fn approve(&self, id: &PluginId, files: &str, by: &str) -> Result<(), AdminError> {

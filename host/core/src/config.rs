@@ -305,7 +305,7 @@ impl Default for AuditConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RatesConfig {
-    /// Turns, and tool calls outside of one, of one user.
+    /// Turns of one user, and tool calls outside of one by each of the user's clients.
     pub turns_per_minute: u32,
     /// Turns that come over one channel, of all its users.
     pub channel_turns_per_minute: u32,

@@ -27,19 +27,20 @@ pub(crate) fn session(key: Option<&str>) -> Result<SessionKey, String> {
     key.map_or_else(|| Ok(SessionKey::main()), |key| SessionKey::canonical(key).map_err(|error| error.to_string()))
 }
 
-/// Runs it, to its end or until `stop`.
+/// Runs it for this client, by its name in the audit log, to its end or until `stop`.
 pub(crate) async fn run(
     server: &Server,
+    client: &str,
     tool: &str,
     arguments: Value,
     session: SessionKey,
     stop: impl Future<Output = ()> + Send,
 ) -> Invoked {
     let user = UserId::owner();
-    if let Err(after_ms) = server.rates.turn(&user, "tools") {
+    if let Err(after_ms) = server.rates.invocation(&user, client) {
         return Invoked::TooOften(after_ms);
     }
-    let done = match server.agent.invoke_until(tool, &arguments, session, user, stop).await {
+    let done = match server.agent.invoke_until(tool, &arguments, session, user, Some(client), stop).await {
         Ok(done) => done,
         Err(error @ InvokeError::Unknown(_)) => return Invoked::Unknown(error.to_string()),
         Err(error @ InvokeError::Unrecorded(_)) => return Invoked::Withheld(error.to_string()),

@@ -27,12 +27,56 @@ pub(crate) type Service = StreamableHttpService<Handler, LocalSessionManager>;
 pub(crate) struct Sessions {
     manager: Arc<LocalSessionManager>,
     config: StreamableHttpServerConfig,
-    /// Session id to the name of the token that opened it.
-    owners: Mutex<HashMap<String, String>>,
+    held: Mutex<Held>,
+    /// Names of the tokens that stood at the last look, for streams that belong to no session.
+    tokens: watch::Sender<HashSet<String>>,
     /// Another number whenever the list of tools is another one.
     tools: watch::Sender<u64>,
     /// The registry's revision that the number above was made of.
     looked_at: Mutex<u64>,
+}
+
+/// Sessions and those that are about to be.
+#[derive(Default)]
+struct Held {
+    /// Session id to who opened it.
+    owners: HashMap<String, Owner>,
+    /// Sessions that are being opened, by the name of the token.
+    opening: HashMap<String, usize>,
+    /// How many were ever opened.
+    count: u64,
+}
+
+struct Owner {
+    token: String,
+    /// Which one it was.
+    number: u64,
+}
+
+/// A place for one session, until it is opened or came to nothing.
+pub(crate) struct Place<'a> {
+    sessions: &'a Sessions,
+    token: String,
+}
+
+impl Place<'_> {
+    /// It is this session.
+    pub(crate) fn opened(self, session: &str) {
+        let mut held = self.sessions.held();
+        held.count += 1;
+        let owner = Owner { token: self.token.clone(), number: held.count };
+        held.owners.insert(session.to_owned(), owner);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut held = self.sessions.held();
+        if let Some(opening) = held.opening.get_mut(&self.token) {
+            *opening = opening.saturating_sub(1);
+        }
+        held.opening.retain(|_, opening| *opening > 0);
+    }
 }
 
 /// Why no session is opened.
@@ -57,7 +101,8 @@ impl Sessions {
         Self {
             manager: Arc::new(manager),
             config,
-            owners: Mutex::default(),
+            held: Mutex::default(),
+            tokens: watch::Sender::new(HashSet::new()),
             tools: watch::Sender::new(list),
             looked_at: Mutex::new(revision),
         }
@@ -70,45 +115,55 @@ impl Sessions {
         StreamableHttpService::new(handler, Arc::clone(&self.manager), self.config.clone())
     }
 
-    fn owners(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the session is this token's. One that nobody has is nobody's.
     pub(crate) fn is_of(&self, session: &str, token: &str) -> bool {
-        self.owners().get(session).is_some_and(|owner| owner == token)
+        self.held().owners.get(session).is_some_and(|owner| owner.token == token)
     }
 
-    /// Whether this token may open one more. Forgets those that ended.
-    pub(crate) async fn room_for(&self, token: &str) -> Result<(), Full> {
+    /// Takes a place for one more session of this token. Forgets those that ended.
+    pub(crate) async fn place(&self, token: &str) -> Result<Place<'_>, Full> {
+        let before = self.held().count;
         let open: HashSet<String> = self.manager.sessions.read().await.keys().map(|id| id.to_string()).collect();
-        let mut owners = self.owners();
-        owners.retain(|id, _| open.contains(id));
-        if owners.values().filter(|owner| *owner == token).count() >= MCP_SESSIONS_EACH {
+        let mut held = self.held();
+        // Those that were opened since the list was made are not in it.
+        held.owners.retain(|id, owner| owner.number > before || open.contains(id));
+        let own = held.owners.values().filter(|owner| owner.token == token).count();
+        if own + held.opening.get(token).copied().unwrap_or(0) >= MCP_SESSIONS_EACH {
             return Err(Full::Own);
         }
-        if open.len() >= MCP_SESSIONS { Err(Full::All) } else { Ok(()) }
+        if held.owners.len() + held.opening.values().sum::<usize>() >= MCP_SESSIONS {
+            return Err(Full::All);
+        }
+        *held.opening.entry(token.to_owned()).or_default() += 1;
+        drop(held);
+        Ok(Place { sessions: self, token: token.to_owned() })
     }
 
-    /// A session that this token opened.
-    pub(crate) fn opened(&self, session: &str, token: &str) {
-        self.owners().insert(session.to_owned(), token.to_owned());
+    /// Hears at each look which tokens stand.
+    pub(crate) fn standing(&self) -> watch::Receiver<HashSet<String>> {
+        self.tokens.subscribe()
     }
 
-    /// Ends the sessions of tokens that are not among these.
+    /// Ends the sessions and streams of tokens that are not among these.
     pub(crate) async fn keep(&self, tokens: &HashSet<String>) {
-        let gone: Vec<String> = self.owners().iter().filter(|(_, token)| !tokens.contains(*token)).map(|(id, _)| id.clone()).collect();
+        self.tokens.send_replace(tokens.clone());
+        let is_gone = |(id, owner): (&String, &Owner)| (!tokens.contains(&owner.token)).then(|| id.clone());
+        let gone: Vec<String> = self.held().owners.iter().filter_map(is_gone).collect();
         for id in gone {
-            self.owners().remove(&id);
+            self.held().owners.remove(&id);
             if let Err(error) = self.manager.close_session(&id.into()).await {
                 tracing::debug!(%error, "a session of a revoked token had ended already");
             }
         }
     }
 
-    /// Whether any is known to be open.
+    /// Whether any session or stream is known to be open.
     pub(crate) fn any(&self) -> bool {
-        !self.owners().is_empty()
+        self.tokens.receiver_count() > 0 || !self.held().owners.is_empty()
     }
 
     /// Tells of the list of tools, if it is another one than at the last look.

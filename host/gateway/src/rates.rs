@@ -77,6 +77,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 /// All buckets of the gateway.
 pub(crate) struct Rates {
     users: Buckets<String>,
+    clients: Buckets<(String, String)>,
     channels: Buckets<String>,
     calls: Buckets<(String, &'static str)>,
     user_calls: Buckets<(String, &'static str)>,
@@ -88,6 +89,7 @@ impl Rates {
         let clock = Forward::new(clock);
         Self {
             users: Buckets::new(config.turns_per_minute, &clock),
+            clients: Buckets::new(config.turns_per_minute, &clock),
             channels: Buckets::new(config.channel_turns_per_minute, &clock),
             calls: Buckets::new(config.calls_per_minute, &clock),
             user_calls: Buckets::new(config.user_calls_per_minute, &clock),
@@ -95,7 +97,14 @@ impl Rates {
         }
     }
 
-    /// A turn, or a tool call outside of one, of this user over this channel.
+    /// A tool call outside of a turn, by this client of this user.
+    pub(crate) fn invocation(&self, user: &UserId, client: &str) -> Result<(), u64> {
+        // A program that calls on and on takes nothing from the user's turns and other clients.
+        self.clients.take(&(user.to_string(), client.to_owned()))?;
+        self.channels.take(&"tools".to_owned())
+    }
+
+    /// A turn of this user over this channel.
     pub(crate) fn turn(&self, user: &UserId, channel: &str) -> Result<(), u64> {
         // Whoever has none left takes nothing from the others of the channel.
         self.users.take(&user.to_string())?;

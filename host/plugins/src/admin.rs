@@ -2,11 +2,11 @@
 //!
 //! Only owner surfaces reach this; no import of a guest and no tool does.
 
-use crate::book::{Entry, Waiting};
+use crate::book::{Entry, Subject, Waiting};
 use crate::ceiling;
 use crate::change::DENIED;
 use crate::decide::{Act, unfinished};
-use crate::folder_plugin::{approval_of, is_approval};
+use crate::folder_plugin::{approval_of, is_approval, verb_for};
 use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::limits;
@@ -35,12 +35,11 @@ impl PluginHost {
         Err(AdminError::NotFound(id.clone()))
     }
 
-    /// What the owner would be granting to: request and signer.
-    async fn request_of(&self, id: &PluginId) -> Result<(Permissions, String), AdminError> {
+    /// What the owner would be granting to.
+    async fn subject_of(&self, id: &PluginId) -> Result<Subject, AdminError> {
         let book = self.shared.book.lock().await;
         let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
-        let (request, publisher) = entry.to_grant();
-        Ok((request.clone(), publisher.to_owned()))
+        Ok(entry.to_grant())
     }
 
     fn shown_grant(&self, stored: StoredGrant) -> Result<Value, AdminError> {
@@ -175,18 +174,30 @@ impl PluginHost {
         Ok(self.change(act, json!({ "enabled": enabled }), steps).await?)
     }
 
-    async fn decide_grant(&self, act: Act<'_>, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>) -> Result<(), AdminError> {
+    async fn decide_grant(
+        &self,
+        act: Act<'_>,
+        id: &PluginId,
+        permissions: Option<Value>,
+        until_ms: Option<u64>,
+        release: Option<&str>,
+    ) -> Result<(), AdminError> {
         self.meet(id).await?;
         let now = self.shared.clock.now_ms();
         if until_ms.is_some_and(|until| until <= now) {
             return Err(AdminError::Refused("the time up to which it would be granted is over".into()));
         }
-        let (request, publisher) = self.request_of(id).await?;
-        if publisher.is_empty() {
+        let subject = self.subject_of(id).await?;
+        if subject.publisher.is_empty() {
             return Err(AdminError::Refused(format!("nobody knows yet who signed {id}; look at `skynet plugin list`")));
         }
-        self.must_be_signed(id, &publisher).await?;
-        self.write_grant(act, id, (request, publisher), permissions, until_ms).await
+        if release.is_some_and(|shown| shown != subject.release) {
+            return Err(AdminError::Refused(format!(
+                "{id} is another release than the one you looked at; look again: skynet plugin info {id}"
+            )));
+        }
+        self.must_be_signed(id, &subject.publisher).await?;
+        self.write_grant(act, id, subject, permissions, until_ms).await
     }
 
     /// A grant to files that nobody signed begins with an approval, which names them.
@@ -201,21 +212,21 @@ impl PluginHost {
 
     async fn decide_approval(&self, act: Act<'_>, id: &PluginId, files: &str) -> Result<(), AdminError> {
         self.meet(id).await?;
-        let (request, publisher) = self.request_of(id).await?;
-        if !is_approval(&publisher) {
+        let subject = self.subject_of(id).await?;
+        if !is_approval(&subject.publisher) {
             return Err(AdminError::Refused(format!("{id} is signed, and needs no approval of its files; see: skynet plugin grant {id}")));
         }
-        if publisher != approval_of(files) {
+        if subject.publisher != approval_of(files) {
             return Err(AdminError::Refused(format!("the files of {id} are others than those you looked at; look again")));
         }
-        self.write_grant(act, id, (request, publisher), None, None).await
+        self.write_grant(act, id, subject, None, None).await
     }
 
     async fn write_grant(
         &self,
         act: Act<'_>,
         id: &PluginId,
-        (request, publisher): (Permissions, String),
+        Subject { request, publisher, .. }: Subject,
         permissions: Option<Value>,
         until_ms: Option<u64>,
     ) -> Result<(), AdminError> {
@@ -251,7 +262,8 @@ impl PluginHost {
             AdminError::Refused(format!("nothing of {id} waits for an answer; to end what it may do now: skynet plugin revoke {id}"))
         })?;
         let detail = json!({ "version": waiting.version.to_string(), "release": waiting.release, "asks": waiting.asks });
-        let why = format!("{DENIED} what version {} asks for; `skynet plugin grant {id}` allows it", waiting.version);
+        let verb = verb_for(&waiting.publisher);
+        let why = format!("{DENIED} what version {} asks for; `skynet plugin {verb} {id}` allows it", waiting.version);
         let hold = PluginChange::Hold { id: id.clone(), release: waiting.release.clone(), why: why.clone() };
         self.change(act, detail, vec![hold]).await?;
         Ok((waiting, why))
@@ -320,6 +332,7 @@ impl PluginAdmin for PluginHost {
             "status": entry.status(id),
             "file": entry.file,
             "publisher": entry.publisher,
+            "release": entry.release,
             "asks": entry.request.sentences(),
             "request": entry.request,
             "script": entry.folder.as_ref().map(|folder| folder.shown()),
@@ -356,9 +369,16 @@ impl PluginAdmin for PluginHost {
         grants.into_iter().map(|grant| self.shown_grant(grant)).collect()
     }
 
-    async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError> {
+    async fn grant_release(
+        &self,
+        id: &PluginId,
+        permissions: Option<Value>,
+        until_ms: Option<u64>,
+        release: Option<&str>,
+        by: &str,
+    ) -> Result<(), AdminError> {
         let act = Act { kind: "grant", by, subject: id.as_str() };
-        self.noted(act, self.decide_grant(act, id, permissions, until_ms)).await?;
+        self.noted(act, self.decide_grant(act, id, permissions, until_ms, release)).await?;
         self.after_grant(id).await
     }
 
@@ -378,6 +398,7 @@ impl PluginAdmin for PluginHost {
             entry.waiting = None;
             if entry.serving.is_none() {
                 (entry.request, entry.publisher) = (waiting.request.clone(), waiting.publisher.clone());
+                entry.release = waiting.release.clone();
                 entry.stopped = Some(skynet_core::plugin::PluginState::Disabled { reason: why });
             }
             entry.denied = Some(waiting);
@@ -391,18 +412,19 @@ impl PluginAdmin for PluginHost {
         let of_plugin = |actor: &str| actor == id.as_str() || actor.split_once('@').is_some_and(|(name, _)| name == id.as_str());
         let denied = rows.into_iter().filter(|(_, _, row)| row.verdict == "denied" && of_plugin(&row.actor)).take(limit);
         let denied: Vec<Value> = denied
-            .map(|(number, at_ms, row)| json!({ "number": number, "at_ms": at_ms, "kind": row.kind, "who": row.actor, "what": row.subject, "why": row.detail.get("why") }))
+            .map(|(number, at_ms, row)| json!({ "number": number, "at_ms": at_ms, "kind": row.kind, "who": row.actor, "what": row.subject, "why": row.detail.get("why"), "reason": row.detail.get("kind") }))
             .collect();
         let book = self.shared.book.lock().await;
         let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
         let status = entry.status(id);
         let effective = entry.serving.as_ref().map(|serving| &serving.terms.permissions);
         let ceiling = self.kept_from(id, entry);
+        let verb = verb_for(&entry.to_grant().publisher);
         let ceiling_remedy = (!ceiling.is_empty()).then_some(ceiling::REMEDY);
         Ok(json!({
             "id": id, "status": status, "denied": denied, "may": effective.map(|may| may.sentences()),
             "asks": entry.waiting.as_ref().map(|waiting| &waiting.asks), "above_ceiling": ceiling,
-            "ceiling_remedy": ceiling_remedy, "remedy": format!("skynet plugin grant {id}"),
+            "ceiling_remedy": ceiling_remedy, "remedy": format!("skynet plugin {verb} {id}"),
         }))
     }
 

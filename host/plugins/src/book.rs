@@ -36,6 +36,15 @@ pub(crate) struct Waiting {
     pub(crate) release: String,
 }
 
+/// What a grant is for, read at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) request: Permissions,
+    pub(crate) publisher: String,
+    /// SHA-256 of its `release.json`; empty when it is not known.
+    pub(crate) release: String,
+}
+
 /// One plugin.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entry {
@@ -48,6 +57,8 @@ pub(crate) struct Entry {
     /// What it asks for and who signed it, of the release that serves.
     pub(crate) request: Permissions,
     pub(crate) publisher: String,
+    /// SHA-256 of that release's `release.json`.
+    pub(crate) release: String,
     /// What would serve if the owner agreed.
     pub(crate) waiting: Option<Waiting>,
     /// A release that its owner said no to, as long as its file is there: a grant is for it.
@@ -125,9 +136,14 @@ impl Book {
 impl Entry {
     /// What a grant would be for: a release that waits, else one that was denied, else
     /// the one that serves.
-    pub(crate) fn to_grant(&self) -> (&Permissions, &str) {
+    pub(crate) fn to_grant(&self) -> Subject {
+        let own = || Subject { request: self.request.clone(), publisher: self.publisher.clone(), release: self.release.clone() };
         let release = self.waiting.as_ref().or(self.denied.as_ref());
-        release.map_or((&self.request, &self.publisher), |release| (&release.request, &release.publisher))
+        release.map_or_else(own, |release| Subject {
+            request: release.request.clone(),
+            publisher: release.publisher.clone(),
+            release: release.release.clone(),
+        })
     }
 
     /// Puts another generation, or none, in service; gives the one before.
@@ -181,6 +197,7 @@ impl Entry {
         let publisher = release.as_ref().map(|release| publisher_of(&generation.receipt, release));
         self.publisher = publisher.unwrap_or_default();
         self.request = release.map(|release| release.permissions).unwrap_or_default();
+        self.release = generation.receipt.release.clone();
         self.folder = generation.terms.folder.clone();
         self.kinds = generation.receipt.kinds.clone();
         self.summary = generation.receipt.summary.clone();
@@ -204,6 +221,7 @@ impl Entry {
             // What an owner would be granting to.
             self.request = signed.release.permissions.clone();
             self.publisher = signed.publisher();
+            self.release = signed.release_digest.clone();
         }
     }
 }

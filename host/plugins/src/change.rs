@@ -6,7 +6,7 @@ use crate::admit::{self, Refusal, Signed, Standing};
 use crate::advice::Asked;
 use crate::book::{Entry, FileState, Waiting};
 use crate::decide::Act;
-use crate::folder_plugin::publisher_of;
+use crate::folder_plugin::{publisher_of, verb_for};
 use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::inbox::folder::ReadError;
@@ -241,6 +241,7 @@ impl PluginHost {
         if book.switched_off.contains(id) {
             let entry = book.plugins.entry(id.clone()).or_default();
             entry.file = file.to_owned();
+            entry.folder = signed.folder.clone();
             entry.describe(signed, &[]);
             entry.stopped = Some(PluginState::Disabled { reason: format!("switched off; `skynet plugin enable {id}` switches it on") });
             return true;
@@ -340,7 +341,7 @@ impl PluginHost {
 
     async fn wait_for_owner(&self, file: &str, signed: &Signed, kinds: &[PluginKind], asks: Vec<String>) {
         let id = signed.release.id.clone();
-        let verb = if signed.is_unsigned() { "approve" } else { "grant" };
+        let verb = verb_for(&signed.publisher());
         tracing::info!(plugin = %id, version = %signed.release.version, "it waits for the owner: skynet plugin {verb} {id}");
         if signed.is_unsigned() && self.serving(&id).is_some() {
             // Files that somebody changed do not leave those running that the owner knew.
@@ -365,6 +366,7 @@ impl PluginHost {
         let mut book = self.shared.book.lock().await;
         let entry = book.plugins.entry(signed.release.id.clone()).or_default();
         entry.file = file.to_owned();
+        entry.folder = signed.folder.clone();
         let denied = why.starts_with(DENIED);
         entry.denied = denied.then(|| waiting(signed, signed.release.permissions.sentences()));
         if entry.serving.is_none() {

@@ -104,7 +104,8 @@ impl FolderPlugin {
         let manifest = &self.manifest;
         json!({
             "files": self.tree, "program": manifest.program, "options": manifest.options, "script": manifest.script,
-            "timeout_s": manifest.timeout.as_secs(), "description": naming::plain_line(&manifest.description, 300), "tool": manifest.tool,
+            "timeout_s": manifest.timeout.as_secs(), "description": manifest.description, "tool": manifest.tool,
+            "parameters": manifest.parameters,
             "contract": match manifest.contract {
                 ScriptContract::Environment => "environment",
                 ScriptContract::JsonLines => "json-lines",
@@ -125,6 +126,11 @@ fn roots(may: &Permissions) -> BTreeMap<String, bool> {
 /// Whether it is an approval and not a key that stands behind a release.
 pub(crate) fn is_approval(publisher: &str) -> bool {
     publisher.starts_with(APPROVED)
+}
+
+/// The command by which an owner says yes to what this one stands behind.
+pub(crate) fn verb_for(publisher: &str) -> &'static str {
+    if is_approval(publisher) { "approve" } else { "grant" }
 }
 
 /// Whom a grant for these files is bound to when nobody signed them.

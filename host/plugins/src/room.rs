@@ -7,10 +7,15 @@
 //! the mark, with two of them, or that is filled already.
 
 use memchr::memmem;
+use std::fs::File;
+use std::io::Read as _;
 use std::ops::Range;
+use std::path::Path;
 
 /// Bytes of a mark.
 const MARK: usize = 24;
+/// Bytes of a file that are looked at together.
+const PIECE: u64 = 256 * 1024;
 /// Bytes of the length.
 const LENGTH: usize = 8;
 /// The length of nothing.
@@ -62,6 +67,29 @@ impl Room {
         self.place(component).is_ok()
     }
 
+    /// Whether a file holds such a mark at all, read piece by piece: most have none, and some are large. One that
+    /// cannot be read has none.
+    pub fn is_marked(&self, path: &Path) -> bool {
+        let look = || -> std::io::Result<bool> {
+            let mut file = File::open(path)?;
+            if !file.metadata()?.is_file() {
+                return Ok(false);
+            }
+            let mut seen = Vec::new();
+            loop {
+                // What may be the beginning of a mark stays.
+                seen.drain(..seen.len().saturating_sub(MARK - 1));
+                if file.by_ref().take(PIECE).read_to_end(&mut seen)? == 0 {
+                    return Ok(false);
+                }
+                if memmem::find(&seen, self.mark).is_some() {
+                    return Ok(true);
+                }
+            }
+        };
+        look().unwrap_or(false)
+    }
+
     /// Puts the payload into the room of a component or module that was not filled before.
     pub fn fill(&self, component: &mut [u8], payload: &[u8]) -> Result<(), RoomError> {
         let place = self.place(component)?;
@@ -105,6 +133,19 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_seen_in_a_file_wherever_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let piece = usize::try_from(PIECE).unwrap();
+        for before in [0, piece - 1, piece - MARK / 2, piece, 2 * piece + 5] {
+            std::fs::write(&path, [vec![b'x'; before].as_slice(), SERVER.mark, b"after"].concat()).unwrap();
+            assert!(SERVER.is_marked(&path) && !SCRIPT.is_marked(&path), "{before}");
+        }
+        std::fs::write(&path, vec![b'x'; 2 * piece]).unwrap();
+        assert!(!SERVER.is_marked(&path) && !SERVER.is_marked(folder.path()) && !SERVER.is_marked(&folder.path().join("none")));
+    }
 
     fn component(rooms: usize) -> Vec<u8> {
         [b"before".to_vec(), SERVER.blank().repeat(rooms), b"after".to_vec()].concat()

@@ -80,8 +80,13 @@ impl Trees {
             }
             let seen = match meta.is_symlink() {
                 true => Some(stamp(&meta)),
-                // Gone or closed meanwhile: the next scan says so.
-                false => entry.open_dir().ok().filter(|folder| folder.exists(MANIFEST_FILE)).and_then(|folder| whole_stamp(&folder).ok()),
+                false => match entry.open_dir() {
+                    // One that cannot be walked is listed too: reading it says why.
+                    Ok(folder) => folder.exists(MANIFEST_FILE).then(|| whole_stamp(&folder).unwrap_or_else(|_| stamp(&meta))),
+                    // Gone meanwhile: the next scan says so.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                    Err(_) => Some(stamp(&meta)),
+                },
             };
             listing.extend(seen.map(|seen| (format!("{PREFIX}{name}"), seen)));
             if listing.len() >= limits::INBOX_FILES {

@@ -8,12 +8,15 @@ use skynet_core::ports::Clock;
 use skynet_policy::permission::Permissions;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
 
 /// Shared by all calls of a generation.
 #[derive(Debug, Default)]
 pub(crate) struct Validity {
     taken_back: AtomicBool,
     until_ms: Option<u64>,
+    /// Rung when it is ended, for work that takes no steps meanwhile.
+    bell: Notify,
 }
 
 /// Why a step to the host was refused.
@@ -28,7 +31,7 @@ pub(crate) enum NoLonger {
 impl Validity {
     /// Of a grant that ends at this time.
     pub(crate) fn until(until_ms: Option<u64>) -> Arc<Self> {
-        Arc::new(Self { taken_back: AtomicBool::new(false), until_ms })
+        Arc::new(Self { taken_back: AtomicBool::new(false), until_ms, bell: Notify::new() })
     }
 
     pub(crate) fn until_ms(&self) -> Option<u64> {
@@ -38,6 +41,17 @@ impl Validity {
     /// From here on nothing is allowed any more.
     pub(crate) fn end(&self) {
         self.taken_back.store(true, Ordering::Release);
+        self.bell.notify_waiters();
+    }
+
+    /// Comes back when it is ended. The host ends a grant too whose time is over.
+    async fn ended(&self) {
+        let mut rung = std::pin::pin!(self.bell.notified());
+        // Heard from here on, so that an end between the look and the wait is not missed.
+        rung.as_mut().enable();
+        if !self.is_ended() {
+            rung.await;
+        }
     }
 
     /// Whether it was ended, and so serves nobody any more.
@@ -65,5 +79,11 @@ pub(crate) struct Granted {
 impl Granted {
     pub(crate) fn check(&self) -> Result<(), NoLonger> {
         self.validity.check(&*self.clock)
+    }
+
+    /// Comes back when it no longer holds, with the reason.
+    pub(crate) async fn ended(&self) -> NoLonger {
+        self.validity.ended().await;
+        self.check().err().unwrap_or(NoLonger::Granted)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use skynet_core::PluginError;
 use skynet_core::admin::{AdminError, PluginAdmin as _};
 use skynet_core::plugin::PluginState;
-use skynet_core::ports::Clock as _;
+use skynet_core::ports::{Clock as _, PluginStore as _};
 use std::time::Duration;
 
 fn kv(version: &str, asking: Value) -> Package {
@@ -222,4 +222,22 @@ async fn an_owner_is_told_what_was_denied_why_and_what_would_allow_it() {
     assert!(row["why"].as_str().unwrap().contains("10.0.0.1"), "{told}");
     assert_eq!(told["remedy"], "skynet plugin grant acme/tool");
     assert!(matches!(world.host.why_denied(&id("nobody"), 1).await, Err(AdminError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn a_grant_for_what_was_shown_is_for_no_other_release_that_came_meanwhile() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    let shown = world.host.info(&id("tool")).await.unwrap()["waiting"]["release"].clone();
+    let shown = shown.as_str().unwrap();
+    // By another key, for the same: what its owner read is not what is there.
+    world.drop_file("tool.wasm", &kv("1.0.1", some_kv()).signed_by(&second_author()).file()).await;
+    let refused = world.host.grant_release(&id("tool"), None, None, Some(shown), "owner").await.unwrap_err();
+    assert!(refused.to_string().contains("another release than the one you looked at"), "{refused}");
+    assert!(world.store.grant(&id("tool")).await.unwrap().is_none());
+    let now = world.host.info(&id("tool")).await.unwrap()["waiting"]["release"].clone();
+    world.host.grant_release(&id("tool"), None, None, now.as_str(), "owner").await.unwrap();
+    let serving = world.host.info(&id("tool")).await.unwrap();
+    assert_eq!((&serving["release"], &serving["status"]["serving"]["version"]), (&now, &json!("1.0.1")));
+    world.host.grant_release(&id("tool"), None, None, now.as_str(), "owner").await.unwrap();
 }

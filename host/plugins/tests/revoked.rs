@@ -155,3 +155,42 @@ async fn a_grant_that_grows_leaves_the_calls_that_run_alone() {
     let shrunk = held.call("sa", async |world| world.host.grant(&id("tool"), Some(less), "owner").await.unwrap()).await;
     assert!(matches!(shrunk, Err(PluginError::Denied(_))), "{shrunk:?}");
 }
+
+/// What is said to a call whose script runs while this happens.
+async fn ended(meanwhile: impl AsyncFnOnce(&World)) -> Denial {
+    let world = World::start().await;
+    let file = Package::new("tool", "1.0.0", &Guest::tool(zoo!("script"))).asking(json!({"script": ["endless"]})).file();
+    world.drop_file("tool.wasm", &file).await;
+    let hour = world.clock.now_ms() + 3_600_000;
+    world.host.grant_until(&id("tool"), None, Some(hour), "owner").await.unwrap();
+    let arguments = json!("endless");
+    let call = world.call_with("tool", &arguments);
+    let meanwhile = async {
+        while world.neighbours().heard().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        meanwhile(&world).await;
+    };
+    let said = tokio::join!(call, meanwhile).0;
+    assert_eq!(world.neighbours().heard().last().unwrap(), "endless was ended");
+    match said {
+        Err(PluginError::Denied(denial)) => denial,
+        other => panic!("not denied: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_script_that_runs_is_ended_when_its_grant_was_taken_back() {
+    let denial = ended(async |world| world.host.revoke(&id("tool"), "owner").await.unwrap()).await;
+    assert_eq!(denial.why, "the owner took its grant back while it ran");
+}
+
+#[tokio::test]
+async fn a_script_that_runs_is_ended_when_the_time_of_its_grant_is_over() {
+    let denial = ended(async |world| {
+        world.clock.advance(Duration::from_secs(3_600));
+        world.host.settled().await;
+    })
+    .await;
+    assert_eq!(denial.why, "the time of its grant was over while it ran");
+}

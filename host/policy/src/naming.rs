@@ -91,6 +91,22 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// The first character of a text that cannot be seen, line ends and tabs aside.
+pub fn hidden_char(text: &str) -> Option<char> {
+    text.chars().find(|c| is_hidden(*c) && !matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// The same of any text within a value, keys included.
+pub fn hidden_in(value: &serde_json::Value) -> Option<char> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => hidden_char(text),
+        Value::Array(values) => values.iter().find_map(hidden_in),
+        Value::Object(map) => map.iter().find_map(|(key, value)| hidden_char(key).or_else(|| hidden_in(value))),
+        _ => None,
+    }
+}
+
 /// Whether a text already is what `plain_line` would make of it.
 pub(crate) fn is_plain_line(text: &str, max: usize) -> bool {
     plain_line(text, max) == text

@@ -11,7 +11,7 @@ pub use server::{KeptProgram, TOOLS_FILE};
 
 use crate::World;
 use crate::limits::{MANIFEST_BYTES, SCRIPT_TIMEOUT_S, SUMMARY_CHARS, WALL_MS};
-use crate::naming::{is_plain_line, is_tool_name, plain_line};
+use crate::naming::{hidden_char, hidden_in, is_plain_line, is_tool_name, plain_line};
 use crate::permission::{Limits, Permissions};
 use crate::release::{ComponentDigest, RELEASE_SCHEMA, Release, WitDeclaration};
 use crate::tree::{self, Files};
@@ -107,6 +107,8 @@ struct Input {
     params: Vec<Param>,
     /// A whole JSON Schema, where parameters with types are too little.
     schema: Option<Map<String, Value>>,
+    #[serde(flatten)]
+    rest: BTreeMap<String, toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +121,8 @@ struct Param {
     #[serde(default)]
     required: bool,
     default: Option<Value>,
+    #[serde(flatten)]
+    rest: BTreeMap<String, toml::Value>,
 }
 
 impl ScriptManifest {
@@ -129,7 +133,7 @@ impl ScriptManifest {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| format!("{MANIFEST_FILE} is not UTF-8"))?;
         let written: Written = toml::from_str(text).map_err(|error| format!("{MANIFEST_FILE}: {}", plain_line(&error.to_string(), 300)))?;
-        understood(written).map_err(|fault| format!("{MANIFEST_FILE}: {fault}"))
+        legible(&written).and_then(|()| understood(written)).map_err(|fault| format!("{MANIFEST_FILE}: {fault}"))
     }
 
     /// Finds and reads it among the files of a folder, and checks that its script is there.
@@ -179,6 +183,33 @@ impl ScriptManifest {
             tools: Vec::new(),
         }
     }
+}
+
+/// Refuses what its owner could not see when reading it, and keys under `[input]` that mean nothing.
+fn legible(written: &Written) -> Result<(), String> {
+    let Input { params, schema, rest } = &written.input;
+    let unknown = rest.keys().chain(params.iter().flat_map(|param| param.rest.keys())).next();
+    if let (true, Some(key)) = (is_strict(written), unknown) {
+        return Err(format!("input: unknown key `{}`", plain_line(key, 60)));
+    }
+    let unseen = |place: &str, c: char| Err(format!("{place}: holds a character that cannot be seen (U+{:04X})", u32::from(c)));
+    if let Some(c) = hidden_char(&written.description) {
+        return unseen("description", c);
+    }
+    let schema = schema.iter().flatten().find_map(|(key, value)| hidden_char(key).or_else(|| hidden_in(value)));
+    let words = |param: &Param| {
+        let default = param.default.as_ref().and_then(hidden_in);
+        hidden_char(&param.name).or_else(|| hidden_char(&param.description)).or(default)
+    };
+    match schema.or_else(|| params.iter().find_map(words)) {
+        Some(c) => unseen("input", c),
+        None => Ok(()),
+    }
+}
+
+/// Whether its author knows this version of the format, as a named contract or a program that is kept shows.
+fn is_strict(written: &Written) -> bool {
+    written.server.is_some() || written.run.as_ref().is_some_and(|run| run.contract.is_some())
 }
 
 /// What is started, and how it is spoken to.
@@ -307,7 +338,7 @@ fn lenient(text: &str) -> Version {
 }
 
 fn parameters(input: Input) -> Result<Value, String> {
-    let Input { params, schema } = input;
+    let Input { params, schema, .. } = input;
     match schema {
         Some(_) if !params.is_empty() => return Err("input: has both `params` and `schema`; leave one out".into()),
         Some(schema) => return Ok(Value::Object(schema)),

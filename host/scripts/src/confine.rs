@@ -6,8 +6,9 @@
 //! when one of them cannot be set.
 
 use crate::limits::CPU_GRACE_SECONDS;
+use crate::rlimit;
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Resource;
 
 /// What a worker may use at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +45,8 @@ pub fn confine_worker(limits: WorkerLimits) -> Result<(), ConfineError> {
     no_new_privileges()
 }
 
-/// Never above what is already set: only root may raise a hard limit, and none should.
 fn lower(resource: Resource, what: &'static str, wanted: u64, grace: u64) -> Result<(), ConfineError> {
-    let now = getrlimit(resource);
-    let at_most = |wanted: u64, now: Option<u64>| Some(now.map_or(wanted, |now| now.min(wanted)));
-    let maximum = at_most(wanted.saturating_add(grace), now.maximum);
-    let new = Rlimit { current: at_most(at_most(wanted, now.current).unwrap_or(wanted), maximum), maximum };
-    setrlimit(resource, new).map_err(|error| failed(what, error))
+    rlimit::lower(resource, wanted, grace).map_err(|error| failed(what, error))
 }
 
 #[cfg(target_os = "linux")]

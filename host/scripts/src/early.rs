@@ -4,13 +4,12 @@
 //! `system`, reads what it is given, and ends when its input does: with the host, however
 //! that ends.
 
-use crate::limits::EARLY_END;
+use crate::ending::wait_or_kill;
 use crate::system::inherited;
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// It, as long as it is wanted.
 #[derive(Debug)]
@@ -42,16 +41,7 @@ impl Drop for Early {
     /// Ends its input and waits, within bounds, until it has done what it was given.
     fn drop(&mut self) {
         drop(self.input.take());
-        let begun = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if begun.elapsed() > EARLY_END {
-                tracing::warn!("a process that was started early does not end and is killed");
-                drop(self.child.kill());
-                drop(self.child.wait());
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_or_kill(&mut self.child, "a process that was started early");
     }
 }
 

@@ -20,4 +20,6 @@ pub mod wall;
 pub mod worker;
 
 mod child;
+mod ending;
 mod group;
+mod rlimit;

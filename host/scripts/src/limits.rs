@@ -63,6 +63,9 @@ pub(crate) const RESERVED_IDS: u64 = 300;
 /// Bytes that a cell says of itself: one refusal or one end.
 pub(crate) const REPORT_BYTES: u64 = 64 * 1024;
 
+/// How far scripts stand back behind everything else on the machine: what answers a person comes first.
+pub(crate) const NICE: i32 = 10;
+
 /// Bytes of a shell's output that are kept for who reads next; older ones are dropped, and it is said how many.
 pub const SHELL_BUFFER: usize = 128 * 1024;
 

@@ -3,6 +3,7 @@
 
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
+use crate::off_limits;
 use anyhow::{Context, Result};
 use skynet_core::config::Config;
 use skynet_policy::permission::Permissions;
@@ -12,7 +13,9 @@ use toml_edit::{DocumentMut, Item, Table, Value};
 pub(crate) fn load(home: &Home) -> Result<Config> {
     let path = home.config();
     let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read; run: skynet init", path.display()))?;
-    parse(&text).map_err(|fault| fail(Kind::BadConfig, format!("{}: {fault}", path.display())))
+    let config = parse(&text).map_err(|fault| fail(Kind::BadConfig, format!("{}: {fault}", path.display())))?;
+    let faults = off_limits::faults(home, &config);
+    if faults.is_empty() { Ok(config) } else { Err(fail(Kind::BadConfig, format!("{}: {}", path.display(), faults.join("; ")))) }
 }
 
 /// `[ceiling]`, understood.
@@ -48,6 +51,10 @@ pub(crate) fn set(home: &Home, key: &str, value: &str) -> Result<()> {
     let path = home.config();
     let text = std::fs::read_to_string(&path).context("skynet.toml cannot be read; run: skynet init")?;
     let changed = changed(&text, key, value)?;
+    let faults = parse(&changed).map(|config| off_limits::faults(home, &config)).unwrap_or_default();
+    if !faults.is_empty() {
+        return Err(fail(Kind::BadConfig, format!("{key} was not changed: {}", faults.join("; "))));
+    }
     if changed != text {
         home::write_file(&path, changed.as_bytes(), 0o600)?;
     }

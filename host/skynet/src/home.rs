@@ -77,6 +77,26 @@ impl Home {
         notes = "notes";
     }
 
+    /// What no plugin may be let into.
+    pub(crate) fn off_limits(&self) -> [PathBuf; 14] {
+        [
+            self.config(),
+            self.old_secrets(),
+            self.credential(),
+            self.token(),
+            self.trust(),
+            self.keys(),
+            self.plugins(),
+            self.tools(),
+            self.registries(),
+            self.root.join("runtimes"),
+            self.private(),
+            self.database(),
+            self.wall(),
+            self.lock(),
+        ]
+    }
+
     /// Makes the folder, or checks that nobody else can enter it.
     pub(crate) fn ensure(&self) -> Result<()> {
         private_folder(&self.root)

@@ -34,6 +34,9 @@ pub(crate) const MCP_MESSAGE: usize = 64 * 1024 * 1024;
 /// Requests of `mcp serve` that wait for their answers at once.
 pub(crate) const MCP_IN_FLIGHT: usize = 64;
 
+/// For the answer to a request to begin: it comes with the tool's result, and a tool may be granted an hour.
+pub(crate) const MCP_ANSWER: Duration = Duration::from_secs(3660);
+
 /// Silence of an open stream: the gateway sends a comment every 15 s.
 pub(crate) const MCP_SILENCE: Duration = Duration::from_secs(60);
 

@@ -18,6 +18,7 @@ mod late;
 mod limits;
 mod lock;
 mod market;
+mod off_limits;
 mod output;
 mod plain;
 mod prompt;

@@ -1,6 +1,7 @@
 //! What commands print: text for people, one JSON value for programs. Colours only
 //! on a terminal, never when NO_COLOR is set.
 
+use crate::plain::visible;
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 
@@ -51,8 +52,10 @@ impl Out {
         self.value(value);
     }
 
-    /// An error, on stderr; under `--json` as one object.
+    /// An error, on stderr; under `--json` as one object. It may quote a stranger, so what a terminal would act
+    /// on is shown as its number; lines stay lines.
     pub(crate) fn error(&self, text: &str, code: u8) {
+        let text = harmless(text);
         if self.json {
             let _ = writeln!(std::io::stderr(), "{}", json!({ "error": text, "code": code }));
         } else {
@@ -63,5 +66,21 @@ impl Out {
     /// Text in a colour, where colours go.
     pub(crate) fn paint(&self, sgr: &str, text: &str) -> String {
         if self.color { format!("\u{1b}[{sgr}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Each line without anything that a terminal would act on.
+fn harmless(text: &str) -> String {
+    text.split('\n').map(|line| visible(line.strip_suffix('\r').unwrap_or(line))).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_quotes_a_stranger_moves_no_cursor_and_keeps_its_lines() {
+        assert_eq!(harmless("first\r\nsecond\n  third"), "first\nsecond\n  third");
+        assert_eq!(harmless("no \u{1b}]0;title\u{7}\rgood\u{202e}"), "no <U+001B>]0;title<U+0007><U+000D>good<U+202E>");
     }
 }

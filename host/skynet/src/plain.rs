@@ -5,6 +5,9 @@
 
 use skynet_policy::naming::is_hidden;
 
+/// Characters of one printed line, beside what it is indented by: longer ones are broken, never cut.
+pub(crate) const WIDTH: usize = 96;
+
 /// The same text, without anything that a terminal would act on.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -20,6 +23,29 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
+/// A line in pieces that fit, broken at spaces where there are some, with what hides made visible.
+pub(crate) fn wrapped(line: &str) -> Vec<String> {
+    let shown = visible(line);
+    let (mut pieces, mut piece, mut count) = (Vec::new(), String::new(), 0);
+    for word in shown.split_inclusive(' ') {
+        let length = word.chars().count();
+        if count > 0 && count + length > WIDTH {
+            pieces.push(std::mem::take(&mut piece));
+            count = 0;
+        }
+        for c in word.chars() {
+            if count == WIDTH {
+                pieces.push(std::mem::take(&mut piece));
+                count = 0;
+            }
+            piece.push(c);
+            count += 1;
+        }
+    }
+    pieces.push(piece);
+    pieces
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,5 +56,14 @@ mod tests {
         assert_eq!(visible("\u{1b}[31mred\u{7}"), "<U+001B>[31mred<U+0007>");
         assert_eq!(visible("safe\u{202e}live\u{200b}\u{feff}"), "safe<U+202E>live<U+200B><U+FEFF>");
         assert_eq!(visible("grüße 日本 👋"), "grüße 日本 👋");
+    }
+
+    #[test]
+    fn a_long_line_is_broken_and_never_cut() {
+        for line in ["", "short", &"word ".repeat(100), &"x".repeat(1000), &format!("{} end", "y".repeat(WIDTH))] {
+            let pieces = wrapped(line);
+            assert_eq!(pieces.concat(), line);
+            assert!(pieces.iter().all(|piece| piece.chars().count() <= WIDTH), "{pieces:?}");
+        }
     }
 }

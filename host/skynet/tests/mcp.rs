@@ -59,7 +59,7 @@ fn serving() -> Household {
     let mut home = Household::new();
     home.install("provider-offline");
     home.install("tool-time");
-    home.install("mcp-bridge");
+    home.install_built_in("mcp-bridge", "mcp-bridge.wasm");
     home.start();
     home.until_state("skynet/tool-time", "serving");
     home.until_state("skynet/mcp-bridge", "serving");

@@ -53,3 +53,18 @@ async fn a_result_that_cannot_be_audited_is_withheld() {
     let error = invoke(&stage, "count", json!({ "n": 1 })).await.unwrap_err().to_string();
     assert!(error.contains("withheld") && !error.contains("counted"), "{error}");
 }
+
+#[tokio::test]
+async fn two_calls_of_one_moment_are_told_apart_and_each_names_who_asked() {
+    let stage = stage();
+    for client in ["token one", "token two"] {
+        let arguments = json!({ "n": 1 });
+        let never = std::future::pending();
+        let done = stage.agent.invoke_until("count", &arguments, key("main"), UserId::owner(), Some(client), never).await.unwrap();
+        assert!(!done.promises_object);
+    }
+    let rows = stage.audit.rows.lock().unwrap();
+    assert_eq!([&rows[0].detail["by"], &rows[1].detail["by"]], ["token one", "token two"]);
+    assert_eq!(rows[0].detail["user"], UserId::owner().0);
+    assert_ne!(rows[0].detail["turn"], rows[1].detail["turn"]);
+}

@@ -17,6 +17,17 @@ pub(super) struct Holder {
     pub(super) scopes: Scopes,
 }
 
+impl Holder {
+    /// Who it is, for the audit, the log and its buckets.
+    pub(super) fn actor(&self) -> String {
+        actor(&self.name)
+    }
+}
+
+fn actor(name: &str) -> String {
+    format!("token {name}")
+}
+
 /// The token that a request carries, checked, counted and recorded.
 pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &HeaderMap) -> Result<Holder, Fault> {
     let peer = Peer::of(address, headers, &server.config);
@@ -32,7 +43,7 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
             if let Some(key) = key {
                 server.throttle.succeeded(&key);
             }
-            let actor = format!("token {}", row.name);
+            let actor = actor(&row.name);
             // Whoever holds a token is a client of the owner's.
             let taken = server.rates.call(&UserId::owner(), &actor, "http");
             taken.map_err(|after_ms| Fault::too_often("requests", after_ms))?;

@@ -10,7 +10,7 @@ use crate::http::bearer::Holder;
 use crate::http::{PeerAddress, bearer, body};
 use crate::limits::INVOKE_BODY_BYTES;
 use crate::mcp::handler::Caller;
-use crate::mcp::{Full, Service};
+use crate::mcp::{Full, Place, Service};
 use crate::server::Server;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
@@ -34,9 +34,11 @@ pub(super) async fn serve(
         return Err(Fault::new(StatusCode::FORBIDDEN, "forbidden", message));
     }
     let holder = bearer::need(&server, address.0, &head.headers, Scope::Read).await?;
-    let opens = admit(&server, &head.method, &head.headers, &holder).await?;
+    let has_session = of_own(&server, &head.headers, &holder)?;
     let body = if head.method == Method::POST { body::read(body, INVOKE_BODY_BYTES).await? } else { Bytes::new() };
-    head.extensions.insert(Caller(holder.scopes));
+    let opens = !has_session && head.method == Method::POST && is_hello(&body);
+    let place = if opens { Some(place(&server, &holder).await?) } else { None };
+    head.extensions.insert(Caller { token: holder.name.clone(), actor: holder.actor(), scopes: holder.scopes });
     // The machine keeps the head with the message; the token has no business there.
     head.headers.remove(http::header::AUTHORIZATION);
     let ends = head.method == Method::DELETE;
@@ -45,27 +47,39 @@ pub(super) async fn serve(
         // It is done, not only taken note of; some clients complain of the other word.
         *response.status_mut() = StatusCode::NO_CONTENT;
     }
-    if opens && let Some(session) = session_of(response.headers()) {
-        server.mcp.opened(session, &holder.name);
+    if let (Some(place), Some(session)) = (place, session_of(response.headers())) {
+        place.opened(session);
     }
     Ok(response.map(Body::new))
 }
 
-/// Refuses a session that is another's, and one too many. Says whether this may open one.
-async fn admit(server: &Server, method: &Method, headers: &HeaderMap, holder: &Holder) -> Result<bool, Fault> {
+/// Whether it comes with a session. Refuses one that is another's.
+fn of_own(server: &Server, headers: &HeaderMap, holder: &Holder) -> Result<bool, Fault> {
     match session_of(headers) {
         // As the protocol says it of a session that ended: the client begins anew.
         Some(session) if !server.mcp.is_of(session, &holder.name) => {
             Err(Fault::new(StatusCode::NOT_FOUND, "not_found", "there is no such session; begin a new one with `initialize`"))
         }
-        Some(_) => Ok(false),
-        None if *method != Method::POST => Ok(false),
-        None => server.mcp.room_for(&holder.name).await.map(|()| true).map_err(|full| {
-            let whose = if full == Full::Own { "this token has" } else { "there are" };
-            let message = format!("{whose} too many open sessions; end some with DELETE, or wait until idle ones are closed");
-            Fault::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message)
-        }),
+        session => Ok(session.is_some()),
     }
+}
+
+/// A place for one session more.
+async fn place<'a>(server: &'a Server, holder: &Holder) -> Result<Place<'a>, Fault> {
+    server.mcp.place(&holder.name).await.map_err(|full| {
+        let whose = if full == Full::Own { "this token has" } else { "there are" };
+        let message = format!("{whose} too many open sessions; end some with DELETE, or wait until idle ones are closed");
+        Fault::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message)
+    })
+}
+
+/// Whether this may be the message that opens a session. What cannot be read may be.
+fn is_hello(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        method: Option<String>,
+    }
+    serde_json::from_slice::<Named>(body).map_or(true, |named| named.method.as_deref() == Some("initialize"))
 }
 
 fn session_of(headers: &HeaderMap) -> Option<&str> {

@@ -34,7 +34,7 @@ pub(super) async fn invoke(
     request: Request,
 ) -> Result<Response, Fault> {
     let (head, body) = request.into_parts();
-    bearer::need(&server, address.0, &head.headers, Scope::Write).await?;
+    let holder = bearer::need(&server, address.0, &head.headers, Scope::Write).await?;
     let body = body::read(body, INVOKE_BODY_BYTES).await?;
     let mut body: Body =
         serde_json::from_slice(&body).map_err(|error| Fault::invalid(format!("the body is not a call of a tool: {error}")))?;
@@ -46,7 +46,10 @@ pub(super) async fn invoke(
     }
     let session = crate::invoke::session(body.session_key.as_deref()).map_err(Fault::invalid)?;
     // To its end and into the log, also when the client leaves meanwhile.
-    let running = tokio::spawn(async move { invoke::run(&server, &body.tool, body.args.into(), session, std::future::pending()).await });
+    let running =
+        tokio::spawn(
+            async move { invoke::run(&server, &holder.actor(), &body.tool, body.args.into(), session, std::future::pending()).await },
+        );
     let lost = |_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "the call ended badly; see the host's log");
     let invoked = running.await.map_err(lost)?;
     let failed = |status: StatusCode, kind: &str, message: &str| {

@@ -40,16 +40,16 @@ fn tool(entry: &ToolEntry) -> Tool {
 }
 
 /// What the tool promises to give, where that is an object.
-pub(super) fn output(spec: &ToolSpec) -> Option<Arc<JsonObject>> {
+fn output(spec: &ToolSpec) -> Option<Arc<JsonObject>> {
     let schema = spec.output.as_ref()?.as_object()?;
     (schema.get("type").and_then(Value::as_str) == Some("object")).then(|| Arc::new(schema.clone()))
 }
 
 /// An outcome. A promised structure that did not come is an error, as clients would make of it too.
-pub(super) fn result(done: Invocation, promised: bool) -> CallToolResult {
+pub(super) fn result(done: Invocation) -> CallToolResult {
     let mut content: Vec<ContentBlock> = done.result.content.iter().map(block).collect();
     let structured = done.structured.filter(Value::is_object);
-    if promised && structured.is_none() {
+    if done.promises_object && structured.is_none() {
         content.push(ContentBlock::text("(the tool ran, but gave no structured outcome, which it promises)"));
         return CallToolResult::error(content);
     }
@@ -84,8 +84,8 @@ mod tests {
         ToolEntry { exposed: name.into(), plugin, spec }
     }
 
-    fn done(content: Vec<ResultPart>, structured: Option<Value>) -> Invocation {
-        Invocation { result: ToolResult { id: String::new(), name: String::new(), content, is_error: false }, structured }
+    fn done(content: Vec<ResultPart>, structured: Option<Value>, promises_object: bool) -> Invocation {
+        Invocation { result: ToolResult { id: String::new(), name: String::new(), content, is_error: false }, structured, promises_object }
     }
 
     #[test]
@@ -110,14 +110,14 @@ mod tests {
     #[test]
     fn a_structure_goes_beside_its_text_and_a_broken_promise_is_an_error() {
         let text = || vec![ResultPart::text("one")];
-        let good = serde_json::to_value(result(done(text(), Some(json!({"n": 1}))), true)).unwrap();
+        let good = serde_json::to_value(result(done(text(), Some(json!({"n": 1})), true))).unwrap();
         assert_eq!(
             (&good["content"][0]["text"], &good["structuredContent"], &good["isError"]),
             (&json!("one"), &json!({"n": 1}), &json!(false))
         );
-        let bad = serde_json::to_value(result(done(text(), None), true)).unwrap();
+        let bad = serde_json::to_value(result(done(text(), None, true))).unwrap();
         assert_eq!((&bad["isError"], &bad["content"][0]["text"]), (&json!(true), &json!("one")));
-        let list = serde_json::to_value(result(done(text(), Some(json!([1]))), false)).unwrap();
+        let list = serde_json::to_value(result(done(text(), Some(json!([1])), false))).unwrap();
         assert!(list.get("structuredContent").is_none(), "{list}");
     }
 }

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 const ADMIN: Option<Scope> = Some(Scope::Admin);
 const ID: &[Field] = &[must("id", WORD)];
-const GRANT: &[Field] = &[must("id", WORD), may("permissions", Kind::Any), may("untilMs", Kind::Int(0, u64::MAX))];
+/// `release`: the digest of the release that its caller looked at.
+const GRANT: &[Field] = &[must("id", WORD), may("permissions", Kind::Any), may("untilMs", Kind::Int(0, u64::MAX)), may("release", WORD)];
 
 pub(super) const METHODS: &[Method] = &[
     method("plugins.list", ADMIN, Some(&[]), |call| Box::pin(list(call))),
@@ -76,7 +77,11 @@ async fn switch(call: Call, on: bool) -> Answer {
 async fn grant(call: Call) -> Answer {
     let permissions = call.params.get("permissions").filter(|value| !value.is_null()).cloned();
     let until_ms = call.int("untilMs");
-    let (id, ()) = change(&call, |admin, id, by| async move { admin.grant_until(&id, permissions, until_ms, &by).await }).await?;
+    let release = call.text("release").map(str::to_owned);
+    let grant = |admin: Arc<dyn PluginAdmin>, id, by: String| async move {
+        admin.grant_release(&id, permissions, until_ms, release.as_deref(), &by).await
+    };
+    let (id, ()) = change(&call, grant).await?;
     Ok(json!({"ok": true, "id": id}).into())
 }
 

@@ -27,7 +27,7 @@ async fn tools_invoke(mut call: Call) -> Answer {
     let arguments = call.params.remove("args").unwrap_or_else(|| Map::new().into());
     let name = call.text("name").unwrap_or("").to_owned();
     let failed = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
-    let answer: Value = match invoke::run(&call.server, &name, arguments, session, std::future::pending()).await {
+    let answer: Value = match invoke::run(&call.server, &call.client.actor(), &name, arguments, session, std::future::pending()).await {
         Invoked::Done(done) => {
             let mut output = json!({"content": transcript::result_content(&done.result.content)});
             if let (Some(structured), Some(output)) = (done.structured, output.as_object_mut()) {

@@ -15,7 +15,7 @@ async fn an_owner_manages_plugins_and_the_plugin_host_hears_who_asked() {
     owner.call("plugins.enable", id.clone()).await;
     owner.call("plugins.grant", id.clone()).await;
     owner.call("plugins.grant", json!({"id": "acme/hello", "permissions": {"net": []}})).await;
-    owner.call("plugins.grant", json!({"id": "acme/hello", "untilMs": 5})).await;
+    owner.call("plugins.grant", json!({"id": "acme/hello", "untilMs": 5, "release": "abc"})).await;
     owner.call("plugins.revoke", id.clone()).await;
     owner.call("plugins.deny", id.clone()).await;
     assert_eq!(owner.call("plugins.grants", json!({})).await["grants"][0]["plugin"], "acme/hello");
@@ -24,7 +24,7 @@ async fn an_owner_manages_plugins_and_the_plugin_host_hears_who_asked() {
     owner.call("plugins.reload", json!({})).await;
     let done = world.admin.0.lock().unwrap().join("; ");
     let by = "by token owner";
-    let grants = format!(r#"grant None {by}; grant Some(Object {{"net": Array []}}) {by}; grant None until 5 {by}"#);
+    let grants = format!(r#"grant None {by}; grant Some(Object {{"net": Array []}}) {by}; grant None until 5 for abc {by}"#);
     let expected = format!("info; enabled false {by}; enabled true {by}; {grants}; revoke {by}; deny {by}; why 20; rollback {by}; rescan");
     assert_eq!(done, expected);
     let rows = world.audit.0.lock().unwrap().clone();

@@ -320,9 +320,17 @@ impl PluginAdmin for FakeAdmin {
         Ok(vec![json!({"plugin": "acme/hello"})])
     }
 
-    async fn grant_until(&self, id: &PluginId, permissions: Option<Value>, until_ms: Option<u64>, by: &str) -> Result<(), AdminError> {
+    async fn grant_release(
+        &self,
+        id: &PluginId,
+        permissions: Option<Value>,
+        until_ms: Option<u64>,
+        release: Option<&str>,
+        by: &str,
+    ) -> Result<(), AdminError> {
         let until = until_ms.map_or_else(String::new, |until| format!(" until {until}"));
-        self.act(id, format!("grant {permissions:?}{until} by {by}"))
+        let release = release.map_or_else(String::new, |release| format!(" for {release}"));
+        self.act(id, format!("grant {permissions:?}{until}{release} by {by}"))
     }
 
     async fn deny(&self, id: &PluginId, by: &str) -> Result<(), AdminError> {

@@ -96,6 +96,7 @@ async fn a_client_says_hello_lists_the_tools_and_calls_one() {
     assert_eq!((&result["content"][0]["text"], &result["isError"]), (&json!("seen {\"at\":\"it\"}"), &json!(false)));
     let rows: Vec<_> = world.audit.0.lock().unwrap().iter().filter(|row| row.kind == "tool.call").cloned().collect();
     assert_eq!(rows.iter().map(|row| (row.subject.as_str(), row.verdict.as_str())).collect::<Vec<_>>(), [("look", "ok")]);
+    assert_eq!((&rows[0].detail["by"], &rows[0].detail["user"]), (&json!("token owner"), &json!("owner")));
 }
 
 #[tokio::test]
@@ -240,11 +241,10 @@ async fn one_token_cannot_take_all_sessions() {
     let rates = RatesConfig { calls_per_minute: 0, user_calls_per_minute: 0, ..RatesConfig::default() };
     let world = World::of(rates, |_| {}).await;
     let hello = initialize().to_string();
-    let mut opened = 0;
-    while opened <= 64 && post(&world, &[], &hello).await.status == 200 {
-        opened += 1;
-    }
-    assert_eq!(opened, 64);
+    // All at once: who looks before it takes would let more in.
+    let many = futures_util::future::join_all((0..70).map(|_| post(&world, &[], &hello))).await;
+    assert_eq!(many.iter().filter(|reply| reply.status == 200).count(), 64);
+    assert_eq!(post(&world, &[], &hello).await.status, 503);
     let bearer = format!("Bearer {READER}");
     assert_eq!(post(&world, &[("authorization", &bearer)], &hello).await.status, 200, "another token has its own");
 }
@@ -262,4 +262,29 @@ async fn open_streams_do_not_keep_the_host_from_stopping() {
     soon(world.shutdown()).await;
     let mut rest = Vec::new();
     soon(stream.read_to_end(&mut rest)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_without_a_session_ends_soon_after_its_token_was_revoked() {
+    let world = World::start().await;
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let params = json!({"_meta": meta, "notifications": {"toolsListChanged": true}});
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}).to_string();
+    let bearer = format!("Bearer {READER}");
+    let version = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "subscriptions/listen")];
+    let headers = [&[("authorization", bearer.as_str()), ACCEPT, TYPE], version.as_slice()].concat();
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(request_text(world.address, "POST", "/mcp", &headers, &body).as_bytes()).await.unwrap();
+    let (mut heard, mut piece) = (String::new(), [0; 4096]);
+    while !heard.contains("notifications/subscriptions/acknowledged") {
+        let read = soon(stream.read(&mut piece)).await.unwrap();
+        assert!(read > 0, "it ended: {heard}");
+        heard.push_str(&String::from_utf8_lossy(&piece[..read]));
+    }
+    world.access.tokens.lock().unwrap().retain(|(_, row)| row.name != "reader");
+    soon(stream.read_to_end(&mut Vec::new())).await.unwrap();
 }

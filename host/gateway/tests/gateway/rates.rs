@@ -20,16 +20,22 @@ async fn a_user_has_so_many_turns_a_minute_over_all_connections_and_ways() {
     let mut owner = world.owner().await;
     owner.call("chat.send", send(1)).await;
     assert_eq!(owner.call("chat.send", send(1)).await["status"], "in_flight", "the same turn again costs nothing");
-    owner.call("tools.invoke", json!({"name": "look"})).await;
-    let error = owner.error("chat.send", send(2)).await;
+    owner.call("chat.send", send(2)).await;
+    let error = owner.error("chat.send", send(3)).await;
     assert_eq!(
         (&error["details"]["code"], &error["retryable"], &error["retryAfterMs"]),
         (&json!("RATE_LIMITED"), &json!(true), &json!(30_000))
     );
     assert_eq!(error["message"], "too many turns (retry in 30 s)");
+    // Calls outside of turns are counted for each client; a program that calls on and on takes no turns.
+    for _ in 0..2 {
+        owner.call("tools.invoke", json!({"name": "look"})).await;
+    }
     // Neither a new connection nor the other way in brings new ones.
     let mut again = world.owner().await;
     assert_eq!(again.error("tools.invoke", json!({"name": "look"})).await["details"]["code"], "RATE_LIMITED");
+    let mut other = world.connect(Hello::device(5)).await.0;
+    other.call("tools.invoke", json!({"name": "look"})).await;
     let bearer = format!("Bearer {OWNER}");
     let headers = [("authorization", bearer.as_str())];
     let body = json!({"model": "skynet", "messages": [{"role": "user", "content": "hi"}]}).to_string();
@@ -38,7 +44,7 @@ async fn a_user_has_so_many_turns_a_minute_over_all_connections_and_ways() {
     let reply = http(world.address, "POST", "/tools/invoke", &headers, r#"{"tool": "look"}"#).await;
     assert_eq!((reply.status, reply.header("retry-after")), (429, Some("30")), "{}", reply.body);
     world.advance(30_000);
-    again.call("chat.send", send(2)).await;
+    again.call("chat.send", send(3)).await;
 }
 
 #[tokio::test]

@@ -69,9 +69,14 @@ pub(crate) struct Door {
 /// Headers that the host adds.
 pub(crate) type Credentials = Vec<(HeaderName, HeaderValue)>;
 
+/// How the row of a refusal tells a program that the server is on a private network.
+const NON_PUBLIC: &str = "non-public";
+
 /// Why a request goes nowhere.
 enum No {
     Rule(String),
+    /// The server is on a private network, and no owner's word is there for it.
+    NonPublic(String),
     /// It was granted, and the instance's ceiling keeps it back.
     Ceiling,
     Overrun(Overrun),
@@ -133,7 +138,12 @@ impl Door {
             Ok(address) => address,
             Err(refusal) => {
                 let cut = matches!(refusal, EgressRefusal::NonPublic { .. }) && withheld(errand, request).is_some_and(|rule| rule.private);
-                self.refuse(errand, request, if cut { No::Ceiling } else { No::Rule(refusal.to_string()) }).await;
+                let no = match refusal {
+                    _ if cut => No::Ceiling,
+                    EgressRefusal::NonPublic { .. } => No::NonPublic(refusal.to_string()),
+                    _ => No::Rule(refusal.to_string()),
+                };
+                self.refuse(errand, request, no).await;
                 return Err(Error::DestinationIpProhibited);
             }
         };
@@ -226,6 +236,7 @@ impl Door {
 
     async fn refuse(&self, errand: &Errand, request: &Parts, no: No) -> Error {
         let what = target(request);
+        let kind = matches!(no, No::NonPublic(_)).then_some(NON_PUBLIC);
         let (why, answer) = match no {
             No::Overrun(overrun) => {
                 errand.budget.note_overrun(overrun);
@@ -237,7 +248,7 @@ impl Door {
                 errand.budget.note_denial(Denial { who, what: what.clone(), why: why.clone(), remedy });
                 (why, Error::HttpRequestDenied)
             }
-            No::Rule(why) => {
+            No::Rule(why) | No::NonPublic(why) => {
                 let remedy =
                     format!("The owner can look with `skynet plugin info {0}` and allow with `skynet plugin grant {0}`", errand.plugin.id);
                 let denial = Denial { who: errand.plugin.to_string(), what: what.clone(), why: why.clone(), remedy };
@@ -250,7 +261,10 @@ impl Door {
             return answer;
         }
         tracing::info!(plugin = %errand.plugin, %what, %why, "egress denied");
-        let detail = serde_json::json!({ "why": why });
+        let mut detail = serde_json::json!({ "why": why });
+        if let (Some(kind), Some(detail)) = (kind, detail.as_object_mut()) {
+            detail.insert("kind".into(), kind.into());
+        }
         match exchange::record(&*self.audit, exchange::BEGUN, "denied", &errand.plugin.to_string(), &what, detail).await {
             Ok(()) => answer,
             Err(error) => error,

@@ -115,7 +115,13 @@ fn told(error: &neighbours::ScriptError, said: String) -> ScriptError {
 
 impl Host for CallState {
     async fn run(&mut self, name: String, input: String) -> wasmtime::Result<Result<ScriptResult, ScriptError>> {
-        Ok(self.run_script(name, input).await)
+        let granted = Arc::clone(&self.hooks.granted);
+        tokio::select! {
+            biased;
+            // A script takes no steps to the host that could be refused; it is dropped with all that it started.
+            no_longer = granted.ended() => Err(no_longer.into()),
+            said = self.run_script(name, input) => Ok(said),
+        }
     }
 
     async fn begin(&mut self, name: String) -> wasmtime::Result<Result<u64, ScriptError>> {

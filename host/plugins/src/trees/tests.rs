@@ -98,6 +98,19 @@ fn a_copy_is_kept_once_healed_when_changed_and_nobody_elses() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_walked_is_listed_so_that_its_refusal_is_told() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let ground = Ground::new();
+    let listed = || ground.trees.list().unwrap().contains_key("tools/greet");
+    let deep = ground.at("greet/1/2/3/4/5/6/7/8/9");
+    std::fs::create_dir_all(deep).unwrap();
+    assert!(listed() && ground.refusal().contains("too many folders"), "{}", ground.refusal());
+    std::fs::remove_dir_all(ground.at("greet/1")).unwrap();
+    std::fs::write(ground.at("greet").join(std::ffi::OsStr::from_bytes(b"\xff")), "").unwrap();
+    assert!(listed() && ground.refusal().contains("UTF-8"), "{}", ground.refusal());
+}
+
+#[test]
 fn copies_that_nothing_runs_from_are_removed_and_the_others_stay() {
     let ground = Ground::new();
     let files = |word: &str| {

@@ -123,6 +123,10 @@ impl Scripts for Neighbourhood {
     ) -> Result<ScriptOutcome, ScriptError> {
         self.hear(caller, &format!("{name} {input}"));
         match name {
+            "endless" => {
+                let _gone = Gone(&self.heard);
+                std::future::pending().await
+            }
             "backup" => Ok(ScriptOutcome { exit_code: 0, output: "backed up".into(), truncated: false }),
             _ => Err(ScriptError::Unknown(name.into())),
         }
@@ -131,6 +135,15 @@ impl Scripts for Neighbourhood {
     async fn begin(&self, caller: &Caller, name: &str, _: Option<&KeptScript>, _: Holds) -> Result<Box<dyn Talk>, ScriptError> {
         self.hear(caller, &format!("begins with {name}"));
         Err(ScriptError::Unknown(name.into()))
+    }
+}
+
+/// Tells that a script was ended before it was done.
+struct Gone<'a>(&'a Mutex<Vec<String>>);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push("endless was ended".into());
     }
 }
 

@@ -81,6 +81,35 @@ fn a_folder_without_its_script_is_refused() {
     assert_eq!(Release::parse(&release.to_bytes()).unwrap(), release);
 }
 
+#[test]
+fn a_slip_under_input_is_refused_by_its_name_where_the_contract_is_named() {
+    let check = |more: &str, key: &str| {
+        let fault = ScriptManifest::parse(format!("{STRICT}{more}").as_bytes()).unwrap_err();
+        assert!(fault.contains(&format!("input: unknown key `{key}`")), "{fault}");
+    };
+    check("[[input.parms]]\nname = 'x'\n", "parms");
+    check("[[input.params]]\nname = 'x'\ntype = 'string'\nrequird = true\n", "requird");
+    let old = SEED.replace("required = true", "required = true\nrequird = true");
+    assert!(ScriptManifest::parse(old.as_bytes()).is_ok(), "files of the first plugins are read as they are");
+}
+
+#[test]
+fn words_that_an_owner_cannot_see_do_not_reach_the_model() {
+    let check = |from: &str, to: &str, says: &str| {
+        assert!(SEED.contains(from), "{from}");
+        let fault = ScriptManifest::parse(SEED.replace(from, to).as_bytes()).unwrap_err();
+        assert!(fault.contains(says), "{fault}");
+    };
+    check("the words of", "the words\u{200b} of", "description: holds a character that cannot be seen (U+200B)");
+    check("What to count", "What\u{e0041} to count", "input: holds a character that cannot be seen (U+E0041)");
+    check("default = 1", "default = 'a\u{202e}b'", "U+202E");
+    check("name = \"text\"", "name = \"te\u{2063}xt\"", "U+2063");
+    let schema = "[input.schema.properties.x]\ndescription = \"a\u{2063}b\"\n";
+    assert!(ScriptManifest::parse(format!("{STRICT}{schema}").as_bytes()).unwrap_err().contains("U+2063"));
+    let lines = SEED.replace("\"Counts the words of a text.\"", "\"\"\"Counts\n\tthe words: grüße 🦀.\"\"\"");
+    assert!(ScriptManifest::parse(lines.as_bytes()).is_ok());
+}
+
 const KEPT: &str = "name = 'sums'\ndescription = 'Tools of a server.'\n[server]\nprogram = '/usr/bin/python3'\narguments = ['-u', 'server.py']\n\
     sha256 = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'\ntimeout = 60\n[server.environment]\nMODE = 'quiet'\n";
 

@@ -1,19 +1,15 @@
 //! The system calls that a script never makes: what the host may not, and more.
 //!
-//! No sockets but pairs among its own processes: the network is behind the proxy, and the sockets of
-//! other programs lie beyond landlock's reach. No shared memory that outlives it. Without
-//! namespaces, further calls would reach past landlock, which guards the content of files
-//! and not their mode, owner or times; they are refused there. Owns these lists.
+//! No sockets but connected pairs among its own processes: the network is behind the proxy, and the sockets of
+//! other programs lie beyond landlock's reach; a pair for datagrams could be pointed at one. No shared
+//! memory that outlives it. Without namespaces, further calls would reach past landlock, which guards the
+//! content of files and not their mode, owner or times; they are refused there. Owns these lists.
 
 use super::{Part, Refusal, Strength, failed};
-use crate::wall::calls::second_convention;
-use crate::wall::denied::{ANSWERED, DENIED, NAMESPACES, TERMINAL_INPUT};
+use crate::wall::calls::{Rules, bits, second_convention, shared_rules, when};
+use crate::wall::denied::ANSWERED;
 use libc::{self as sys, c_long};
-use seccompiler::{
-    BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
-    apply_filter,
-};
-use std::collections::BTreeMap;
+use seccompiler::{BpfProgram, Error, SeccompAction, SeccompCmpOp, SeccompFilter, SeccompRule, TargetArch, apply_filter};
 
 /// Refused to every script beside what is refused to the host.
 const REFUSED: &[c_long] = &[
@@ -60,6 +56,11 @@ const PLAIN: &[c_long] = &[
     sys::SYS_utimes,
     #[cfg(target_arch = "x86_64")]
     sys::SYS_futimesat,
+    // A descriptor to read with does for these.
+    sys::SYS_fchmod,
+    sys::SYS_fchown,
+    sys::SYS_fsetxattr,
+    sys::SYS_fremovexattr,
     sys::SYS_fchmodat,
     FCHMODAT2,
     sys::SYS_fchownat,
@@ -88,7 +89,12 @@ const SETXATTRAT: c_long = 463;
 const REMOVEXATTRAT: c_long = 466;
 const FILE_SETATTR: c_long = 469;
 
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+/// Kinds of local sockets that send to any address, also when they were made as one of a pair: the kernel takes
+/// the second for the first.
+const RE_AIMED: [i32; 2] = [sys::SOCK_DGRAM, sys::SOCK_RAW];
+
+/// The bits of a socket's kind that are not flags.
+const SOCKET_KIND: u64 = 0xf;
 
 /// The filters, made once for all scripts.
 pub(super) struct Programs(Vec<BpfProgram>);
@@ -118,29 +124,23 @@ fn make(strength: Strength) -> Result<Vec<BpfProgram>, Error> {
 
 fn rules(strength: Strength) -> Result<Rules, Error> {
     let plain = if strength == Strength::Plain { PLAIN } else { &[] };
-    let mut rules: Rules = DENIED.iter().chain(REFUSED).chain(plain).chain(&[sys::SYS_socket]).map(|call| (*call, Vec::new())).collect();
-    let when = |argument, comparison, value: u64| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, value);
-    let bits = |flag: i32| u64::from(flag.cast_unsigned());
+    let mut rules = shared_rules()?;
+    rules.extend(REFUSED.iter().chain(plain).chain(&[sys::SYS_socket]).map(|call| (*call, Vec::new())));
     let one = |condition| SeccompRule::new(vec![condition]);
-    let mut spaces = Vec::new();
-    for flag in NAMESPACES {
-        spaces.push(one(when(0, SeccompCmpOp::MaskedEq(bits(flag)), bits(flag))?)?);
+    let mut pairs = vec![one(when(0, SeccompCmpOp::Ne, bits(sys::AF_UNIX))?)?];
+    for kind in RE_AIMED {
+        pairs.push(one(when(1, SeccompCmpOp::MaskedEq(SOCKET_KIND), bits(kind))?)?);
     }
-    rules.insert(sys::SYS_clone, spaces);
-    rules.insert(sys::SYS_socketpair, vec![one(when(0, SeccompCmpOp::Ne, bits(sys::AF_UNIX))?)?]);
+    rules.insert(sys::SYS_socketpair, pairs);
     // Limits of other processes. Of itself it can only lower them.
     rules.insert(sys::SYS_prlimit64, vec![one(when(0, SeccompCmpOp::Ne, 0)?)?]);
-    let mut typing = Vec::new();
-    for request in TERMINAL_INPUT {
-        typing.push(one(when(1, SeccompCmpOp::Eq, request)?)?);
-    }
-    rules.insert(sys::SYS_ioctl, typing);
     Ok(rules)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wall::denied::DENIED;
 
     #[test]
     fn the_programs_fit_into_what_the_kernel_takes() {

@@ -8,9 +8,10 @@ use super::calls::Programs;
 use super::check::{self, Job};
 use super::system::System;
 use super::{Part, Refusal, Strength, failed, files};
-use crate::limits::{CPU_GRACE_SECONDS, KEPT_RESERVES};
+use crate::limits::{CPU_GRACE_SECONDS, KEPT_RESERVES, NICE};
+use crate::rlimit;
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Resource, Rlimit, getrlimit, ioctl_tiocsctty, setrlimit, setsid};
+use rustix::process::{Resource, ioctl_tiocsctty, nice, setsid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
 use std::convert::Infallible;
 use std::io;
@@ -52,6 +53,7 @@ pub(super) fn become_script(
     streams: Streams,
 ) -> Result<Infallible, Refusal> {
     setsid().map_err(failed(Part::Start, "it gets no session of its own"))?;
+    nice(NICE).map_err(failed(Part::Limits, "priority"))?;
     if job.terminal {
         ioctl_tiocsctty(&streams.input).map_err(failed(Part::Terminal, "the shell cannot command it"))?;
     }
@@ -98,13 +100,8 @@ fn limit(job: &Job, strength: Strength) -> Result<(), Refusal> {
     lower(Resource::Msgqueue, "message queues", 0, 0)
 }
 
-/// Never above what is set already.
 fn lower(resource: Resource, what: &str, wanted: u64, grace: u64) -> Result<(), Refusal> {
-    let now = getrlimit(resource);
-    let at_most = |wanted: u64, now: Option<u64>| now.map_or(wanted, |now| now.min(wanted));
-    let maximum = at_most(wanted.saturating_add(grace), now.maximum);
-    let new = Rlimit { current: Some(at_most(wanted, now.current).min(maximum)), maximum: Some(maximum) };
-    setrlimit(resource, new).map_err(failed(Part::Limits, what))
+    rlimit::lower(resource, wanted, grace).map_err(failed(Part::Limits, what))
 }
 
 /// Threads of this user that can be seen. Where more of them run out of sight, the script gets fewer.

@@ -4,14 +4,14 @@
 //! the wall: when it is gone, scripts are off until the host starts anew.
 
 use super::{Abilities, Ceiling, frame};
-use crate::limits::{EARLY_END, LAUNCHER_TIMEOUT};
+use crate::ending::wait_or_kill;
+use crate::limits::LAUNCHER_TIMEOUT;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// It, as long as the host lives.
 #[derive(Debug)]
@@ -64,15 +64,6 @@ impl Drop for Launcher {
     /// Ends its input and waits, within bounds; scripts that still run die with it.
     fn drop(&mut self) {
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
-        let begun = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if begun.elapsed() > EARLY_END {
-                tracing::warn!("the launcher of scripts does not end and is killed");
-                drop(self.child.kill());
-                drop(self.child.wait());
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_or_kill(&mut self.child, "the launcher of scripts");
     }
 }

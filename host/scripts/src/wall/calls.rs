@@ -14,7 +14,7 @@ use seccompiler::{
 };
 use std::collections::BTreeMap;
 
-type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+pub(crate) type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Raises it; says how much, or why not.
 pub(super) fn confine() -> Layer {
@@ -43,26 +43,40 @@ fn programs() -> Result<Vec<BpfProgram>, Error> {
 }
 
 fn rules() -> Result<Rules, Error> {
-    let mut rules: Rules = DENIED.iter().map(|call| (*call, Vec::new())).collect();
-    let condition = |argument, comparison, value: u64| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, value);
-    let bits = |flag: i32| u64::from(flag.cast_unsigned());
-    let mut spaces = Vec::new();
-    for flag in NAMESPACES {
-        spaces.push(SeccompRule::new(vec![condition(0, SeccompCmpOp::MaskedEq(bits(flag)), bits(flag))?])?);
-    }
-    rules.insert(libc::SYS_clone, spaces);
+    let mut rules = shared_rules()?;
     let mut others = Vec::new();
     for family in FAMILIES {
-        others.push(condition(0, SeccompCmpOp::Ne, bits(family))?);
+        others.push(when(0, SeccompCmpOp::Ne, bits(family))?);
     }
     // All conditions of one rule must hold: none of the families that are used.
     rules.insert(libc::SYS_socket, vec![SeccompRule::new(others)?]);
+    Ok(rules)
+}
+
+/// What neither the host nor a script may.
+pub(crate) fn shared_rules() -> Result<Rules, Error> {
+    let mut rules: Rules = DENIED.iter().map(|call| (*call, Vec::new())).collect();
+    let mut spaces = Vec::new();
+    for flag in NAMESPACES {
+        spaces.push(SeccompRule::new(vec![when(0, SeccompCmpOp::MaskedEq(bits(flag)), bits(flag))?])?);
+    }
+    rules.insert(libc::SYS_clone, spaces);
     let mut typing = Vec::new();
     for request in TERMINAL_INPUT {
-        typing.push(SeccompRule::new(vec![condition(1, SeccompCmpOp::Eq, request)?])?);
+        typing.push(SeccompRule::new(vec![when(1, SeccompCmpOp::Eq, request)?])?);
     }
     rules.insert(libc::SYS_ioctl, typing);
     Ok(rules)
+}
+
+/// That an argument compares so with a value, in 32 bits.
+pub(crate) fn when(argument: u8, comparison: SeccompCmpOp, value: u64) -> Result<SeccompCondition, Error> {
+    Ok(SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, value)?)
+}
+
+/// A number of the C library as the kernel compares it.
+pub(crate) fn bits(flag: i32) -> u64 {
+    u64::from(flag.cast_unsigned())
 }
 
 /// Refuses calls numbered from 0x4000_0000 (x32), which reach the same kernel functions

@@ -353,3 +353,36 @@ fn status_and_doctor_say_what_confines_scripts_and_the_owner_can_switch_them_off
     assert!(said.contains("did not work") && said.contains("scripts.enabled true"), "{said}");
     assert!(home.run(&["status"]).done().contains("scripts  OFF"));
 }
+
+#[test]
+fn a_denied_script_shows_all_that_it_asks_for_again_before_it_is_approved_also_after_a_restart() {
+    let Some(mut home) = host(|_| {}) else { return };
+    let manifest = format!("{}\n[permissions]\nnet = [{{ url = \"https://api.example.com\" }}]\n", seed("nosy", "sh"));
+    put(&home, "nosy", &manifest, "echo hello");
+    home.until_state("local/nosy", "pending");
+    for restarts in [false, true] {
+        home.run(&["plugin", "deny", "local/nosy"]).done();
+        if restarts {
+            assert_eq!(home.terminate(), 0);
+            home.start();
+        }
+        let denied = home.until_state("local/nosy", "disabled");
+        assert!(denied["reason"].as_str().unwrap().contains("skynet plugin approve local/nosy"), "{denied}");
+        let shown = home.run(&["plugin", "approve", "nosy"]);
+        for word in ["api.example.com", "You said no to it before", "Run the script `nosy`"] {
+            assert!(shown.out.contains(word), "{word}: {}", shown.out);
+        }
+        assert!(!shown.out.contains("servers    none"), "{}", shown.out);
+        shown.refused(4, &["nothing was approved"]);
+        let approved = home.run(&["--json", "plugin", "approve", "--yes", "nosy"]).json();
+        assert!(approved["granted"].to_string().contains("api.example.com"), "{approved}");
+        home.until_state("local/nosy", "serving");
+        if !restarts {
+            put(&home, "nosy", &manifest, "echo other");
+            home.until_state("local/nosy", "pending");
+        }
+    }
+    // Switched off, nothing of it waits: there is nothing to say yes to.
+    home.run(&["plugin", "disable", "local/nosy"]).done();
+    home.run(&["plugin", "approve", "--yes", "nosy"]).refused(4, &["nothing of local/nosy waits"]);
+}

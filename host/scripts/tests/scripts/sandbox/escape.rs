@@ -88,6 +88,9 @@ said('crypto', opens(socket.AF_ALG, socket.SOCK_SEQPACKET))
 said('bluetooth', opens(socket.AF_BLUETOOTH, socket.SOCK_RAW))
 said('inet-pair', lambda: socket.socketpair(socket.AF_INET))
 said('pair', lambda: socket.socketpair())
+said('sequence-pair', lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+said('datagram-pair', lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+said('raw-pair', lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_RAW))
 said('name', lambda: socket.getaddrinfo('localhost', 80, socket.AF_INET))";
     let expected = "inet EPERM
         inet6 EPERM
@@ -101,6 +104,9 @@ said('name', lambda: socket.getaddrinfo('localhost', 80, socket.AF_INET))";
         bluetooth EPERM
         inet-pair EPERM
         pair ok
+        sequence-pair ok
+        datagram-pair EPERM
+        raw-pair EPERM
         name -3|-2|ok";
     Ground::everywhere(text, expected).await;
 }
@@ -172,6 +178,32 @@ said('others', lambda: open('/proc/{}/status'))",
         files-of-its-starter EACCES|EPERM|ENOENT
         others EACCES|ENOENT";
     Ground::everywhere(&text, expected).await;
+}
+
+#[tokio::test]
+async fn a_plain_cell_changes_no_mode_owner_or_attribute_by_a_descriptor_either_and_tools_do_their_work() {
+    let Some(ground) = Ground::confined("no namespaces") else { return };
+    let text = "os.chdir(os.environ['HOME'])
+own = os.open('own', os.O_CREAT | os.O_RDWR)
+said('mode', lambda: os.fchmod(own, 0o666))
+said('owner', lambda: os.fchown(own, -1, -1))
+said('attribute', lambda: os.setxattr(own, 'user.x', b'x'))
+said('no-attribute', lambda: os.removexattr(own, 'user.x'))
+said('write', lambda: os.write(own, b'x'))";
+    let expected = "mode EPERM\nowner EPERM\nattribute EPERM\nno-attribute EPERM\nwrite ok\n";
+    assert_eq!(ground.python(text).await, expected);
+    let tools = "set -e; cd; echo one > a; cp a b; mv b c; mkdir d; cp -r d e; tar -cf t a c d; sed s/one/two/ c > f; sort -o g f a
+        ln a h; rm h; : > i; gzip -c a > j; gzip -dc j; cat g; python3 -c 'import shutil; print(shutil.copyfile(\"g\", \"k\"))'";
+    assert_eq!(ground.prints(&ground.script("sh", tools)).await, "one\none\ntwo\nk\n");
+}
+
+#[tokio::test]
+async fn a_script_stands_back_behind_what_else_runs() {
+    for (machine, ground) in super::ground::grounds() {
+        let own = rustix::process::getpriority_process(None).unwrap();
+        let said = ground.python("print(os.getpriority(os.PRIO_PROCESS, 0))").await;
+        assert_eq!(said.trim(), (own + 10).min(19).to_string(), "{machine}");
+    }
 }
 
 #[tokio::test]

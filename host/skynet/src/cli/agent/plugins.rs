@@ -22,7 +22,8 @@ use skynet_core::PluginId;
 use skynet_core::plugin::Receipt;
 use skynet_policy::agent::AgentPlugin;
 use skynet_policy::agent::bundle::Bundle;
-use skynet_policy::release::Release;
+use skynet_policy::digest::sha256_hex;
+use skynet_policy::release::{Release, split};
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::visit::Visit;
@@ -152,7 +153,9 @@ pub(super) async fn install(home: &Home, release: &Release, bytes: &[u8], servin
     }
     client::call(home, "plugins.reload", json!({}), PLUGIN_CHANGE).await?;
     if !release.permissions.is_empty() {
-        client::call(home, "plugins.grant", json!({ "id": id, "permissions": release.permissions }), PLUGIN_CHANGE).await?;
+        let digest = sha256_hex(split(bytes)?.release_json);
+        let wish = json!({ "id": id, "permissions": release.permissions, "release": digest });
+        client::call(home, "plugins.grant", wish, PLUGIN_CHANGE).await?;
     }
     let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
     match info["status"]["state"].as_str() {

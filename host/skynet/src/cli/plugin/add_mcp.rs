@@ -19,7 +19,7 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::limits::{PLUGIN_CHANGE, PLUGIN_LOOK};
 use crate::output::Out;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use build::{Bridge, Server};
 use serde_json::{Value, json};
 use show::Offered;
@@ -45,6 +45,8 @@ struct Adding<'a> {
     id: PluginId,
     file: PathBuf,
     version: semver::Version,
+    /// Digest of the release that was placed last: what a grant is for.
+    release: String,
 }
 
 pub(crate) async fn run(home: &Home, add: AddMcp, out: &Out) -> Result<()> {
@@ -59,7 +61,10 @@ pub(crate) async fn run(home: &Home, add: AddMcp, out: &Out) -> Result<()> {
     let file = home.plugins().join(format!("mcp-{}.wasm", add.name));
     let bridge = Bridge::find(home, add.bridge.as_deref())?;
     let desk = Desk { home, out, host: Client::connect(home).await? };
-    let mut adding = Adding { desk, bridge, id, file, version: semver::Version::new(0, 1, 0) };
+    if add.bridge.is_some() {
+        out.line(&format!("the bridge is {}", bridge.shown()));
+    }
+    let mut adding = Adding { desk, bridge, id, file, version: semver::Version::new(0, 1, 0), release: String::new() };
     match &add.url {
         Some(url) => adding.add(url, &add).await,
         None => adding.update(&add).await,
@@ -67,10 +72,15 @@ pub(crate) async fn run(home: &Home, add: AddMcp, out: &Out) -> Result<()> {
 }
 
 impl Desk<'_> {
-    fn agreed(&self, question: &str, yes: bool) -> Result<()> {
-        if yes || confirmed(question, self.out)? {
+    /// A program without --yes gets to read what it would agree to.
+    async fn agreed(&self, id: &PluginId, question: &str, yes: bool, shown: &Value) -> Result<()> {
+        if yes || asked(question, self.out).await? {
             return Ok(());
         }
+        let mut shown = shown.clone();
+        shown["id"] = json!(id);
+        shown["taken"] = json!(false);
+        self.out.value(&shown);
         Err(fail(Kind::Refused, "nothing was taken; --yes does not ask"))
     }
 
@@ -84,13 +94,27 @@ impl Desk<'_> {
     async fn look(&mut self, id: &PluginId) -> Result<Offered> {
         self.out.line("looking at what the server offers");
         let tool = exposed_name(id, LOOK);
+        let began = self.denied(id).await.first().and_then(|row| row["number"].as_u64()).unwrap_or(0);
         let answer = self.ask("tools.invoke", json!({ "name": tool })).await?;
         if answer["ok"] != true {
-            let why = text(&answer["error"]["message"]);
-            let hint = if why.contains("private") { "; a server on this machine or your network needs --private" } else { "" };
-            return Err(fail(Kind::Refused, format!("the server could not be looked at: {why}{hint}")));
+            // A server chooses its words; whether the host kept the plugin from it is in the host's own log.
+            let private = self.was_private(id, began).await;
+            let hint = if private { "; a server on this machine or your network needs --private" } else { "" };
+            return Err(fail(Kind::Refused, format!("the server could not be looked at: {}{hint}", text(&answer["error"]["message"]))));
         }
         Ok(Offered::of(answer["output"]["structured"].clone()))
+    }
+
+    /// Whether it was kept from a server for being on a private network, since a row of this number.
+    async fn was_private(&mut self, id: &PluginId, began: u64) -> bool {
+        let rows = self.denied(id).await;
+        rows.iter().any(|row| row["reason"] == "non-public" && row["number"].as_u64().is_some_and(|number| number > began))
+    }
+
+    /// What the host refused it lately, newest first.
+    async fn denied(&mut self, id: &PluginId) -> Vec<Value> {
+        let denied = self.ask("plugins.whyDenied", json!({ "id": id, "limit": 10 })).await.unwrap_or_default();
+        denied["denied"].as_array().cloned().unwrap_or_default()
     }
 }
 
@@ -108,12 +132,15 @@ impl Adding<'_> {
             let before = info["history"].as_array().into_iter().flatten().filter_map(|one| version_in(text(one)));
             self.version = before.max().map_or(self.version.clone(), |newest| next(&newest));
         }
-        let added = self.first(&server, add).await;
+        let added = or_stopped(self.first(&server, add)).await;
         if added.is_err() && self.file.exists() {
             // Neither the plugin nor what it was allowed on the way.
             let _ = self.desk.ask("plugins.revoke", json!({ "id": self.id })).await;
-            std::fs::remove_file(&self.file)?;
+            let removed = std::fs::remove_file(&self.file);
             client::rescan(self.desk.home).await;
+            if let Err(left) = removed {
+                return added.with_context(|| format!("{} was left behind ({left}); remove it", self.file.display()));
+            }
         }
         added
     }
@@ -123,49 +150,52 @@ impl Adding<'_> {
         self.allow(server, add).await?;
         let offered = self.desk.look(&self.id).await?;
         offered.show(self.desk.out);
-        self.desk.agreed("Take these tools as they are described here?", add.yes)?;
-        self.finish(server, &offered.good, "added").await
+        let shown = offered.value();
+        self.desk.agreed(&self.id, "Take these tools as they are described here?", add.yes, &shown).await?;
+        self.finish(server, &offered.good, "added", shown).await
     }
 
     async fn update(&mut self, add: &AddMcp) -> Result<()> {
         let (server, version) = build::read(self.desk.home, &self.file, &add.name)?;
         self.version = next(&version);
         let approved = server.tools.clone();
-        let looked = async {
-            self.place(&server.looking(&approved)).await?;
-            self.allow(&server, add).await?;
-            let offered = self.desk.look(&self.id).await?;
-            let changed = offered.show_changes(&approved, self.desk.out);
-            if !changed {
-                return Ok((approved.clone(), "is as it was approved"));
-            }
-            self.desk.agreed("Take these changes?", add.yes)?;
-            Ok((offered.good, "updated"))
-        }
-        .await;
-        match looked {
-            Ok((tools, done)) => self.finish(&server, &tools, done).await,
-            Err(error) => {
-                // What was approved goes on, without the tool that looks.
-                self.version = next(&self.version);
-                self.place(&server.approved(&approved)).await?;
-                Err(error)
+        let updated = or_stopped(self.again(&server, add)).await;
+        if updated.is_err() {
+            // What was approved goes on, without the tool that looks.
+            self.version = next(&self.version);
+            if let Err(second) = self.place(&server.approved(&approved)).await {
+                return updated.with_context(|| format!("what was approved of {} is not back in service ({second:#})", self.id));
             }
         }
+        updated
     }
 
-    async fn finish(&mut self, server: &Server, tools: &[Value], done: &str) -> Result<()> {
+    async fn again(&mut self, server: &Server, add: &AddMcp) -> Result<()> {
+        let approved = &server.tools;
+        self.place(&server.looking(approved)).await?;
+        self.allow(server, add).await?;
+        let offered = self.desk.look(&self.id).await?;
+        let (changed, shown) = offered.compared(approved, self.desk.out);
+        if !changed {
+            return self.finish(server, approved, "is as it was approved", shown).await;
+        }
+        self.desk.agreed(&self.id, "Take these changes?", add.yes, &shown).await?;
+        self.finish(server, &offered.good, "updated", shown).await
+    }
+
+    async fn finish(&mut self, server: &Server, tools: &[Value], done: &str, shown: Value) -> Result<()> {
         self.version = next(&self.version);
         self.place(&server.approved(tools)).await?;
         let names: Vec<String> = tools.iter().map(|tool| exposed_name(&self.id, text(&tool["name"]))).collect();
         let summary = json!({ "id": self.id, "version": self.version.to_string(), "file": self.file, "url": server.url, "tools": names });
-        self.desk.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &summary);
+        self.desk.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &joined(shown, summary));
         Ok(())
     }
 
     /// Puts a version into the plugins folder and waits until the host has decided on it.
     async fn place(&mut self, server: &Server) -> Result<()> {
-        let bytes = self.bridge.plugin(self.desk.home, &self.id, &self.version, server)?;
+        let (bytes, release) = self.bridge.plugin(self.desk.home, &self.id, &self.version, server)?;
+        self.release = release;
         crate::home::write_file(&self.file, &bytes, 0o644)?;
         self.desk.ask("plugins.reload", json!({})).await?;
         let wanted = self.version.to_string();
@@ -203,12 +233,38 @@ impl Adding<'_> {
         let out = self.desk.out;
         out.line(&format!("{} asks:", self.id));
         permissions.sentences().iter().for_each(|sentence| out.line(&format!("  {sentence}")));
-        if !add.yes && !confirmed("Allow this?", out)? {
+        if !add.yes && !asked("Allow this?", out).await? {
+            out.value(&json!({ "id": self.id, "asks": permissions.sentences(), "taken": false }));
             return Err(fail(Kind::Refused, "nothing was granted; --yes does not ask"));
         }
-        self.desk.ask("plugins.grant", json!({ "id": self.id, "permissions": permissions })).await?;
+        // For the very release that was put there.
+        self.desk.ask("plugins.grant", json!({ "id": self.id, "permissions": permissions, "release": self.release })).await?;
         Ok(())
     }
+}
+
+/// The work, or an error once its owner stops it: what was begun is taken back by who called.
+async fn or_stopped(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => Err(fail(Kind::Refused, "stopped; nothing was taken")),
+    }
+}
+
+/// `confirmed` beside other work: what waits for a line cannot be stopped, so it waits in a thread of its own.
+async fn asked(question: &str, out: &Out) -> Result<bool> {
+    let (tell, hear) = tokio::sync::oneshot::channel();
+    let (question, out) = (question.to_owned(), *out);
+    std::thread::spawn(move || drop(tell.send(confirmed(&question, &out))));
+    hear.await.unwrap_or(Ok(false))
+}
+
+/// What was shown, and what came of it.
+fn joined(mut shown: Value, summary: Value) -> Value {
+    if let (Some(shown), Value::Object(summary)) = (shown.as_object_mut(), summary) {
+        shown.extend(summary);
+    }
+    shown
 }
 
 fn next(version: &semver::Version) -> semver::Version {

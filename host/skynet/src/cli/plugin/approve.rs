@@ -9,6 +9,7 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
+use crate::plain::wrapped;
 use anyhow::Result;
 use serde_json::{Value, json};
 use skynet_core::PluginId;
@@ -17,21 +18,36 @@ use std::path::Path;
 pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Result<()> {
     let id = id(plugin)?;
     let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
-    let (script, waiting) = (&info["script"], &info["waiting"]);
+    let script = &info["script"];
     if script.is_null() {
         return Err(fail(Kind::Refused, format!("{id} is no script plugin; see: skynet plugin info {id}")));
     }
     let files = text(&script["files"]);
-    let publisher = text(if waiting.is_null() { &info["publisher"] } else { &waiting["publisher"] });
+    // What an approval is for: a release that waits, else one that was denied.
+    let release = ["waiting", "denied"].into_iter().map(|key| &info[key]).find(|release| !release.is_null());
+    let publisher = text(&release.unwrap_or(&info)["publisher"]);
     if !publisher.ends_with(files) {
         return Err(fail(Kind::Refused, format!("{id} is signed by {publisher}; allow what it asks for with: skynet plugin grant {id}")));
     }
-    if waiting.is_null() && text(&info["status"]["state"]) == "serving" {
-        out.both(&format!("these files of {id} are approved already"), &json!({ "id": id, "files": files, "changed": false }));
-        return Ok(());
+    let Some(release) = release else {
+        if text(&info["status"]["state"]) == "serving" {
+            out.both(&format!("these files of {id} are approved already"), &json!({ "id": id, "files": files, "changed": false }));
+            return Ok(());
+        }
+        // Nobody says yes to what cannot be shown.
+        return Err(fail(
+            Kind::Refused,
+            format!("nothing of {id} waits for an approval; skynet plugin info {id} says why it does not serve"),
+        ));
+    };
+    let asks: Vec<&str> = release["asks"].as_array().into_iter().flatten().map(text).collect();
+    out.line(&format!("{id} {}:", text(&release["version"])));
+    // All that the model will read of it, whole.
+    text(&script["description"]).lines().flat_map(wrapped).for_each(|line| out.line(&format!("    {line}")));
+    if script["contract"] != "kept" {
+        out.line("  takes");
+        format!("{:#}", script["parameters"]).lines().flat_map(wrapped).for_each(|line| out.line(&format!("    {line}")));
     }
-    let asks: Vec<&str> = waiting["asks"].as_array().into_iter().flatten().map(text).collect();
-    out.line(&format!("{id} {}: {}", text(&waiting["version"]), text(&script["description"])));
     out.line(&format!("  runs       {}", runs(script)));
     if let Some(digest) = script["sha256"].as_str() {
         out.line(&format!("  program    {digest}"));
@@ -42,10 +58,11 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
     }
     out.line(&format!("  folder     {}", home.root().join(text(&info["file"])).display()));
     out.line(&format!("  files      {files}"));
-    out.line("  Nobody signed these files. It asks:");
+    let denied = if info["waiting"].is_null() { " You said no to it before." } else { "" };
+    out.line(&format!("  Nobody signed these files.{denied} It asks:"));
     asks.iter().for_each(|ask| out.line(&format!("    {ask}")));
     for (what, key) in [("folders", "fs"), ("servers", "net")] {
-        if waiting["request"][key].as_array().is_none_or(Vec::is_empty) {
+        if release["request"][key].as_array().is_none_or(Vec::is_empty) {
             out.line(&format!("  {what:<10} none but its own"));
         }
     }

@@ -24,7 +24,8 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
     // What a grant is for: a release that waits, else one that was denied, else what serves.
     let release = ["waiting", "denied"].into_iter().map(|key| &info[key]).find(|release| !release.is_null());
-    let (asked, publisher) = release.map_or((&info["request"], &info["publisher"]), |release| (&release["request"], &release["publisher"]));
+    let shown = release.unwrap_or(&info);
+    let (asked, publisher) = (&shown["request"], &shown["publisher"]);
     let mut permissions: Permissions = match &grant.only {
         Some(only) => {
             serde_json::from_str(only).map_err(|error| fail(Kind::Refused, format!("--only is not a set of permissions: {error}")))?
@@ -55,7 +56,11 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
         return Err(fail(Kind::Refused, format!("nothing was granted; `skynet plugin grant --yes {id}` does not ask")));
     }
     let granted: Value = serde_json::to_value(&permissions)?;
+    // Bound to what was shown: another release may come while its owner reads.
     let mut wish = json!({ "id": id, "permissions": granted });
+    if let Some(digest) = shown["release"].as_str().filter(|digest| !digest.is_empty()) {
+        wish["release"] = json!(digest);
+    }
     if let Some(until_ms) = until_ms {
         wish["untilMs"] = json!(until_ms);
     }

@@ -1,13 +1,14 @@
 //! A bridge with one server in it: what it is told, what it asks for, packed and signed
 //! with the dev key.
 //!
-//! The bridge itself must be signed by a key that this machine trusts: what is signed anew
-//! here was somebody's word before. Refuses addresses with credentials in them.
+//! The bridge itself came with the host, or its owner names it: what is signed anew here was
+//! somebody's word before. Refuses addresses with credentials in them.
 
 use crate::cli::plugin::file::refused;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::keys;
+use crate::plain::visible;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,8 +18,8 @@ use skynet_policy::digest::sha256_hex;
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::{self, ComponentDigest, Release};
 use skynet_policy::signature::{self, Signatures};
-use skynet_policy::trust::TrustStore;
-use std::path::Path;
+use skynet_policy::trust::{Tier, TrustStore};
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// What the bridge is told, as it lies in its room.
@@ -95,10 +96,13 @@ impl Server {
 pub(super) struct Bridge {
     component: Vec<u8>,
     release: Release,
+    /// Key ids with the kind of trust in them.
+    signers: Vec<(String, String)>,
 }
 
 impl Bridge {
-    /// The named file, or the one plugin of the folder that has an empty room.
+    /// The named file, or the one plugin of the folder that has an empty room and came with the host: a
+    /// stranger's code does not get the owner's signature for looking like a bridge.
     pub(super) fn find(home: &Home, named: Option<&Path>) -> Result<Self> {
         let trust = keys::load_trust(home)?;
         if let Some(path) = named {
@@ -106,31 +110,64 @@ impl Bridge {
             return Self::of(path, &bytes, &trust);
         }
         let folder = std::fs::read_dir(home.plugins()).with_context(|| format!("{} cannot be read", home.plugins().display()))?;
-        for path in folder.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
-            if path.extension().is_none_or(|extension| extension != "wasm") {
+        let (mut bridges, mut strange) = (Vec::new(), Vec::new());
+        let mut files: Vec<PathBuf> = folder.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        files.sort();
+        for path in files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "wasm")) {
+            if !room::SERVER.is_marked(&path) {
                 continue;
             }
             let Ok(bytes) = std::fs::read(&path) else { continue };
-            if room::SERVER.is_in(&bytes) && room::SERVER.read(&bytes).is_none() {
-                return Self::of(&path, &bytes, &trust);
+            if !room::SERVER.is_in(&bytes) || room::SERVER.read(&bytes).is_some() {
+                continue;
+            }
+            match Self::of(&path, &bytes, &trust) {
+                Ok(bridge) if bridge.came_with_the_host() => bridges.push((path, bridge)),
+                Ok(_) | Err(_) => strange.push(path),
             }
         }
-        let message = format!(
-            "there is no bridge for MCP servers in {}; ./setup.sh puts it there, or name a signed one with --bridge",
-            home.plugins().display()
-        );
-        Err(fail(Kind::NotFound, message))
+        let names = |paths: &[&Path]| paths.iter().map(|path| visible(&path.display().to_string())).collect::<Vec<_>>().join(", ");
+        if bridges.len() > 1 {
+            let found: Vec<&Path> = bridges.iter().map(|(path, _)| path.as_path()).collect();
+            return Err(fail(
+                Kind::Refused,
+                format!("there is more than one bridge for MCP servers: {}; name one with --bridge", names(&found)),
+            ));
+        }
+        bridges.pop().map(|(_, bridge)| bridge).ok_or_else(|| {
+            let strange: Vec<&Path> = strange.iter().map(PathBuf::as_path).collect();
+            let hint = match strange.is_empty() {
+                true => String::new(),
+                false => format!(" (one that did not come with the host is taken when you name it: {})", names(&strange)),
+            };
+            let folder = home.plugins();
+            let message = format!(
+                "there is no bridge for MCP servers in {}; ./setup.sh puts it there, or name a signed one with --bridge{hint}",
+                folder.display()
+            );
+            fail(Kind::NotFound, message)
+        })
+    }
+
+    fn came_with_the_host(&self) -> bool {
+        self.signers.iter().any(|(_, tier)| tier == Tier::Builtin.as_str())
+    }
+
+    /// What it is and who signed it, for the owner who named it.
+    pub(super) fn shown(&self) -> String {
+        let signers: Vec<String> = self.signers.iter().map(|(key, tier)| format!("{key} ({tier})")).collect();
+        format!("{} {}, signed by {}", self.release.id, self.release.version, signers.join(", "))
     }
 
     fn of(path: &Path, bytes: &[u8], trust: &TrustStore) -> Result<Self> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let checked = skynet_plugins::file::check(&name, bytes, trust).map_err(|refusal| fail(Kind::Refused, refusal))?;
         let parts = release::split(bytes).map_err(|error| refused(path, error))?;
-        Ok(Self { component: parts.component.to_vec(), release: checked.release })
+        Ok(Self { component: parts.component.to_vec(), release: checked.release, signers: checked.signers })
     }
 
-    /// The signed file of one version.
-    pub(super) fn plugin(&self, home: &Home, id: &PluginId, version: &semver::Version, server: &Server) -> Result<Vec<u8>> {
+    /// The signed file of one version, and the digest of its release.
+    pub(super) fn plugin(&self, home: &Home, id: &PluginId, version: &semver::Version, server: &Server) -> Result<(Vec<u8>, String)> {
         let payload = serde_json::to_vec(server)?;
         let mut component = self.component.clone();
         room::SERVER.fill(&mut component, &payload).map_err(|why| fail(Kind::Refused, unfit(&why)))?;
@@ -152,7 +189,7 @@ impl Bridge {
         let json = release.to_bytes();
         let mut signatures = Signatures::none();
         signatures.merge(signature::sign_release(&key, &json));
-        Ok(release::join(&component, &json, &signatures.to_bytes()))
+        Ok((release::join(&component, &json, &signatures.to_bytes()), sha256_hex(&json)))
     }
 }
 
@@ -168,6 +205,9 @@ pub(super) fn read(home: &Home, file: &Path, name: &str) -> Result<(Server, semv
     let bytes = std::fs::read(file)
         .map_err(|_| fail(Kind::NotFound, format!("no server named {name} was added; add it with: skynet plugin add-mcp {name} URL")))?;
     let found = Bridge::of(file, &bytes, &keys::load_trust(home)?)?;
+    if found.release.id.as_str() != format!("mcp/{name}") {
+        return Err(refused(file, format!("it is {}, not mcp/{name}", found.release.id)));
+    }
     let payload = room::SERVER.read(&found.component).ok_or_else(|| refused(file, "it holds no server"))?;
     let server = serde_json::from_slice(payload).map_err(|error| refused(file, error))?;
     Ok((server, found.release.version))

@@ -5,7 +5,7 @@
 //! that nobody agreed to.
 
 use super::command::Command;
-use super::{Desk, text};
+use super::{Desk, joined, or_stopped, text};
 use crate::args::AddMcp;
 use crate::cli::plugin::approve::one_word;
 use crate::client;
@@ -53,15 +53,17 @@ impl Local<'_> {
         let command = Command::of(add)?;
         let looking = command.folder(true, &[])?;
         self.show(&looking)?;
-        self.desk.agreed("Start this program, to look at what it offers?", self.yes)?;
-        let added = self.first(&command, &looking).await;
+        let asks = asks(&looking)?;
+        self.desk.agreed(&self.id, "Start this program, to look at what it offers?", self.yes, &asks).await?;
+        let added = or_stopped(self.first(&command, &looking)).await;
         if added.is_err() {
             // Neither the plugin nor what it was allowed on the way.
             let _ = self.desk.ask("plugins.revoke", json!({ "id": self.id })).await;
-            if self.folder.exists() {
-                std::fs::remove_dir_all(&self.folder)?;
-            }
+            let removed = if self.folder.exists() { std::fs::remove_dir_all(&self.folder) } else { Ok(()) };
             client::rescan(self.desk.home).await;
+            if let Err(left) = removed {
+                return added.with_context(|| format!("{} was left behind ({left}); remove it", self.folder.display()));
+            }
         }
         added
     }
@@ -70,8 +72,9 @@ impl Local<'_> {
         self.place(looking).await?;
         let offered = self.desk.look(&self.id).await?;
         offered.show(self.desk.out);
-        self.desk.agreed("Take these tools as they are described here?", self.yes)?;
-        self.finish(command, &offered.good, "added").await
+        let shown = offered.value();
+        self.desk.agreed(&self.id, "Take these tools as they are described here?", self.yes, &shown).await?;
+        self.finish(command, &offered.good, "added", shown).await
     }
 
     async fn update(&mut self) -> Result<()> {
@@ -89,27 +92,31 @@ impl Local<'_> {
             self.desk.out.line(&self.desk.out.paint("33", "  its files are others than the approved ones"));
         }
         if was.sha256 != now.sha256 || !as_approved {
-            self.desk.agreed("Start it, to look at what it offers?", self.yes)?;
+            self.desk.agreed(&self.id, "Start it, to look at what it offers?", self.yes, &asks(&looking)?).await?;
         }
-        let looked = async {
-            self.place(&looking).await?;
-            let offered = self.desk.look(&self.id).await?;
-            if !offered.show_changes(&approved, self.desk.out) {
-                return Ok((approved.clone(), "is as it was approved"));
-            }
-            self.desk.agreed("Take these changes?", self.yes)?;
-            Ok((offered.good, "updated"))
-        }
-        .await;
-        match looked {
-            Ok((tools, done)) => self.finish(&command, &tools, done).await,
+        let updated = or_stopped(self.again(&command, &looking, &approved)).await;
+        if updated.is_err() {
             // What was approved goes on, without the tool that looks; what was not waits again.
-            Err(error) if as_approved => self.place(&before).await.and(Err(error)),
-            Err(error) => self.write(&before).await.and(Err(error)),
+            let back = if as_approved { self.place(&before).await } else { self.write(&before).await };
+            if let Err(second) = back {
+                return updated.with_context(|| format!("what was there of {} is not back ({second:#})", self.id));
+            }
         }
+        updated
     }
 
-    async fn finish(&mut self, command: &Command, tools: &[Value], done: &str) -> Result<()> {
+    async fn again(&mut self, command: &Command, looking: &Files, approved: &[Value]) -> Result<()> {
+        self.place(looking).await?;
+        let offered = self.desk.look(&self.id).await?;
+        let (changed, shown) = offered.compared(approved, self.desk.out);
+        if !changed {
+            return self.finish(command, approved, "is as it was approved", shown).await;
+        }
+        self.desk.agreed(&self.id, "Take these changes?", self.yes, &shown).await?;
+        self.finish(command, &offered.good, "updated", shown).await
+    }
+
+    async fn finish(&mut self, command: &Command, tools: &[Value], done: &str, shown: Value) -> Result<()> {
         let files = command.folder(false, tools)?;
         self.place(&files).await?;
         let names: Vec<String> = tools.iter().map(|tool| exposed_name(&self.id, text(&tool["name"]))).collect();
@@ -118,7 +125,7 @@ impl Local<'_> {
             "id": self.id, "folder": self.folder, "files": tree::digest(&files), "program": kept.program,
             "arguments": kept.arguments, "sha256": kept.sha256, "tools": names,
         });
-        self.desk.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &summary);
+        self.desk.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &joined(shown, summary));
         Ok(())
     }
 
@@ -176,6 +183,12 @@ impl Local<'_> {
             sleep(PLUGIN_LOOK).await;
         }
     }
+}
+
+/// What its owner agrees to, for programs.
+fn asks(files: &Files) -> Result<Value> {
+    let (kept, sentences) = Command::kept(files)?;
+    Ok(json!({ "program": kept.program, "arguments": kept.arguments, "sha256": kept.sha256, "asks": sentences }))
 }
 
 /// Puts a whole folder in its place at once: the host sees the old one or the new one.

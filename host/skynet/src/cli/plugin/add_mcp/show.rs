@@ -7,12 +7,10 @@
 use super::text;
 use crate::limits::TOOL_SCHEMA;
 use crate::output::Out;
-use serde_json::Value;
-use skynet_policy::naming::{is_hidden, plain_line};
+use crate::plain::{visible, wrapped};
+use serde_json::{Value, json};
+use skynet_policy::naming::{hidden_in, plain_line};
 use std::collections::BTreeMap;
-
-/// Characters of one line of a description: it is shown whole, however long.
-const LINE: usize = 10_000;
 
 /// The tools of a server, by whether they can be taken.
 pub(super) struct Offered {
@@ -56,56 +54,114 @@ impl Offered {
         }
     }
 
-    /// Shows what is different from what was approved. `false` when nothing is.
-    pub(super) fn show_changes(&self, approved: &[Value], out: &Out) -> bool {
+    /// What is different from what was approved: one entry for each tool.
+    fn changes(&self, approved: &[Value]) -> Vec<Change> {
         let named = |tools: &[Value]| -> BTreeMap<String, Value> {
             tools.iter().map(|tool| (text(&tool["tool"]["name"]).to_owned(), tool.clone())).collect()
         };
-        let (before, now) = (named(approved), named(&self.good));
-        let mut changed = false;
-        for (name, tool) in &now {
-            match before.get(name) {
+        let (mut before, now) = (named(approved), named(&self.good));
+        let mut changes = Vec::new();
+        for (name, tool) in now {
+            match before.remove(&name) {
                 Some(old) if old == tool => {}
-                Some(old) => {
-                    changed = true;
-                    out.line(&out.paint("33", &format!("changed: {}", plain_line(name, 60))));
+                old => changes.push(Change { name, before: old, now: Some(tool) }),
+            }
+        }
+        changes.extend(before.into_iter().map(|(name, old)| Change { name, before: Some(old), now: None }));
+        changes
+    }
+
+    /// Shows what is different, and whether anything is; the same for programs.
+    pub(super) fn compared(&self, approved: &[Value], out: &Out) -> (bool, Value) {
+        let changes = self.changes(approved);
+        self.show_changes(&changes, out);
+        let mut shown = self.value();
+        shown["changes"] = changes.iter().map(Change::value).collect();
+        (!changes.is_empty(), shown)
+    }
+
+    fn show_changes(&self, changes: &[Change], out: &Out) {
+        for change in changes {
+            let name = visible(&change.name);
+            match (&change.before, &change.now) {
+                (Some(old), Some(new)) => {
+                    out.line(&out.paint("33", &format!("changed: {name}")));
                     out.line("  it was approved as");
                     describe(old, out);
                     out.line("  and is now");
-                    describe(tool, out);
+                    describe(new, out);
                 }
-                None => {
-                    changed = true;
+                (None, Some(new)) => {
                     out.line(&out.paint("32", "new:"));
-                    describe(tool, out);
+                    describe(new, out);
                 }
+                (_, None) => out.line(&out.paint("31", &format!("gone: {name}"))),
             }
         }
-        for name in before.keys().filter(|name| !now.contains_key(*name)) {
-            changed = true;
-            out.line(&out.paint("31", &format!("gone: {}", plain_line(name, 60))));
-        }
         self.show_bad(out);
-        changed
+    }
+
+    /// The same for programs: what can be taken, what is left out and why.
+    pub(super) fn value(&self) -> Value {
+        let bad: Vec<Value> = self.bad.iter().map(|(name, why)| json!({ "name": name, "why": why })).collect();
+        json!({ "offered": self.good, "left_out": bad })
+    }
+}
+
+/// One tool that is not as it was approved.
+#[derive(Debug)]
+struct Change {
+    name: String,
+    before: Option<Value>,
+    now: Option<Value>,
+}
+
+impl Change {
+    /// For programs.
+    fn value(&self) -> Value {
+        let what = match (&self.before, &self.now) {
+            (Some(_), Some(_)) => "changed",
+            (None, _) => "new",
+            (_, None) => "gone",
+        };
+        json!({ "name": self.name, "what": what, "before": self.before, "now": self.now })
     }
 }
 
 fn describe(entry: &Value, out: &Out) {
+    let (title, lines) = described(entry);
+    out.line(&format!("  {}{}", out.paint("1", &title), claims(&entry["tool"]["annotations"])));
+    lines.iter().for_each(|line| out.line(&format!("      {line}")));
+}
+
+/// Name and all words of a tool, none of them cut: what is agreed to is what the model reads.
+fn described(entry: &Value) -> (String, Vec<String>) {
     let tool = &entry["tool"];
-    let claim = |key: &str, word: &str| (tool["annotations"][key] == true).then(|| word.to_owned());
-    let claims: Vec<String> =
-        [("readOnlyHint", "only reads"), ("destructiveHint", "may destroy")].iter().filter_map(|(key, word)| claim(key, word)).collect();
-    let claims = if claims.is_empty() { String::new() } else { format!(" (says it {})", claims.join(", ")) };
-    out.line(&format!("  {}{claims}", out.paint("1", text(&entry["name"]))));
-    for line in [text(&tool["title"]), text(&tool["description"])].into_iter().flat_map(str::lines) {
-        out.line(&format!("      {}", plain_line(line, LINE)));
-    }
+    let mut lines: Vec<String> =
+        [text(&tool["title"]), text(&tool["description"])].into_iter().flat_map(str::lines).flat_map(wrapped).collect();
     // A schema has words for the model too.
     for (key, what) in [("inputSchema", "takes"), ("outputSchema", "gives")] {
         if tool[key].is_object() {
-            out.line(&format!("      {what} {}", plain_line(&tool[key].to_string(), LINE)));
+            lines.push(what.to_owned());
+            let pretty = format!("{:#}", tool[key]);
+            lines.extend(pretty.lines().flat_map(wrapped).map(|line| format!("  {line}")));
         }
     }
+    (visible(text(&entry["name"])), lines)
+}
+
+/// What the server says of a tool's effects; the host believes none of it.
+fn claims(annotations: &Value) -> String {
+    let said = [
+        ("readOnlyHint", "only reads", "does not only read"),
+        ("destructiveHint", "may destroy", "destroys nothing"),
+        ("idempotentHint", "may be repeated", "may not be repeated"),
+        ("openWorldHint", "reaches others", "reaches nobody else"),
+    ];
+    let words = said.into_iter().filter_map(|(key, yes, no)| annotations[key].as_bool().map(|is| if is { yes } else { no }));
+    let mut words: Vec<String> = words.map(str::to_owned).collect();
+    words.extend(annotations["title"].as_str().map(|title| format!("calls it {}", visible(title))));
+    if words.is_empty() { String::new() } else { format!(" (says: {})", words.join(", ")) }
 }
 
 /// Why an owner could not know what is agreed to.
@@ -121,24 +177,12 @@ fn fault(tool: &Value) -> Option<String> {
             return Some(format!("its {key} has more than {TOOL_SCHEMA} bytes"));
         }
     }
-    hidden(tool).map(|c| format!("its description holds a character that cannot be seen (U+{:04X})", u32::from(c)))
-}
-
-/// The first character of any text in it that cannot be seen, line ends aside.
-fn hidden(value: &Value) -> Option<char> {
-    let in_text = |text: &str| text.chars().find(|c| is_hidden(*c) && !matches!(c, '\n' | '\r' | '\t'));
-    match value {
-        Value::String(text) => in_text(text),
-        Value::Array(values) => values.iter().find_map(hidden),
-        Value::Object(map) => map.iter().find_map(|(key, value)| in_text(key).or_else(|| hidden(value))),
-        _ => None,
-    }
+    hidden_in(tool).map(|c| format!("its description holds a character that cannot be seen (U+{:04X})", u32::from(c)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn offered(tools: Value) -> Offered {
         let tools: Vec<Value> = tools.as_array().unwrap().iter().map(|tool| json!({ "name": "n", "tool": tool })).collect();
@@ -166,12 +210,37 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_a_change() {
-        let out = Out::new(true, crate::output::Color::Never);
-        let one = json!([{ "name": "a", "inputSchema": {} }]);
-        let approved = offered(one.clone()).good;
-        assert!(!offered(one).show_changes(&approved, &out));
-        assert!(offered(json!([{ "name": "a", "description": "x", "inputSchema": {} }])).show_changes(&approved, &out));
-        assert!(offered(json!([])).show_changes(&approved, &out));
+    fn only_what_differs_is_a_change_however_far_back() {
+        let one = |about: &str| offered(json!([{ "name": "a", "description": about, "inputSchema": {} }]));
+        let what = |changes: Vec<Change>| changes.iter().map(|change| change.value()["what"].clone()).collect::<Vec<_>>();
+        let approved = one("x").good;
+        assert!(one("x").changes(&approved).is_empty());
+        assert_eq!(what(one("y").changes(&approved)), ["changed"]);
+        assert_eq!(what(offered(json!([])).changes(&approved)), ["gone"]);
+        assert_eq!(what(one("x").changes(&[])), ["new"]);
+        let long = format!("{}1", "x".repeat(60_000));
+        assert_eq!(what(one(&long).changes(&one(&long.replace('1', "2")).good)), ["changed"]);
+    }
+
+    #[test]
+    fn every_word_that_a_model_would_read_is_shown() {
+        let words = format!("{} and at its end the hidden order", "long ".repeat(10_000));
+        let schema = json!({ "type": "object", "properties": { "x": { "description": words } } });
+        let tool =
+            json!({ "name": "a", "title": "A\u{1b}[2J", "description": format!("{words}\n{}", "y".repeat(50_000)), "inputSchema": schema });
+        let (name, lines) = described(&json!({ "name": "n", "tool": tool }));
+        let all = lines.concat();
+        assert_eq!((name.as_str(), all.matches("the hidden order").count()), ("n", 2));
+        assert_eq!(all.matches('y').count(), 50_000 + "type properties".matches('y').count());
+        assert!(lines.iter().all(|line| line.chars().count() <= crate::plain::WIDTH + 2 && !line.contains('\u{1b}')));
+    }
+
+    #[test]
+    fn all_claims_are_told_whichever_way_they_go() {
+        let said = claims(
+            &json!({ "readOnlyHint": false, "destructiveHint": true, "idempotentHint": true, "openWorldHint": false, "title": "T" }),
+        );
+        assert_eq!(said, " (says: does not only read, may destroy, may be repeated, reaches nobody else, calls it T)");
+        assert_eq!(claims(&Value::Null), "");
     }
 }
