@@ -38,8 +38,10 @@ fuzz_target!(|bytes: &[u8]| {
     let lax = Policy { allow: RULES.iter().cloned().collect(), ..strict };
     assert!(!review(&material, &lax).blocked);
 
-    let script =
-        review_script(&Script { files: &[Text { name: "run.sh", bytes }], unread: &[], run: None, permissions: &Permissions::default() }, &Policy::default());
+    let script = review_script(
+        &Script { files: &[Text { name: "run.sh", bytes }], unread: &[], run: None, permissions: &Permissions::default() },
+        &Policy::default(),
+    );
     holds(&script);
     planted(bytes);
 });

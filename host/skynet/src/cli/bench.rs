@@ -182,7 +182,9 @@ async fn measure(real: &Home, bench: Bench, out: &Out) -> Result<()> {
                 host::run(&Bed::make(real, &files)?, files.len(), bench.quick, &mut report).await?;
             }
             BenchPart::Swaps => swaps::run(&bed(&[TOOL])?, &find(&folder, TOOL)?, bench.quick, &mut report).await?,
-            BenchPart::Install => install::run(&bed(&[])?, &find(&folder, TOOL)?, &built_in(real, &folder)?, bench.quick, &mut report).await?,
+            BenchPart::Install => {
+                install::run(&bed(&[])?, &find(&folder, TOOL)?, &built_in(real, &folder)?, bench.quick, &mut report).await?
+            }
             BenchPart::Scripts => scripts::run(&bed(&[scripts::BRIDGE])?, bench.quick, &mut report).await?,
             BenchPart::Instant => instant::run(&bed(&[])?, &real.js_runtime(), bench.quick, &mut report).await?,
             BenchPart::Scale => scale::run(&bed(&[PROVIDER])?, &folder, bench.quick, &mut report).await?,
