@@ -22,7 +22,7 @@ native=$(cd builtin-plugins && cargo metadata --no-deps --format-version 1 | sed
 "$skynet" init
 "$skynet" key trust "$(<"$SKYNET_DIST/release.pub")" --name "this build" --namespace skynet --builtin
 bash builtin-plugins/provider-local/fetch-model.sh "$SKYNET_HOME/models"
-mkdir -m 700 -p "$SKYNET_HOME/runtimes"
+mkdir -m 700 "$SKYNET_HOME/runtimes"
 cp "$SKYNET_DIST/runtimes/js-runtime.wasm" "$SKYNET_HOME/runtimes/"
 "$skynet" config set roots.models '{ path = "models" }'
 "$skynet" bench --plugins "$SKYNET_DIST/plugins" --native-model "$native" --out bench/results.json

@@ -254,7 +254,7 @@ impl Shell {
         };
         let left = Left(Some(&self.inner));
         self.write(line.as_bytes()).await?;
-        let over = |state: &mut State| (state.done > done || state.ended.is_some()).then(|| (state.began, state.finished));
+        let over = |state: &mut State| (state.done > done || state.ended.is_some()).then_some((state.began, state.finished));
         let over = self.inner.until(deadline, over).await;
         left.stays();
         let mut state = self.inner.state();

@@ -176,7 +176,9 @@ fn a_program_reads_what_it_would_agree_to_and_agrees_with_yes_alone() {
     // Who is kept from a private server is told what to do, by the host's own word.
     home.run(&["plugin", "add-mcp", "sums", &url, "--yes"]).refused(4, &["could not be looked at", "--private"]);
     let shown = home.run(&["plugin", "add-mcp", "sums", &url, "--private", "--yes"]).done();
-    assert_eq!(shown.matches(end).count(), 2, "not all of it was shown");
+    // Long lines are wrapped.
+    let unwrapped = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(unwrapped.matches(end).count(), 2, "not all of it was shown");
     assert!(shown.contains("reaches nobody else") && shown.contains("`sly` is left out"), "{shown}");
     // The same again is no change; another server behind the name is, and nothing is taken without a yes.
     let same = home.run(&["--json", "plugin", "add-mcp", "--update", "sums"]).json();

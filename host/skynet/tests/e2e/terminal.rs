@@ -38,7 +38,8 @@ fn a_model_runs_commands_in_a_shell_of_its_conversation_once_its_owner_allows_th
     let Some(home) = host() else { return };
     assert!(command(&home, "main", "echo hello").contains("not offered"));
     let shown = home.run(&["plugin", "grant", "skynet/tool-terminal"]);
-    shown.refused(4, &["RUN ANY COMMAND in a shell"]);
+    assert!(shown.out.contains("RUN ANY COMMAND in a shell"), "{}", shown.out);
+    shown.refused(4, &["nothing was granted"]);
     grant(&home);
 
     let said = command(&home, "main", "echo hello; mood=good; cd /usr; (exit 3)");

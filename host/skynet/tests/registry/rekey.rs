@@ -48,7 +48,7 @@ fn keys_that_the_old_ones_signed_for_are_followed() {
     assert_eq!(listed[0]["statements"], 2);
 
     let plan = user.run(&["plugin", "update", "--plan"]).done();
-    assert!(plan.contains("the old ones signed for the new ones"), "{plan}");
+    assert!(plan.contains("its publisher changed its keys, and the old ones signed for that"), "{plan}");
     user.run(&["plugin", "update", "--yes", "--unseen"]).done();
     let lock = std::fs::read_to_string(user.home().join("registries/plugins.lock")).unwrap();
     assert!(lock.contains("version = \"1.1.0\""), "{lock}");
