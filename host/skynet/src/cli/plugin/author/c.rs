@@ -13,7 +13,9 @@ use skynet_policy::manifest::World;
 use skynet_scripts::builder;
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where the header lies in a project.
 const HEADER: &str = "skynet";
@@ -75,6 +77,7 @@ impl Language for C {
             args.extend(sources(&project.folder, folder)?);
         }
         args.extend(["-o".into(), module.clone().into()]);
+        let _turn = if compiler.takes_turns { turn().await } else { None };
         console.run(compiler.program, args, &project.folder, Vec::new()).await?;
         componentize(project, &module)
     }
@@ -94,15 +97,17 @@ struct Compiler {
     program: OsString,
     first: Vec<OsString>,
     target: &'static str,
+    /// Whether two of it at once are one too many.
+    takes_turns: bool,
 }
 
 impl Compiler {
     fn clang(program: OsString) -> Self {
-        Self { program, first: Vec::new(), target: "--target=wasm32-wasi" }
+        Self { program, first: Vec::new(), target: "--target=wasm32-wasi", takes_turns: false }
     }
 
     fn zig(program: OsString) -> Self {
-        Self { program, first: vec!["cc".into()], target: "--target=wasm32-wasi" }
+        Self { program, first: vec!["cc".into()], target: "--target=wasm32-wasi", takes_turns: true }
     }
 }
 
@@ -124,6 +129,20 @@ async fn compiler() -> Option<Compiler> {
         }
     }
     None
+}
+
+/// Waits until no other build of this user runs zig. Two at once can wait for each other without end, each with a lock
+/// in the cache that they share which the other wants. Where there is no place for the word, it is done without.
+async fn turn() -> Option<File> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = || named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")));
+    let folder = named("ZIG_GLOBAL_CACHE_DIR").or_else(|| Some(cache()?.join("zig")))?;
+    std::fs::create_dir_all(&folder).ok()?;
+    let file = File::options().create(true).append(true).open(folder.join("skynet.lock")).ok()?;
+    while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Some(file)
 }
 
 /// Says where the Python package `ziglang` keeps its compiler. Python looks for packages where it was started before
