@@ -105,7 +105,7 @@ impl RegistryMarket {
             bail!("{name} is older than what ran here; {by_hand}");
         }
         if held.read_lock().map_err(registry::failed)?.find(&wish.id).is_some_and(|locked| locked.pinned) {
-            bail!("the owner pinned another release of {}; `skynet plugin pin` ends that", wish.id);
+            bail!("the owner pinned another release of {}; `skynet plugin unpin` ends that", wish.id);
         }
         if proposal.step.continuity == Some(Continuity::Broken) {
             bail!("the publisher's keys of {name} are not those that this machine knows, and those did not sign for them; {by_hand}");
