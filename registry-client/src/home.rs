@@ -97,6 +97,7 @@ impl Home {
                 "Choose another name, or remove that one",
             ));
         }
+        places.has_room_for(&place)?;
         // An address that would be refused at each look is refused now.
         let way = courier(&place, Arc::clone(&http))?;
         let mut memory = self.first_memory(&place, root, http).await?;

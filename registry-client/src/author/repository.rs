@@ -20,7 +20,7 @@ use std::path::Path;
 use tough::TargetName;
 use tough::schema::{Metafile, Role, Root, Signed, Snapshot, Targets, Timestamp};
 
-pub(super) const METADATA: &str = "metadata";
+pub(crate) const METADATA: &str = "metadata";
 pub(super) const TIMESTAMP: &str = "timestamp.json";
 pub(super) const TARGETS: &str = "targets";
 pub(super) const BLOBS: &str = "blobs/sha256";
