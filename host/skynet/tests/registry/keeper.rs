@@ -82,6 +82,14 @@ impl Keeper {
         wait(self.author().put_publisher(&record, false, &self.keys(), then)).unwrap();
     }
 
+    /// The publisher of acme names a second key from now on.
+    pub(crate) fn joined_by(&self, seed: u8) {
+        let mut record = self.author().publisher("acme").unwrap().unwrap();
+        let next = record.next(&[key(1).public(), key(seed).public()], 1, Vec::new(), "2026-01-02T00:00:00Z");
+        record.statements.push(next.signed(&[&key(1), &key(seed)]));
+        wait(self.author().put_publisher(&record, false, &self.keys(), Timestamp::now())).unwrap();
+    }
+
     /// A plugin file of the publisher's: the time tool under another name.
     pub(crate) fn file(&self, id: &str, version: &str, permissions: &str, seed: u8) -> Vec<u8> {
         let manifest = format!(
