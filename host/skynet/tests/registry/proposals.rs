@@ -4,7 +4,7 @@
 use crate::keeper::{CLOCK, Keeper, NET, key};
 use skynet_policy::registry::advisories::AdvisoryKind;
 
-fn asking() -> (Keeper, String) {
+pub(crate) fn asking() -> (Keeper, String) {
     let mut keeper = Keeper::new();
     let digest = keeper.publish("1.0.0", NET);
     keeper.home.install("provider-offline");
@@ -17,12 +17,12 @@ fn asking() -> (Keeper, String) {
     (keeper, digest)
 }
 
-fn tool(keeper: &Keeper, call: &str) -> String {
+pub(crate) fn tool(keeper: &Keeper, call: &str) -> String {
     keeper.home.run(&["chat", &format!("/tool {call}")]).done()
 }
 
 /// Its id, and a code for it.
-fn waiting(keeper: &Keeper) -> (String, String) {
+pub(crate) fn waiting(keeper: &Keeper) -> (String, String) {
     let list = keeper.home.run(&["--json", "proposals", "list"]).json();
     let id = list[0]["id"].as_str().expect("one that waits").to_owned();
     let shown = keeper.home.run(&["--json", "proposals", "show", &id]).json();
