@@ -119,10 +119,7 @@ impl Author {
 
 fn lock(folder: &Folder) -> Result<std::fs::File, RegistryError> {
     let file = folder.append(LOCK)?.into_std();
-    file.try_lock().map_err(|_| {
-        let what = folder.path().display().to_string();
-        RegistryError::refused(what, "another process is changing the registry", "Wait until it is done")
-    })?;
+    file.try_lock().map_err(|_| RegistryError::Busy { what: folder.path().display().to_string() })?;
     Ok(file)
 }
 
