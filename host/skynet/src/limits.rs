@@ -57,6 +57,11 @@ pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
 
 /// Files of a script plugin that are reviewed: a program and what it brings.
 pub(crate) const REVIEW_FILES: usize = 500;
+
+/// For all checks and calls of a plugin that somebody handed in. An author's own run takes seconds; a keeper's machine waits
+/// no longer for a stranger's.
+pub(crate) const CONFORMANCE: Duration = Duration::from_secs(600);
+
 /// For one program of a build. A first build fetches and compiles what it depends on.
 pub(crate) const BUILD: Duration = Duration::from_secs(1800);
 
