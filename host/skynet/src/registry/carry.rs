@@ -66,8 +66,7 @@ pub(crate) async fn fetch(
 ) -> Result<Ready> {
     let kept = held.fetch(lock, visit, &proposal.offer, &Bar::default()).await.map_err(super::failed)?;
     let trust = trust_with(keys::load_trust(home)?, &proposal.offer)?;
-    // Names that are like others' are among the proposal's own notes.
-    check(held, &proposal.offer.name(), kept, (trust, Vec::new()), policy).await
+    check(held, &proposal.offer.name(), kept, (trust, proposal.beside.clone()), policy).await
 }
 
 /// The same for a file of the lockfile.
@@ -80,7 +79,7 @@ pub(crate) async fn reproduced(
 ) -> Result<Ready> {
     let kept = held.reproduce(lock, visit, locked, &Bar::default()).await.map_err(super::failed)?;
     let trust = trust_with(keys::load_trust(home)?, &proposal.offer)?;
-    check(held, &proposal.offer.name(), kept, (trust, Vec::new()), policy).await
+    check(held, &proposal.offer.name(), kept, (trust, proposal.beside.clone()), policy).await
 }
 
 /// Checks a kept file as the host will, and looks through it. `known` are names that its own

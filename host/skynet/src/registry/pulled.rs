@@ -13,7 +13,6 @@ use crate::keys;
 use crate::output::Out;
 use anyhow::Result;
 use serde_json::{Value, json};
-use skynet_core::PluginId;
 use skynet_core::ports::{PluginStore as _, StoredGrant};
 use skynet_policy::diff::{PermissionDiff, diff};
 use skynet_policy::grant::exceeds;
@@ -58,9 +57,9 @@ impl Pull {
             return Err(fail(Kind::Refused, why));
         }
         let trust = keys::load_trust(home)?;
-        let known: Vec<PluginId> = lock.plugins.iter().map(|plugin| plugin.id.clone()).filter(|known| *known != id).collect();
+        let beside = proposal::beside(&id, &lock, &store.serving().await?, None);
         let name = format!("{id} {}", pulled.release.version);
-        let ready = carry::check(held, &name, pulled.kept.clone(), (trust, known), policy).await?;
+        let ready = carry::check(held, &name, pulled.kept.clone(), (trust, beside), policy).await?;
         let before = proposal::installed(held, store, &id, locked.as_ref()).await?.map(|release| release.permissions);
         let stored = store.grant(&id).await?;
         let ended = if locked.is_some() { store.ended_grant(&id).await? } else { None };

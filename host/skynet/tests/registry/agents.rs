@@ -63,6 +63,7 @@ fn an_agent_is_installed_by_name_with_its_plugins_in_one_approval() {
     assert!(!user.home().join("plugins/acme--clock.wasm").exists());
 
     install(&user, "acme/butler", &[]).refused(4, &["nobody is here to agree", &release]);
+    install(&user, "acme/butler", &["--yes"]).refused(4, &["nobody is here to agree", &release]);
     install(&user, "acme/butler", &["--yes", "--release", &"a".repeat(64)]).refused(4, &["not among those that you agree to"]);
     install(&user, "acme/butler", &["--yes", "--block-from", "medium"]).refused(4, &["does not pass the review"]);
     let soul = || std::fs::read_to_string(user.home().join("SOUL.md")).unwrap();

@@ -105,7 +105,8 @@ pub(super) fn part(
             Part::Refused("its file holds another plugin than the agent says".into())
         }
         Ok(checked) => {
-            let findings = Box::new(findings::of(&bytes, &checked.release, &[], policy));
+            let beside: Vec<_> = serving.iter().map(|receipt| receipt.plugin.id.clone()).collect();
+            let findings = Box::new(findings::of(&bytes, &checked.release, &beside, policy));
             Part::AtHand { bytes, release: Box::new(checked.release), findings }
         }
     })
