@@ -85,3 +85,6 @@ pub(crate) const KEPT_LINE: u64 = 4 * 1024 * 1024;
 
 /// Programs that are kept at one time. Each is some processes with all their memory.
 pub(crate) const KEPT_PROGRAMS: usize = 16;
+
+/// Agents of one registry that a search looks into. Each is a document of its own, of up to five megabytes.
+pub(crate) const AGENTS_LOOKED_INTO: usize = 50;
