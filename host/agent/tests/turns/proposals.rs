@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use skynet_agent::{DeskParts, ProposalDesk};
 use skynet_core::neighbours::Caller;
-use skynet_core::ports::{Audit as _, CallContext, Clock, PluginStore as _, Progress};
+use skynet_core::ports::{Audit as _, CallContext, Clock, PluginChange, PluginStore as _, Progress, StoredGrant};
 use skynet_core::proposals::*;
 use skynet_core::{Generation, PluginId, PluginRef, SessionKey, TurnId, UserId};
 use skynet_store::Store;
@@ -33,6 +33,8 @@ struct Bench {
     done: Mutex<Vec<String>>,
     fault: Mutex<Option<&'static str>>,
     changed: Mutex<Option<&'static str>>,
+    /// Where the owner takes the grant back while it is installed.
+    revoked_in: Mutex<Option<Store>>,
 }
 
 impl Bench {
@@ -69,6 +71,11 @@ impl Supply for Bench {
 
     async fn install(&self, candidate: &Candidate, by: &str) -> Result<(), String> {
         self.done.lock().unwrap().push(format!("{} for {by};", candidate.subject));
+        let store = self.revoked_in.lock().unwrap().take();
+        if let Some(store) = store {
+            let row = store.tail(1).await.unwrap().remove(0).2;
+            store.change(vec![PluginChange::Revoke(candidate.subject.clone())], row).await.unwrap();
+        }
         self.fault.lock().unwrap().map_or(Ok(()), |why| Err(why.into()))
     }
 
@@ -196,6 +203,35 @@ async fn an_installation_that_fails_takes_its_grant_back() {
     assert_eq!(office.rows().await.last().unwrap(), "install error");
 }
 
+fn granted_before(id: &str) -> StoredGrant {
+    StoredGrant {
+        plugin: PluginId::new(id).unwrap(),
+        publisher: "key".into(),
+        request: "r".into(),
+        permissions: json!({"schedule": true}),
+        by: BY.into(),
+        at_ms: 1,
+        expires_ms: None,
+    }
+}
+
+#[tokio::test]
+async fn an_installation_that_fails_brings_the_grant_before_it_back_and_none_that_its_owner_took_back_meanwhile() {
+    for (revoked, after) in [(false, Some(granted_before("made/dice"))), (true, None)] {
+        let office = Office::new();
+        let id = office.propose().await;
+        let row = office.store.tail(1).await.unwrap().remove(0).2;
+        office.store.change(vec![PluginChange::Grant(granted_before("made/dice"))], row).await.unwrap();
+        *office.bench.fault.lock().unwrap() = Some("the disk is full");
+        *office.bench.revoked_in.lock().unwrap() = revoked.then(|| office.store.clone());
+        let code = office.code(&id).await;
+        let error = office.desk.approve(&id, &code, BY).await.unwrap_err().to_string();
+        assert!(error.contains("the disk is full"), "{error}");
+        assert_eq!(office.store.grant(&PluginId::new("made/dice").unwrap()).await.unwrap(), after);
+        assert_eq!(office.state(&id).await, ProposalState::Failed);
+    }
+}
+
 #[tokio::test]
 async fn what_was_approved_before_a_crash_is_installed_at_the_next_start_or_given_up() {
     for (fault, state, granted) in [(None, ProposalState::Done, true), (Some("it is gone"), ProposalState::Failed, false)] {
@@ -203,18 +239,10 @@ async fn what_was_approved_before_a_crash_is_installed_at_the_next_start_or_give
         let id = office.propose().await;
         let proposal = office.store.proposal(&id).await.unwrap().unwrap();
         // The host died after its transaction.
-        let grant = skynet_core::ports::StoredGrant {
-            plugin: proposal.candidate.subject.clone(),
-            publisher: "key".into(),
-            request: "r".into(),
-            permissions: json!({"schedule": true}),
-            by: BY.into(),
-            at_ms: 1,
-            expires_ms: None,
-        };
+        let grant = granted_before(proposal.candidate.subject.as_str());
         office.store.set_code(&id, &proposal.candidate.digest, [1; 32], u64::MAX >> 1).await.unwrap();
         let row = office.store.tail(1).await.unwrap().remove(0).2;
-        let steps = vec![skynet_core::ports::PluginChange::Grant(grant)];
+        let steps = vec![PluginChange::Grant(grant)];
         let decision = Decision { id: id.clone(), digest: proposal.candidate.digest, code: Some([1; 32]), steps, row };
         assert_eq!(office.store.decide(decision).await.unwrap(), Verdict::Taken);
         *office.bench.fault.lock().unwrap() = fault;
