@@ -17,7 +17,9 @@ use crate::store::{CallLimits, Purpose};
 use skynet_core::plugin::PluginKind;
 use skynet_core::ports::{CallContext, Progress, Registry as _};
 use skynet_core::proposals::Trial;
-use skynet_core::{Generation, PluginError, PluginId, PluginRef, ResultPart, SessionKey, ToolOutcome, ToolSpec, TurnId, UserId};
+use skynet_core::{
+    Generation, PluginError, PluginId, PluginRef, ResultPart, SessionKey, StoreError, ToolOutcome, ToolSpec, TurnId, UserId,
+};
 use skynet_policy::naming;
 use skynet_policy::permission::Permissions;
 use std::sync::Arc;
@@ -64,10 +66,12 @@ impl PluginHost {
     }
 
     /// Gives up a component that nobody will install, and the code made of it. One that a receipt of this
-    /// plugin names stays: its version may be gone back to.
+    /// plugin names stays: its version may be gone back to. So does one that serves under whatever name:
+    /// two plugins may have the same bytes.
     pub async fn discard(&self, id: &PluginId, component: &str) {
-        let runtime = &*self.shared.runtime;
-        let receipts = match self.shared.state.receipts(id).await {
+        let (runtime, state) = (&*self.shared.runtime, &self.shared.state);
+        let named = async { Ok::<_, StoreError>([state.receipts(id).await?, state.serving().await?].concat()) };
+        let receipts = match named.await {
             Ok(receipts) => receipts,
             Err(error) => {
                 tracing::warn!(plugin = %id, %error, "a component that nobody installs is kept");
