@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# fuzz.sh: runs fuzz targets for a while, two at a time.
+# fuzz.sh: runs fuzz targets for a while, some of them at a time.
 #
 #   fuzz.sh [TARGET...]      all of fuzz/fuzz_targets when none is named
 #
 #   SKYNET_FUZZ_SECONDS      for each target (60)
+#   SKYNET_FUZZ_AT_ONCE      how many at a time (one for each core)
 #
 # They begin with the seeds in fuzz/corpus, and with what earlier runs here found, which is kept in the target folder
 # beside the inputs that failed. No nightly compiler is needed: the crates have no unsafe code of ours to watch, so the
@@ -55,10 +56,10 @@ fuzz_one() {
 }
 
 failed=0
-for ((at = 0; at < ${#targets[@]}; at += 2)); do
+at_once=${SKYNET_FUZZ_AT_ONCE:-$(nproc)}
+for ((at = 0; at < ${#targets[@]}; at++)); do
+  if ((at >= at_once)); then wait -n || failed=1; fi
   fuzz_one "${targets[at]}" &
-  first=$!
-  if ((at + 1 < ${#targets[@]})); then fuzz_one "${targets[at + 1]}" || failed=1; fi
-  wait "$first" || failed=1
 done
+for ((left = at < at_once ? at : at_once; left > 0; left--)); do wait -n || failed=1; done
 exit "$failed"

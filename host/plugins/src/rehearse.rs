@@ -17,9 +17,7 @@ use crate::store::{CallLimits, Purpose};
 use skynet_core::plugin::PluginKind;
 use skynet_core::ports::{CallContext, Progress, Registry as _};
 use skynet_core::proposals::Trial;
-use skynet_core::{
-    Generation, PluginError, PluginId, PluginRef, ResultPart, SessionKey, StoreError, ToolOutcome, ToolSpec, TurnId, UserId,
-};
+use skynet_core::{Generation, PluginError, PluginId, PluginRef, ResultPart, SessionKey, ToolOutcome, ToolSpec, TurnId, UserId};
 use skynet_policy::naming;
 use skynet_policy::permission::Permissions;
 use std::sync::Arc;
@@ -66,13 +64,13 @@ impl PluginHost {
     }
 
     /// Gives up a component that nobody will install, and the code made of it. One that a receipt of this
-    /// plugin names stays: its version may be gone back to. So does one that serves under whatever name:
-    /// two plugins may have the same bytes.
+    /// plugin names stays: its version may be gone back to. So does one that serves as another plugin: the
+    /// same script under the same name makes the same component in every namespace.
     pub async fn discard(&self, id: &PluginId, component: &str) {
-        let (runtime, state) = (&*self.shared.runtime, &self.shared.state);
-        let named = async { Ok::<_, StoreError>([state.receipts(id).await?, state.serving().await?].concat()) };
-        let receipts = match named.await {
-            Ok(receipts) => receipts,
+        let runtime = &*self.shared.runtime;
+        let (own, serving) = (self.shared.state.receipts(id), self.shared.state.serving());
+        let receipts = match tokio::try_join!(own, serving) {
+            Ok((own, serving)) => [own, serving].concat(),
             Err(error) => {
                 tracing::warn!(plugin = %id, %error, "a component that nobody installs is kept");
                 return;

@@ -17,15 +17,6 @@ use std::sync::PoisonError;
 /// Who acts when nobody asked.
 const HOST: &str = "host";
 
-/// The grants of a yes.
-#[derive(Default)]
-struct Yes {
-    /// What it gave.
-    given: Option<StoredGrant>,
-    /// What was in force until then.
-    before: Option<StoredGrant>,
-}
-
 impl ProposalDesk {
     async fn one(&self, id: &str) -> Result<Proposal, ApprovalError> {
         let found = within(&*self.parts.clock, self.parts.proposals.proposal(id)).await?;
@@ -56,30 +47,39 @@ impl ProposalDesk {
         vec![unhold, PluginChange::Grant(grant)]
     }
 
-    /// What takes the grant of a yes back that came to nothing, as long as nobody decided anything else since.
-    fn undo(yes: Yes) -> Vec<PluginChange> {
-        let Some(given) = yes.given else { return Vec::new() };
-        let id = given.plugin.clone();
-        let back = yes.before.map_or_else(|| PluginChange::Revoke(id.clone()), PluginChange::Grant);
-        vec![PluginChange::Still { id, grant: Some(given) }, back]
+    /// What takes the grant of a yes back that came to nothing: the one of before is in force again.
+    async fn undo(&self, proposal: &Proposal) -> Result<Vec<PluginChange>, StoreError> {
+        let candidate = &proposal.candidate;
+        if candidate.kind == ProposalKind::Registry || candidate.asks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let there = within(&*self.parts.clock, self.parts.plugins.grant(&candidate.subject)).await?;
+        // One that was narrowed or given an end since is not what the yes gave either.
+        let of_this = |grant: &StoredGrant| {
+            let same = grant.publisher == candidate.publisher && grant.request == candidate.request;
+            same && grant.permissions == candidate.permissions && grant.expires_ms.is_none()
+        };
+        if !there.as_ref().is_some_and(of_this) {
+            // Its owner said something else meanwhile, and that stands.
+            return Ok(Vec::new());
+        }
+        let before = within(&*self.parts.clock, self.parts.proposals.grant_before(&proposal.id)).await?;
+        let id = candidate.subject.clone();
+        let back = before.map_or_else(|| PluginChange::Revoke(id.clone()), PluginChange::Grant);
+        Ok(vec![PluginChange::Still { id, grant: there }, back])
     }
 
     /// Installs what is approved, and writes down how that ended.
-    async fn carry_out(&self, proposal: &Proposal, by: &str, yes: Yes) -> Result<(), ApprovalError> {
+    async fn carry_out(&self, proposal: &Proposal, by: &str) -> Result<(), ApprovalError> {
         let supply = self.supply(&proposal.candidate);
         // It compares the bytes with the digest itself, and knows what an earlier attempt has done.
         let installed = supply.install(&proposal.candidate, by).await;
         let (state, verdict, why, steps) = match &installed {
             Ok(()) => (ProposalState::Done, "ok", "", Vec::new()),
-            Err(why) => (ProposalState::Failed, "error", why.as_str(), Self::undo(yes)),
+            Err(why) => (ProposalState::Failed, "error", why.as_str(), self.undo(proposal).await?),
         };
         let row = record::of(by, "install", verdict, proposal, why);
-        let end = |steps| within(&*self.parts.clock, self.parts.proposals.end_proposal(&proposal.id, state, why, steps, row.clone()));
-        match end(steps).await {
-            // An installation may take minutes, and the owner's later word on the grant stands.
-            Err(StoreError::Changed(_)) => end(Vec::new()).await?,
-            ended => ended?,
-        };
+        within(&*self.parts.clock, self.parts.proposals.end_proposal(&proposal.id, state, why, steps, row)).await?;
         supply.forget(&proposal.candidate).await;
         installed.map_err(ApprovalError::NotInstalled)
     }
@@ -89,22 +89,12 @@ impl ProposalDesk {
         let filter = ProposalFilter { of: None, state: Some(ProposalState::Approved) };
         for proposal in within(&*self.parts.clock, self.parts.proposals.proposals(&filter, usize::MAX)).await? {
             let _one = self.busy.lock().await;
-            match self.carry_out(&proposal, HOST, self.yes_before_a_crash(&proposal).await?).await {
+            match self.carry_out(&proposal, HOST).await {
                 Ok(()) => tracing::info!(proposal = %proposal.id, plugin = %proposal.candidate.subject, "an approved plugin was installed"),
                 Err(error) => tracing::warn!(proposal = %proposal.id, plugin = %proposal.candidate.subject, %error, "an approved plugin"),
             }
         }
         Ok(())
-    }
-
-    /// What a yes gave that was said before this start. What it was given over is not known any more.
-    async fn yes_before_a_crash(&self, proposal: &Proposal) -> Result<Yes, StoreError> {
-        let candidate = &proposal.candidate;
-        if candidate.kind == ProposalKind::Registry || candidate.asks.is_empty() {
-            return Ok(Yes::default());
-        }
-        let given = within(&*self.parts.clock, self.parts.plugins.grant(&candidate.subject)).await?;
-        Ok(Yes { given, before: None })
     }
 
     /// Leaves a row of an attempt that came to nothing.
@@ -165,18 +155,15 @@ impl Approvals for ProposalDesk {
             let why = format!("it cannot be installed as it was proposed, so nothing was decided: {why}");
             return Err(self.refused(by, "approve", &proposal, &why).await);
         }
-        let before = within(&*self.parts.clock, self.parts.plugins.grant(&candidate.subject)).await?;
-        let steps = self.steps(&proposal, by);
-        let given = steps.iter().find_map(|step| if let PluginChange::Grant(grant) = step { Some(grant.clone()) } else { None });
         let decision = Decision {
             id: proposal.id.clone(),
             digest: candidate.digest.clone(),
             code: Some(code::hash(&proposal.id, &candidate.digest, code)),
-            steps,
+            steps: self.steps(&proposal, by),
             row: record::of(by, "approve", "ok", &proposal, ""),
         };
         self.taken(decision, by, &proposal).await?;
-        self.carry_out(&proposal, by, Yes { given, before }).await?;
+        self.carry_out(&proposal, by).await?;
         self.one(id).await
     }
 
