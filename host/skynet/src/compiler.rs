@@ -70,7 +70,6 @@ pub(crate) fn worker_main(seconds: Option<OsString>) -> ExitCode {
         let _ = write!(errors, "how many seconds of CPU the compiler may take was not said");
         return ExitCode::from(UNBOUND);
     };
-
     // A component that keeps the compiler busy for minutes must not slow down what serves.
     let _ = rustix::process::setpriority_process(None, limits::COMPILE_NICE);
     // A list of processes would show it as `exe`, after the link it was started by.
