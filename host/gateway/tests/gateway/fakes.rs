@@ -304,6 +304,7 @@ impl PluginAdmin for FakeAdmin {
             tools: vec!["hello".into()],
             trust: "local".into(),
             note: None,
+            waiting: None,
         }]
     }
 
