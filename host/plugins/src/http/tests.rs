@@ -8,6 +8,7 @@ mod ledger;
 mod own;
 mod own_send;
 mod proxy;
+mod recording;
 mod redirects;
 mod requests;
 mod responses;
