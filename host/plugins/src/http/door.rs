@@ -191,7 +191,7 @@ impl Door {
         let lease = self.shares.lease(share, make_room).await.ok_or(Error::ConnectionLimitReached)?;
         // In a box: a handshake's state is large, and most requests find an open connection.
         let dialled = timeout(limits::HTTP_DIAL, Box::pin(dial::dial(&*self.wire, route, &self.tls, lease))).await;
-        let connection = dialled.unwrap_or(Err(Error::ConnectionTimeout))?;
+        let connection = dialled.map_err(|_| Error::ConnectionTimeout)??;
         if let Some(shared) = connection.share() {
             self.pool.put(route.clone(), shared);
         }
