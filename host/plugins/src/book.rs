@@ -71,6 +71,8 @@ pub(crate) struct Entry {
     pub(crate) trust: String,
     /// What was said of the release that serves, if its owner should know.
     pub(crate) warning: Option<String>,
+    /// It served up to the end of its grant's time.
+    pub(crate) lapsed: bool,
     /// Why a provider that serves has no model, or no new list of them.
     pub(crate) note: Option<String>,
     /// Of a script plugin: of the release that waits, else of the one that serves.
@@ -132,6 +134,7 @@ impl Book {
                 tools: Vec::new(),
                 trust: String::new(),
                 note: None,
+                waiting: None,
             }),
             FileState::Plugin(_) => None,
         });
@@ -187,12 +190,18 @@ impl Entry {
             summary: self.summary.clone(),
             tools: tools.map(|tool| naming::exposed_name(id, &tool.name)).collect(),
             trust: self.trust.clone(),
-            note: self.serving.as_ref().and_then(|serving| {
-                let notes: Vec<String> =
-                    ceiling::cut(&serving.terms.withheld).into_iter().chain(self.warning.clone()).chain(self.note.clone()).collect();
-                (!notes.is_empty()).then(|| notes.join("; "))
-            }),
+            note: self.notes(id),
+            waiting: self.waiting.as_ref().filter(|_| self.serving.is_some()).map(|waiting| waiting.version.to_string()),
         }
+    }
+
+    fn notes(&self, id: &PluginId) -> Option<String> {
+        let Some(serving) = &self.serving else {
+            return self.lapsed.then(|| format!("the time of its grant is over; see: skynet plugin why-denied {id}"));
+        };
+        let notes: Vec<String> =
+            ceiling::cut(&serving.terms.withheld).into_iter().chain(self.warning.clone()).chain(self.note.clone()).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 }
 
@@ -214,6 +223,7 @@ impl Entry {
         self.stopped = None;
         self.note = None;
         self.warning = None;
+        self.lapsed = false;
         self.replace(Some(Arc::new(generation)));
     }
 

@@ -21,6 +21,7 @@ mod code;
 pub mod compile;
 mod complete;
 mod decide;
+mod denials;
 mod durable_file;
 mod empty;
 mod engine;

@@ -166,8 +166,11 @@ pub(crate) const HTTP_PLUGIN_BYTES: u64 = 256 * 1024 * 1024;
 pub(crate) const HTTP_CONNECTIONS: usize = 256;
 /// Connections of one plugin, so that eight of them are needed to use up the host's.
 pub(crate) const HTTP_PLUGIN_CONNECTIONS: usize = 32;
-/// Resolving, waiting for a connection, connecting and TLS together.
+/// Resolving, waiting for a connection, connecting and TLS together: a resolver asks again
+/// after 5 s when one packet was lost.
 pub(crate) const HTTP_CONNECT: Duration = Duration::from_secs(10);
+/// Connecting and TLS alone, once there is a place: a server that is there answers sooner.
+pub(crate) const HTTP_DIAL: Duration = Duration::from_secs(5);
 /// From the request to the first byte. A model server loads its model here.
 pub(crate) const HTTP_FIRST_BYTE: Duration = Duration::from_secs(300);
 /// Between two pieces of a body.

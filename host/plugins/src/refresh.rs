@@ -26,9 +26,8 @@ impl Refresher {
     pub(crate) fn start(host: PluginHost) -> Self {
         Self(tokio::spawn(async move {
             let mut round: u32 = 0;
+            // The first round comes at once: settings may name another server than before the start.
             loop {
-                host.shared.clock.sleep(EAGER).await;
-                round = round.wrapping_add(1);
                 let shelf = host.shared.shelf.load_full();
                 for generation in shelf.generations.values() {
                     let due = generation.receipt.models.is_empty() || round.is_multiple_of(PATIENT_ROUNDS);
@@ -36,6 +35,8 @@ impl Refresher {
                         ask_models(&host, generation.plugin()).await;
                     }
                 }
+                round = round.wrapping_add(1);
+                host.shared.clock.sleep(EAGER).await;
             }
         }))
     }

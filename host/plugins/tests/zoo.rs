@@ -90,12 +90,20 @@ impl Guest {
 
     /// A provider that asks its server and is not let in.
     pub(crate) fn unauthorized() -> Self {
+        Self { world: "provider-plugin", ..Self::over_fetch(zoo!("unauthorized")) }
+    }
+
+    /// A channel that fetches what a frame says, and gives its whole memory in letters.
+    pub(crate) fn fetching_channel() -> Self {
+        Self { world: "channel-plugin", ..Self::over_fetch(zoo!("channel_fetch")) }
+    }
+
+    fn over_fetch(rest: &str) -> Self {
         // Imports come before everything else in a module.
-        let (fetch, rest) = (zoo!("fetch"), zoo!("unauthorized"));
         let (imports, others): (Vec<&str>, Vec<&str>) =
-            fetch.lines().chain(rest.lines()).partition(|line| line.trim_start().starts_with("(import "));
+            zoo!("fetch").lines().chain(rest.lines()).partition(|line| line.trim_start().starts_with("(import "));
         let streams = "import wasi:io/poll@0.2.12; import wasi:io/streams@0.2.12;";
-        Self { world: "provider-plugin", imports: streams, ..Self::bare(&[imports, others].concat().join("\n")) }
+        Self { imports: streams, ..Self::bare(&[imports, others].concat().join("\n")) }
     }
 
     pub(crate) fn channel() -> Self {

@@ -309,6 +309,7 @@ impl PluginAdmin for FakeAdmin {
             tools: vec!["hello".into()],
             trust: "local".into(),
             note: None,
+            waiting: None,
         }]
     }
 
