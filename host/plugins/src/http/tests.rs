@@ -15,3 +15,4 @@ mod shares;
 mod slow;
 mod stage;
 mod tls;
+mod uploads;
