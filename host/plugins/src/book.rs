@@ -8,7 +8,7 @@ use crate::inbox::Inbox;
 use crate::trees::PREFIX;
 use crate::validity::Validity;
 use skynet_core::PluginId;
-use skynet_core::plugin::{PluginKind, PluginState, PluginStatus};
+use skynet_core::plugin::{PluginKind, PluginState, PluginStatus, Receipt};
 use skynet_policy::naming;
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::Release;
@@ -101,6 +101,12 @@ impl Book {
         let serving = self.plugins.values().filter_map(|entry| entry.serving.as_ref());
         let bridges = serving.filter(|generation| generation.is_bridge());
         bridges.min_by_key(|generation| generation.receipt.trust != Tier::Builtin.as_str()).cloned()
+    }
+
+    /// Whether the code that a receipt names may run now: that of a script plugin is the bridge that serves, and no other.
+    pub(crate) fn has_code(&self, receipt: &Receipt) -> bool {
+        let serves = || self.bridge().is_some_and(|bridge| bridge.receipt.component == receipt.component);
+        !receipt.source.starts_with(PREFIX) || serves()
     }
 
     /// Has all folders of script plugins read again.

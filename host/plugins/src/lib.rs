@@ -15,6 +15,7 @@ mod book;
 mod budget;
 mod ceiling;
 mod change;
+mod change_back;
 mod change_folder;
 mod code;
 pub mod compile;

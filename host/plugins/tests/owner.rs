@@ -1,6 +1,7 @@
 //! The owner's word: no as well as yes, for a while, up to a ceiling, and told why.
 
-use crate::support::package::{Package, id, second_author};
+use crate::support::package::{Package, id, saying, second_author};
+use crate::support::stubs::Gate;
 use crate::support::{World, Worldly};
 use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
@@ -77,6 +78,26 @@ async fn a_grant_for_what_serves_does_not_bring_back_what_was_rolled_back() {
     world.host.settled().await;
     world.host.grant(&id("tool"), None, "owner").await.unwrap();
     assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "1.0.0");
+}
+
+#[tokio::test]
+async fn a_rollback_does_not_take_out_the_release_that_came_while_it_was_made() {
+    let world = World::start().await;
+    for version in ["1.0.0", "2.0.0"] {
+        world.drop_file("tool.wasm", &saying("tool", version, version)).await;
+    }
+    let gate = Gate::closed();
+    // Once for what is to be put away, once for what is to come in its place.
+    world.fuse().hold_after("grant", 1, &gate);
+    let host = world.host.clone();
+    let rolling = tokio::spawn(async move { host.rollback(&id("tool"), "owner").await });
+    gate.arrived().await;
+    world.drop_file("tool.wasm", &saying("tool", "3.0.0", "3.0.0")).await;
+    gate.open();
+    let told = rolling.await.unwrap().unwrap_err().to_string();
+    assert!(told.contains("changed meanwhile"), "{told}");
+    assert_eq!(world.call("tool").await.unwrap(), "3.0.0");
+    assert_eq!(world.store.held(&id("tool")).await.unwrap(), []);
 }
 
 #[tokio::test]

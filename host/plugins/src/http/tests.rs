@@ -17,3 +17,4 @@ mod shares;
 mod slow;
 mod stage;
 mod tls;
+mod uploads;
