@@ -265,7 +265,8 @@ impl Door {
             // A guest that asks on and on must not fill the log: those before tell of it.
             return Ok(());
         }
-        tracing::info!(plugin = %errand.plugin, %what, why = %detail["why"], "egress denied");
+        let why = detail.get("why").and_then(serde_json::Value::as_str).unwrap_or_default();
+        tracing::info!(plugin = %errand.plugin, %what, %why, "egress denied");
         exchange::record(&*self.audit, exchange::BEGUN, "denied", &errand.plugin.to_string(), what, detail).await
     }
 }
