@@ -77,7 +77,7 @@ async fn follow(real: &Home, args: &Dev, out: &Out) -> Result<()> {
 async fn round(real: &Home, args: &Dev, out: &Out) -> Result<()> {
     // Anew each time: the manifest may be what changed.
     let project = Project::open(&args.folder, args.lang.as_deref())?;
-    let made = build::make(real, &project, &Console::new(out.json), Signing::Dev).await?;
+    let made = build::make(real, &project, &Console::new(out.json), Signing::Dev, None).await?;
     let bytes = std::fs::read(&made.file).with_context(|| format!("{} cannot be read", made.file.display()))?;
     let id = &project.manifest.id;
     let target = place(real, id)?;
