@@ -69,4 +69,6 @@ async fn what_failed_its_trials_is_not_kept() {
     let serving = Package::new("tool", "1.0.0", &Guest::tool(zoo!("kv")));
     world.host.discard(&id("tool"), &serving.release.component.sha256).await;
     assert_eq!(kept(&world), before, "what a receipt names stays");
+    world.host.discard(&id("namesake"), &serving.release.component.sha256).await;
+    assert_eq!(kept(&world), before, "what serves as another plugin stays");
 }

@@ -19,12 +19,15 @@ pub(crate) struct ChildCompiler {
     program: PathBuf,
 }
 
+/// This program, for children of its own. On Linux the very file that runs, also after another
+/// was put in its place: the wall knows it alone, and its code fits this host's engine.
+pub(crate) fn own_program() -> std::io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
+}
+
 impl ChildCompiler {
-    /// On Linux the very file that runs, also after another was put in its place: the
-    /// wall knows it alone, and its code fits this host's engine.
     pub(crate) fn new() -> std::io::Result<Self> {
-        let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
-        Ok(Self { program })
+        Ok(Self { program: own_program()? })
     }
 }
 

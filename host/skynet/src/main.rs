@@ -35,6 +35,7 @@ mod wire;
 mod workshop;
 
 use clap::Parser;
+use skynet_scripts::guard::{GUARD, guard_main};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -48,6 +49,10 @@ fn main() -> ExitCode {
     // It must have one thread, and stay outside of the wall.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == scripts::LAUNCHER) {
         return scripts::launcher_main();
+    }
+    // Between a compiler and this program, of which it outlives neither.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == GUARD) {
+        return guard_main(std::env::args_os().skip(2));
     }
     let args = args::Args::parse();
     let out = output::Out::new(args.json, args.color);

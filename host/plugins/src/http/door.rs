@@ -100,7 +100,7 @@ impl Door {
         match &self.staged {
             Some(staged) if staged.records() => {
                 let (asked, request) = crate::staged::read(request).await?;
-                staged.take_down(asked, self.send_out(errand, request).await?).await
+                staged.take_down(asked, self.send_out(errand, request).await?, &self.known.now()).await
             }
             _ => self.send_out(errand, request).await,
         }
@@ -115,7 +115,7 @@ impl Door {
             Err(no) => return Err(self.refuse(&errand, &request, no).await),
         };
         if let Some(staged) = self.staged.as_ref().filter(|staged| !staged.records()) {
-            return staged.play(http::Request::from_parts(request, body)).await;
+            return staged.play(http::Request::from_parts(request, body), &errand.budget, &self.known.now()).await;
         }
         let way = self.find_way(&errand, &share, &request, destination, &rule).await?;
         let exchange = Arc::clone(&way.exchange);

@@ -7,6 +7,7 @@ mod h2;
 mod ledger;
 mod own;
 mod own_send;
+mod recording;
 mod redirects;
 mod requests;
 mod responses;

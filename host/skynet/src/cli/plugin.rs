@@ -90,7 +90,14 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
     let plugins = answer["plugins"].as_array().cloned().unwrap_or_default();
     if plugins.is_empty() {
         let (plugins, tools) = (home.plugins(), home.tools());
-        out.line(&format!("no plugins; drop signed .wasm files into {}, or script plugins into {}", plugins.display(), tools.display()));
+        let is_file = |entry: std::fs::DirEntry| entry.path().extension().is_some_and(|end| end == "wasm");
+        let there = std::fs::read_dir(&plugins).is_ok_and(|entries| entries.flatten().any(is_file));
+        if there {
+            out.line(&format!("none yet: the host looks at what lies in {}; try again in a moment", plugins.display()));
+        } else {
+            let (plugins, tools) = (plugins.display(), tools.display());
+            out.line(&format!("no plugins; drop signed .wasm files into {plugins}, or script plugins into {tools}"));
+        }
     }
     for plugin in plugins {
         let version = text(&plugin["serving"]["version"]);

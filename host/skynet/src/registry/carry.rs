@@ -111,6 +111,13 @@ pub(crate) fn tidy(held: &Registries, lock: &HomeLock) -> Result<()> {
     held.prune(lock, &needed).map(drop).map_err(super::failed)
 }
 
+/// The same, ahead of a look at this offer: what was fetched of it before stays.
+pub(crate) fn tidy_but(held: &Registries, lock: &HomeLock, offer: &Offer) -> Result<()> {
+    let mut needed = held.read_lock().map_err(super::failed)?.needed();
+    needed.extend(held.whole(offer).map_err(super::failed)?.map(|kept| kept.sha256));
+    held.prune(lock, &needed).map(drop).map_err(super::failed)
+}
+
 fn trust_with(mut trust: TrustStore, offer: &Offer) -> Result<TrustStore> {
     for key in offer.publisher.trusted_keys(&offer.registry, &keys::now()) {
         // What the owner revoked stays revoked.
@@ -144,7 +151,7 @@ pub(crate) async fn make(home: &Home, (held, lock): (&Registries, &HomeLock), ch
     installed.install(origin, kept, Approval { by: word.by.clone(), at: word.now.to_string(), grant: digest });
     let locked = installed.find(&id).cloned().context("the lockfile lost an entry")?;
     let (by, seen) = (word.by.clone(), approved.stored.cloned());
-    let intent = Intent { id, action: action.into(), by, locked: Some(locked), trust, grant, seen, lower, recorded: false };
+    let intent = Intent { id, action: action.into(), by, locked: Some(locked), trust, grant, seen, revoke: false, lower, recorded: false };
     intent.carry_out(home, held, lock).await
 }
 
@@ -162,7 +169,7 @@ pub(crate) async fn make_again(
     let grant = if whole { approved.grant(&word.by, word.at_ms()) } else { None };
     let (id, by) = (locked.id.clone(), word.by.clone());
     let (locked, seen) = (Some(locked.clone()), approved.stored.cloned());
-    let intent = Intent { id, action: "install".into(), by, locked, trust, grant, seen, lower, recorded: false };
+    let intent = Intent { id, action: "install".into(), by, locked, trust, grant, seen, revoke: false, lower, recorded: false };
     intent.carry_out(home, held, lock).await
 }
 

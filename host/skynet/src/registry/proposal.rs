@@ -96,9 +96,9 @@ impl Proposal {
         }
     }
 
-    /// Whether it may be installed without a word.
+    /// Whether it may be installed without a word. To go back behind what ran here is its owner's to say.
     pub(crate) fn may_go_alone(&self) -> bool {
-        self.step.may_go_alone() && self.widens().is_empty()
+        self.step.may_go_alone() && self.widens().is_empty() && !self.lower
     }
 
     fn said_here(&self, home: &Home, locked: Option<&Locked>, highest: Option<&semver::Version>) -> Result<Vec<String>> {
@@ -117,8 +117,12 @@ impl Proposal {
 
     /// What beyond the present grant it would be allowed, in sentences.
     pub(crate) fn widens(&self) -> Vec<String> {
-        let granted = granted(self.stored.as_ref(), &self.offer).unwrap_or_default();
-        exceeds(&self.offer.release.permissions, &granted)
+        exceeds(&self.offer.release.permissions, &self.granted().unwrap_or_default())
+    }
+
+    /// What it is allowed here, by a grant for its publisher.
+    pub(crate) fn granted(&self) -> Option<Permissions> {
+        granted(self.stored.as_ref(), &self.offer)
     }
 
     /// Everything its owner needs, line by line; with what a review found in its file, once it was fetched.

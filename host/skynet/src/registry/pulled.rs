@@ -99,10 +99,13 @@ impl Pull {
 
     /// What beyond the present grant it would be allowed, in sentences.
     pub(crate) fn widens(&self) -> Vec<String> {
-        // Another publisher's grant covers nothing.
-        let stored = self.stored.as_ref().filter(|stored| stored.publisher == self.ready.publisher);
-        let granted = stored.and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok()).unwrap_or_default();
-        exceeds(&self.pulled.release.permissions, &granted)
+        exceeds(&self.pulled.release.permissions, &self.granted().unwrap_or_default())
+    }
+
+    /// What it is allowed here. Another publisher's grant covers nothing.
+    pub(crate) fn granted(&self) -> Option<Permissions> {
+        let stored = self.stored.as_ref().filter(|stored| stored.publisher == self.ready.publisher)?;
+        serde_json::from_value(stored.permissions.clone()).ok()
     }
 
     /// What changes in what it asks for.

@@ -98,6 +98,12 @@ fn what_looks_like_a_secret_stops_an_export_with_its_place() {
     away.run(&["agent", "export", "me/butler", "-o", path]).refused(4, &["TOOLS.md line 2", "a token or key", "nothing was written"]);
     assert!(!file.exists());
     away.run(&["agent", "export", "me/butler", "-o", path, "--plugin", "acme/none"]).refused(4, &["TOOLS.md"]);
+    // Too short and too plain to be told from a word by itself, but of a shape that is known.
+    let cloud = format!("For the files:\n\nuse AKIA{} there.\n", "IOSFODNN7EXAMPLE");
+    std::fs::write(away.home().join("TOOLS.md"), cloud).unwrap();
+    away.run(&["agent", "export", "me/butler", "-o", path]).refused(4, &["TOOLS.md line 3", "access key", "nothing was written"]);
+    std::fs::write(away.home().join("TOOLS.md"), format!("Use sk-{} for it.\n", "ant-api03-".to_owned() + &"A".repeat(40))).unwrap();
+    away.run(&["agent", "export", "me/butler", "-o", path]).refused(4, &["TOOLS.md line 1", "nothing was written"]);
     std::fs::remove_file(away.home().join("TOOLS.md")).unwrap();
     away.run(&["agent", "export", "me/butler", "-o", path, "--plugin", "acme/none"]).refused(5, &["does not serve here"]);
 }

@@ -80,6 +80,7 @@ async fn roll(
         trust: Vec::new(),
         grant: None,
         seen: None,
+        revoke: false,
         lower: true,
         recorded: false,
     };

@@ -46,6 +46,7 @@ pub(super) async fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out)
     file::write(&target, &signed)?;
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, version) = (&release.id, &release.version);
+    release.permissions.sentences().iter().for_each(|ask| out.line(&format!("asks: {ask}")));
     out.both(
         &format!(
             "made {id} {version} in {took} ms: {}, with the tools {}; install it with: cp {} {}",

@@ -4,10 +4,12 @@
 //! engine is kept, so that only the first script waits for the compiler. Refuses what does not load.
 
 use super::bed;
+use super::secrets::StageSecrets;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use anyhow::Result;
 use skynet_plugins::PluginHost;
+use skynet_policy::permission::Permissions;
 use skynet_policy::release::Release;
 use skynet_policy::trust::TrustStore;
 use std::collections::BTreeMap;
@@ -18,7 +20,7 @@ const CODE: &str = "trials";
 /// The names of its tools. The error says why there are none.
 pub(super) async fn tools(home: &Home, release: &Release, component: Vec<u8>) -> Result<Vec<String>> {
     let folder = tempfile::Builder::new().prefix("skynet-trial-").tempdir()?;
-    let mut parts = bed::parts(folder.path(), TrustStore::default(), BTreeMap::new())?;
+    let mut parts = bed::parts(folder.path(), TrustStore::default(), BTreeMap::new(), StageSecrets::placeholders(&Permissions::default()))?;
     parts.private = home.private().join(CODE);
     // Its runner stays unused: nothing is dropped into this host.
     let (host, _runner) = PluginHost::start(parts).await?;
