@@ -157,11 +157,13 @@ fn what_was_tampered_with_is_found() {
 #[test]
 fn a_second_release_is_made_with_the_words_of_the_refusal() {
     let keeper = Keeper::new();
-    let script = "export const tools = [{ name: 'add', description: 'Adds.', parameters: { type: 'object' }, call() { return 'VERSION'; } }];";
+    let script =
+        "export const tools = [{ name: 'add', description: 'Adds.', parameters: { type: 'object' }, call() { return 'VERSION'; } }];";
     let runtime = guest("js-runtime");
     let made = |version: &str, more: &[&str]| {
         std::fs::write(keeper.path("calc.js"), script.replace("VERSION", version)).unwrap();
-        let manifest = "schema = 1\nid = \"acme/calc\"\nversion = \"VERSION\"\nsummary = \"Adds.\"\nworld = \"tool-plugin\"\nwit = \"^0.1.0\"\n";
+        let manifest =
+            "schema = 1\nid = \"acme/calc\"\nversion = \"VERSION\"\nsummary = \"Adds.\"\nworld = \"tool-plugin\"\nwit = \"^0.1.0\"\n";
         std::fs::write(keeper.path("plugin.toml"), manifest.replace("VERSION", version) + "[permissions]\n").unwrap();
         let words = ["plugin", "new", "--instant", "@calc.js", "--path", "@", "--runtime", runtime.to_str().unwrap()];
         keeper.run(&[&words[..], more].concat())

@@ -82,7 +82,8 @@ async fn it_sees_its_own_variables_and_no_others() {
 #[tokio::test]
 async fn it_is_told_where_its_roots_are_and_of_no_others() {
     let Some(ground) = Ground::full() else { return };
-    let mut script = ground.script("sh", r#"echo "$SKYNET_ROOT_SHARED" "${SKYNET_ROOT_SHOWN-none}"; echo new > "$SKYNET_ROOT_SHARED/said""#);
+    let mut script =
+        ground.script("sh", r#"echo "$SKYNET_ROOT_SHARED" "${SKYNET_ROOT_SHOWN-none}"; echo new > "$SKYNET_ROOT_SHARED/said""#);
     script.roots = ["shared".to_owned()].into();
     // Its own variables do not lead it elsewhere.
     script.variables.insert("SKYNET_ROOT_SHARED".into(), "/etc".into());
