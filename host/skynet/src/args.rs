@@ -303,8 +303,8 @@ pub(crate) struct Pack {
     /// Where to write; beside the component when absent.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
-    /// The packed file of the release before it; a registry wants each release to name the last one.
-    #[arg(long, value_name = "FILE")]
+    /// The release before it, which a registry wants each new one to name: its file, or its digest.
+    #[arg(long, value_name = "FILE|SHA256")]
     pub(crate) after: Option<PathBuf>,
 }
 
