@@ -9,18 +9,20 @@ use crate::exit::{Kind, fail};
 use crate::home::Home;
 use anyhow::Result;
 use skynet_plugins::PluginHost;
-use skynet_policy::permission::Permissions;
+use skynet_policy::permission::Permissions as Asks;
 use skynet_policy::release::Release;
 use skynet_policy::trust::TrustStore;
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 /// Where compiled engines are kept, in the private folder: apart from the running host's, which may be at work in its own.
 const CODE: &str = "trials";
 
 /// The names of its tools. The error says why there are none.
 pub(super) async fn tools(home: &Home, release: &Release, component: Vec<u8>) -> Result<Vec<String>> {
-    let folder = tempfile::Builder::new().prefix("skynet-trial-").tempdir()?;
-    let mut parts = bed::parts(folder.path(), TrustStore::default(), BTreeMap::new(), StageSecrets::placeholders(&Permissions::default()))?;
+    let folder = tempfile::Builder::new().prefix("skynet-trial-").permissions(Permissions::from_mode(0o700)).tempdir()?;
+    let mut parts = bed::parts(folder.path(), TrustStore::default(), BTreeMap::new(), StageSecrets::placeholders(&Asks::default()))?;
     parts.private = home.private().join(CODE);
     // Its runner stays unused: nothing is dropped into this host.
     let (host, _runner) = PluginHost::start(parts).await?;
