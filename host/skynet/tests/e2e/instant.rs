@@ -85,7 +85,7 @@ fn a_script_that_does_not_load_is_refused_with_its_line() {
     // Nor is one that offers nothing, or tools that no host takes.
     made(&home, "empty", "export const tools = [];", None).refused(4, &["it offers no tools"]);
     let ill = "export const tools = [{ name: 'No!', description: 'x', parameters: { type: 'object' }, call() {} }];";
-    made(&home, "ill", ill, None).refused(4, &["ill-named"]);
+    made(&home, "ill", ill, None).refused(4, &["tool 1 needs a name of a-z", "Nothing was written"]);
 }
 
 #[test]
