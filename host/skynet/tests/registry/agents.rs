@@ -159,7 +159,7 @@ fn a_file_that_comes_with_an_agent_is_not_put_over_what_a_registry_installed() {
     install(&user, file, &["--yes", "--mine", "keep"]).refused(5, &["1.0.0 of it came from registry main", "skynet plugin remove"]);
     assert_eq!((lock(), in_folder()), (before, bytes));
     user.run(&["registry", "add", &keeper.server.url(), "--name", "main", "--root", &keeper.root(), "--namespace", "acme"]).done();
-    let done = install(&user, file, &["--yes", "--mine", "keep"]).json();
+    let done = install(&user, file, &["--yes", "--unseen", "--mine", "keep"]).json();
     assert_eq!(done["plugins"][0]["state"], "installed");
     assert!(lock().contains("version = \"1.1.0\"") && lock().contains(&in_folder()), "{}", lock());
 }
