@@ -36,8 +36,25 @@ func importRealloc(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Point
 	return realloc(old, oldSize, align, size)
 }
 
+// landing is where the host's arguments are put. Go's own allocator may look at the clock for a large block, and
+// nothing may call the host by then. Pages that nobody writes to cost nothing; what does not fit is allocated.
+var (
+	landing [4 << 20]byte
+	landed  uintptr
+)
+
+func land(size, align uint32) unsafe.Pointer {
+	begin := uintptr(unsafe.Pointer(&landing[0]))
+	at := (begin + landed + uintptr(align) - 1) &^ (uintptr(align) - 1)
+	if at-begin+uintptr(size) > uintptr(len(landing)) {
+		return block(size, align)
+	}
+	landed = at - begin + uintptr(size)
+	return unsafe.Pointer(at)
+}
+
 func realloc(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Pointer {
-	at := block(size, align)
+	at := land(size, align)
 	if old != nil {
 		copy(unsafe.Slice((*byte)(at), size), unsafe.Slice((*byte)(old), oldSize))
 		delete(live, uintptr(old))

@@ -74,7 +74,9 @@ const UNFINISHED: &str = ".unfinished";
 /// that lies there, keys for one, would be shown with it.
 fn is_ours(folder: &Folder) -> Result<(), RegistryError> {
     let names = folder.names("")?;
-    if names.is_empty() || names.iter().any(|name| name == METADATA || name == UNFINISHED) {
+    // No server shows a hidden name; what a copy remembers has one.
+    let mut shown = names.iter().filter(|name| !name.starts_with('.'));
+    if shown.clone().next().is_none() || shown.any(|name| name == METADATA) || names.iter().any(|name| name == UNFINISHED) {
         return Ok(());
     }
     let what = format!("a copy in {}", folder.path().display());

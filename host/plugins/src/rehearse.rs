@@ -98,7 +98,7 @@ impl PluginHost {
         let (runtime, id) = (&*self.shared.runtime, &plugin.id);
         let code = runtime.component(digest).await.map_err(|error| error.to_string())?;
         let loaded = Arc::new(Loaded::link(&runtime.engine, &code, kinds, asks)?);
-        let said = probe::probe(runtime, plugin, &loaded, kinds, &nothing()).await.map_err(|error| error.to_string())?;
+        let said = probe::probe(runtime, plugin, &loaded, kinds, &nothing()).await.map_err(why)?;
         self.check_free(id, &said.tools)?;
         if said.tools.is_empty() {
             let why = refusal(runtime, plugin, &loaded).await;
@@ -134,6 +134,14 @@ impl PluginHost {
     }
 }
 
+/// In words for whoever wrote it: what helps against a plugin that is installed helps nobody here.
+fn why(error: PluginError) -> String {
+    match error {
+        PluginError::Fault(fault) => format!("it failed in {}: {}", fault.during, fault.reason),
+        other => other.to_string(),
+    }
+}
+
 /// With nothing granted, on nobody's behalf.
 fn nothing() -> Terms {
     Terms { permissions: Arc::default(), withheld: Arc::default(), settings: Arc::default(), folder: None, validity: Arc::default() }
@@ -158,7 +166,7 @@ async fn refusal(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>) ->
     match configured.await.result {
         Ok(Ok(())) => None,
         Ok(Err(why)) => Some(naming::plain_line(&why, limits::REPORT_LINE)),
-        Err(error) => Some(error.to_string()),
+        Err(error) => Some(why(error)),
     }
 }
 

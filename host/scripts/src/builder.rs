@@ -14,13 +14,16 @@ use crate::worker::End;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+/// Where programs of all users lie: scripts look their interpreters up here, behind the owner's trees.
+pub const SHARED: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -148,6 +151,20 @@ pub fn find(program: &str) -> Option<PathBuf> {
     find_on(&std::env::var_os("PATH")?, program)
 }
 
+/// The same as a script finds it: where programs of all users lie, and only then on PATH, which may lead into a folder
+/// that scripts do not see.
+pub fn find_shared(program: &str) -> Option<PathBuf> {
+    find_shared_on(&std::env::var_os("PATH").unwrap_or_default(), program)
+}
+
+fn find_shared_on(path: &OsStr, program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return find(program);
+    }
+    let shared = SHARED.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
+    shared.or_else(|| find_on(path, program))
+}
+
 fn find_on(path: &OsStr, program: &str) -> Option<PathBuf> {
     let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
@@ -238,6 +255,17 @@ mod tests {
         }
         let named = format!(".:{}", here.display());
         assert_eq!(find_on(named.as_ref(), "Cargo.toml"), Some(here.join("Cargo.toml")));
+    }
+
+    #[test]
+    fn a_program_that_all_users_have_comes_ahead_of_one_in_a_folder_of_ones_own() {
+        let shims = tempfile::tempdir().unwrap();
+        for name in ["sh", "only-here"] {
+            std::fs::write(shims.path().join(name), "").unwrap();
+        }
+        let found = |name: &str| find_shared_on(shims.path().as_os_str(), name).unwrap();
+        assert!(SHARED.iter().any(|folder| found("sh").starts_with(folder)), "{:?}", found("sh"));
+        assert_eq!(found("only-here"), shims.path().join("only-here"));
     }
 
     #[test]

@@ -282,9 +282,9 @@ pub(crate) struct Grant {
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Let the servers that its settings name be on this machine or the private network.
-    #[arg(long)]
-    pub(crate) private: bool,
+    /// Let one server, or those that its settings name, be on this machine or the private network.
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true)]
+    pub(crate) private: Option<Option<String>>,
     /// Grant it for so long: 30m, 12h or 7d. For good when absent.
     #[arg(long = "for", value_name = "TIME")]
     pub(crate) lasts: Option<String>,
@@ -303,8 +303,8 @@ pub(crate) struct Pack {
     /// Where to write; beside the component when absent.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
-    /// The packed file of the release before it; a registry wants each release to name the last one.
-    #[arg(long, value_name = "FILE")]
+    /// The release before it, which a registry wants each new one to name: its file, or its digest.
+    #[arg(long, value_name = "FILE|SHA256")]
     pub(crate) after: Option<PathBuf>,
 }
 

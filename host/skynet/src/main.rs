@@ -41,7 +41,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // The compiling child must confine itself before anything else runs.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == compiler::WORKER) {
-        return compiler::worker_main();
+        return compiler::worker_main(std::env::args_os().nth(2));
     }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == anchor::KEEPER) {
         return anchor::keeper_main();

@@ -224,9 +224,13 @@ impl RegistryMarket {
         let mut found = Vec::new();
         let mut silent = Vec::new();
         for place in &places.all {
-            let asked = async { registry::visit(&held, place).await?.index().await.map_err(registry::failed) };
-            let index = match asked.await {
-                Ok(index) => index,
+            let asked = async {
+                let visit = registry::visit(&held, place).await?;
+                let index = visit.index().await.map_err(registry::failed)?;
+                anyhow::Ok((visit, index))
+            };
+            let (visit, index) = match asked.await {
+                Ok(both) => both,
                 Err(error) => {
                     silent.push(format!("{}: {error:#}", place.name));
                     continue;
@@ -234,7 +238,8 @@ impl RegistryMarket {
             };
             for entry in index.search(query) {
                 let theirs = places.of(&entry.id).is_ok_and(|owner| owner.name == place.name);
-                let Some(newest) = entry.releases.last().filter(|_| theirs) else { continue };
+                // What cannot be installed would only be proposed in vain.
+                let Some(newest) = entry.newest(visit.advisories()).filter(|_| theirs) else { continue };
                 let (id, version) = (entry.id.clone(), newest.version.clone());
                 found.push(Found { id, version, summary: entry.summary.clone(), registry: place.name.clone() });
             }

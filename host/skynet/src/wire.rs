@@ -45,6 +45,9 @@ pub(crate) struct Wired {
     pub(crate) watch: Watch,
 }
 
+/// The commit that was built, as `setup.sh` says it. Other builds do not: they would have to be repeated for each commit.
+const COMMIT: Option<&str> = option_env!("SKYNET_COMMIT");
+
 /// The scopes of the owner's own token.
 pub(crate) const OWNER_SCOPES: [&str; 1] = ["operator.admin"];
 
@@ -193,6 +196,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         config: config.gateway.clone(),
         rates: config.rates.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: COMMIT.filter(|commit| !commit.is_empty()).map(Into::into),
         ready: Arc::new(move || Readiness {
             starting: false,
             failing: if is_stopping.load(Ordering::Relaxed) { vec!["stopping".into()] } else { Vec::new() },

@@ -32,6 +32,8 @@ mod instant;
 mod kept;
 #[path = "e2e/kinds.rs"]
 mod kinds;
+#[path = "e2e/long.rs"]
+mod long;
 #[path = "e2e/mcp.rs"]
 mod mcp;
 #[path = "e2e/memory.rs"]

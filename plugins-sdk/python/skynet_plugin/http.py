@@ -65,11 +65,8 @@ def fetch(url, method="GET", headers=None, body=b"", json=None):
         request.set_path_with_query((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
         outgoing = request.body()
         future = outgoing_handler.handle(request, None)
-        if body:
-            with outgoing.write() as stream:
-                for start in range(0, len(body), 4096):
-                    stream.blocking_write_and_flush(body[start : start + 4096])
-        wasi.OutgoingBody.finish(outgoing, None)
+        if _write(outgoing, body):
+            wasi.OutgoingBody.finish(outgoing, None)
         with future.subscribe() as ready:
             ready.block()
         answer = future.get()
@@ -80,6 +77,21 @@ def fetch(url, method="GET", headers=None, body=b"", json=None):
         return Response(answer.status(), [(name, value.decode("latin-1")) for name, value in answer.headers().entries()], _read(answer))
     except Err as error:
         raise _reason(error.value) from None
+
+
+def _write(outgoing, body):
+    """Whether the server took all of it; one that answers early closes, and its answer says why."""
+    if not body:
+        return True
+    with outgoing.write() as stream:
+        try:
+            for start in range(0, len(body), 4096):
+                stream.blocking_write_and_flush(body[start : start + 4096])
+        except Err as error:
+            if isinstance(error.value, streams.StreamError_Closed):
+                return False
+            raise
+    return True
 
 
 def _read(answer):

@@ -1,20 +1,25 @@
 //! [`Client`]: the transport over `wasi:http/outgoing-handler`.
 //!
 //! It owns the order in which the host's resources are made, waited on and
-//! dropped. It refuses to wait
-//! for ever on a silent body when the request set a limit.
+//! dropped. It refuses to wait for ever on a silent body when the request set a limit, and to
+//! take the end of writing for a failure: only the answer, or that there is none, is one.
 
 use super::failure::{from_code, from_stream};
 use super::{Address, Body, Error, Request, Response, Transport};
 use crate::bindings::wasi::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::wasi::http::outgoing_handler;
 use crate::bindings::wasi::wasi::http::types::{
-    Fields, HeaderError, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+    Fields, FutureIncomingResponse, HeaderError, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions,
+    Scheme,
 };
-use crate::bindings::wasi::wasi::io::poll::poll;
+use crate::bindings::wasi::wasi::io::poll::{Pollable, poll};
 use crate::bindings::wasi::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::limits::BODY_CHUNK_BYTES;
 use std::time::Duration;
+
+/// How long a server that answered early, and well, may take none of the rest of the request,
+/// where the request does not say how long silence may last.
+const ANSWERED_AND_DEAF: Duration = Duration::from_secs(30);
 
 /// The host's HTTP client. Each request is checked against the plugin's grant.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,20 +41,10 @@ impl Transport for Client {
         let outgoing = head(&request)?;
         let body = outgoing.body().map_err(|()| Error::InvalidRequest("the host gave no request body".to_owned()))?;
         let pending = outgoing_handler::handle(outgoing, Some(options(&request)?)).map_err(|code| from_code(&code))?;
-        // A server may answer before it has read everything; its answer then says more than the broken write.
-        let written = write_body(body, &request.body);
-        let waiting = pending.subscribe();
-        waiting.block();
-        drop(waiting);
-        let response = match pending.get() {
-            Some(Ok(Ok(response))) => response,
-            Some(Ok(Err(code))) => return Err(from_code(&code)),
-            Some(Err(())) | None => return Err(Error::Network("the host lost the response".to_owned())),
-        };
-        if response.status() < 400 {
-            written?;
-        }
-        read_head(response, idle)
+        let mut upload = Upload { pending, answer: None };
+        let unsent = upload.write(body, &request.body, idle)?;
+        let response = upload.answer()?;
+        read_head(response, idle, unsent)
     }
 }
 
@@ -98,40 +93,103 @@ fn options(request: &Request) -> Result<RequestOptions, Error> {
     Ok(options)
 }
 
-fn write_body(body: OutgoingBody, bytes: &[u8]) -> Result<(), Error> {
-    let stream = body.write().map_err(|()| Error::Network("the host gave no stream for the request body".to_owned()))?;
-    write_all(&stream, bytes)?;
-    // A stream must be gone before its body is finished.
-    drop(stream);
-    OutgoingBody::finish(body, None).map_err(|code| from_code(&code))
+/// A request body of which the server did not want the rest. Held as long as its answer is read:
+/// to let go of it would break the connection off.
+struct Unsent {
+    _stream: OutputStream,
+    _body: OutgoingBody,
 }
 
-fn write_all(stream: &OutputStream, bytes: &[u8]) -> Result<(), Error> {
-    let mut rest = bytes;
-    let ready = stream.subscribe();
-    while !rest.is_empty() {
-        ready.block();
-        let room = usize::try_from(stream.check_write().map_err(from_stream)?).unwrap_or(usize::MAX);
-        let Some((now, later)) = rest.split_at_checked(room.min(rest.len())) else { break };
-        if !now.is_empty() {
-            stream.write(now).map_err(from_stream)?;
+/// A request under way.
+struct Upload {
+    pending: FutureIncomingResponse,
+    /// What the server said before it had everything.
+    answer: Option<IncomingResponse>,
+}
+
+impl Upload {
+    /// Writes the body, or as much of it as the server takes.
+    fn write(&mut self, body: OutgoingBody, bytes: &[u8], idle: Option<Duration>) -> Result<Option<Unsent>, Error> {
+        let stream = body.write().map_err(|()| Error::Network("the host gave no stream for the request body".to_owned()))?;
+        if !self.write_all(&stream, bytes, idle)? {
+            return Ok(Some(Unsent { _stream: stream, _body: body }));
         }
-        rest = later;
+        // A stream must be gone before its body is finished.
+        drop(stream);
+        OutgoingBody::finish(body, None).map_err(|code| from_code(&code))?;
+        Ok(None)
     }
-    if !bytes.is_empty() {
-        stream.blocking_flush().map_err(from_stream)?;
+
+    /// Whether all of it was handed over. There is no flush: it would wait for nothing, and older
+    /// hosts say `closed` of a body whose last byte they have sent.
+    fn write_all(&mut self, stream: &OutputStream, bytes: &[u8], idle: Option<Duration>) -> Result<bool, Error> {
+        let mut rest = bytes;
+        let room = stream.subscribe();
+        let mut other = self.pending.subscribe();
+        while !rest.is_empty() {
+            if !poll(&[&room, &other]).contains(&0) {
+                if self.answer.is_some() || self.take()?.status() >= 400 {
+                    // Answered, and not reading: the rest is not wanted.
+                    return Ok(false);
+                }
+                other = after(idle.unwrap_or(ANSWERED_AND_DEAF));
+                continue;
+            }
+            match write_some(stream, rest) {
+                Ok(later) => rest = later,
+                // Nobody takes more of it; whether that was a failure, the answer says.
+                Err(StreamError::Closed) => return Ok(false),
+                Err(error) => return Err(from_stream(error)),
+            }
+        }
+        Ok(true)
     }
-    Ok(())
+
+    /// The answer, which is there.
+    fn take(&mut self) -> Result<&IncomingResponse, Error> {
+        match self.pending.get() {
+            Some(Ok(Ok(response))) => Ok(self.answer.insert(response)),
+            Some(Ok(Err(code))) => Err(from_code(&code)),
+            Some(Err(())) | None => Err(Error::Network("the host lost the response".to_owned())),
+        }
+    }
+
+    /// Waits for the answer.
+    fn answer(mut self) -> Result<IncomingResponse, Error> {
+        if self.answer.is_none() {
+            self.pending.subscribe().block();
+            self.take()?;
+        }
+        self.answer.ok_or_else(|| Error::Network("the host lost the response".to_owned()))
+    }
 }
 
-fn read_head(response: IncomingResponse, idle: Option<Duration>) -> Result<Response, Error> {
+/// Writes what there is room for, and gives the rest.
+fn write_some<'b>(stream: &OutputStream, bytes: &'b [u8]) -> Result<&'b [u8], StreamError> {
+    let room = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+    let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+    if !now.is_empty() {
+        stream.write(now)?;
+    }
+    Ok(later)
+}
+
+fn after(wait: Duration) -> Pollable {
+    monotonic_clock::subscribe_duration(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn read_head(response: IncomingResponse, idle: Option<Duration>, unsent: Option<Unsent>) -> Result<Response, Error> {
     let status = response.status();
     let headers = response.headers().entries();
     let headers =
         headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned())).collect();
     let body = response.consume().map_err(|()| Error::Network("the host gave no response body".to_owned()))?;
     let stream = body.stream().map_err(|()| Error::Network("the host gave no stream for the response body".to_owned()))?;
-    Ok(Response { status, headers, body: Box::new(Incoming { stream, _body: body, _response: response, idle, ended: false }) })
+    Ok(Response {
+        status,
+        headers,
+        body: Box::new(Incoming { stream, _body: body, _response: response, idle, ended: false, _unsent: unsent }),
+    })
 }
 
 /// A response body in the host. The fields drop in this order: children first.
@@ -141,6 +199,7 @@ struct Incoming {
     _response: IncomingResponse,
     idle: Option<Duration>,
     ended: bool,
+    _unsent: Option<Unsent>,
 }
 
 impl Body for Incoming {
@@ -169,8 +228,7 @@ impl Incoming {
             ready.block();
             return Ok(());
         };
-        let late = monotonic_clock::subscribe_duration(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
-        if poll(&[&ready, &late]).contains(&0) {
+        if poll(&[&ready, &after(limit)]).contains(&0) {
             return Ok(());
         }
         self.ended = true;

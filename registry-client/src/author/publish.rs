@@ -80,7 +80,7 @@ impl Author {
         let review = self.review(file)?;
         let what = format!("{} {}", review.release.id, review.release.version);
         if let Some(fault) = review.faults.first() {
-            return Err(RegistryError::refused(what, fault, "Correct it, sign again with `skynet plugin sign`, and publish that"));
+            return Err(RegistryError::refused(what, fault, "Correct it, make and sign it anew, and publish that"));
         }
         if let (Some(alike), false) = (&review.similar, warrant.similar) {
             return Err(RegistryError::refused(what, alike, "Choose another name, or allow it with --allow-similar if both are honest"));
@@ -128,8 +128,12 @@ impl Author {
         }
         if review.release.prev != newest {
             review.faults.push(match newest {
-                Some(digest) => format!("its `prev` must be {digest}, the release before it"),
-                None => "its `prev` names a release that is not listed here".into(),
+                // It is under the signature, so it is made anew and not only signed again.
+                Some(digest) => format!(
+                    "its `prev` must be {digest}, the release before it; make it with: skynet plugin build --after {digest} \
+                     (`plugin new --instant` and `plugin pack` take --after too)"
+                ),
+                None => "its `prev` names a release that is not listed here; make it anew without --after".into(),
             });
         }
         let standing: Standing = self.advisories()?.judge(&review.digest, &review.signers);

@@ -54,13 +54,19 @@ impl ProposalDesk {
             return Ok(Vec::new());
         }
         let there = within(&*self.parts.clock, self.parts.plugins.grant(&candidate.subject)).await?;
-        let of_this = |grant: &StoredGrant| grant.publisher == candidate.publisher && grant.request == candidate.request;
+        // One that was narrowed or given an end since is not what the yes gave either.
+        let of_this = |grant: &StoredGrant| {
+            let same = grant.publisher == candidate.publisher && grant.request == candidate.request;
+            same && grant.permissions == candidate.permissions && grant.expires_ms.is_none()
+        };
         if !there.as_ref().is_some_and(of_this) {
             // Its owner said something else meanwhile, and that stands.
             return Ok(Vec::new());
         }
         let before = within(&*self.parts.clock, self.parts.proposals.grant_before(&proposal.id)).await?;
-        Ok(vec![before.map_or_else(|| PluginChange::Revoke(candidate.subject.clone()), PluginChange::Grant)])
+        let id = candidate.subject.clone();
+        let back = before.map_or_else(|| PluginChange::Revoke(id.clone()), PluginChange::Grant);
+        Ok(vec![PluginChange::Still { id, grant: there }, back])
     }
 
     /// Installs what is approved, and writes down how that ended.

@@ -266,6 +266,16 @@ async fn the_grant_of_the_earlier_version_stands_when_the_new_one_cannot_be_inst
     *office.bench.fault.lock().unwrap() = Some("it does not serve");
     Office::desk(&office.store, &office.clock, &office.bench).recover().await.unwrap();
     assert_eq!(there(&office).await, None);
+
+    // Nor is what the owner narrowed meanwhile wide again.
+    let office = Office::new();
+    change(&office, PluginChange::Grant(grant("me, last year", "wide"))).await;
+    cut_off(&office).await;
+    let narrow = StoredGrant { permissions: json!({}), ..grant("me, now", "r") };
+    change(&office, PluginChange::Grant(narrow.clone())).await;
+    *office.bench.fault.lock().unwrap() = Some("it does not serve");
+    Office::desk(&office.store, &office.clock, &office.bench).recover().await.unwrap();
+    assert_eq!(there(&office).await, Some(narrow));
 }
 
 #[tokio::test]

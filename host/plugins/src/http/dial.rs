@@ -67,6 +67,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Whether it can serve no other request.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed() || self.idling.is_deaf()
+    }
+
     /// The same connection for another request, if it takes several at one time.
     pub(crate) fn share(&self) -> Option<Self> {
         match &self.sender {

@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
-use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 /// The kind of the first row and of a refusal.
 pub(crate) const BEGUN: &str = "egress";
@@ -50,6 +50,8 @@ pub(crate) struct Exchange {
     sent: AtomicU64,
     received: AtomicU64,
     outcome: Mutex<Outcome>,
+    /// The request's body once all of it was sent: the guest's end stays open with it.
+    body: Mutex<Option<WasiBody>>,
 }
 
 /// Hands a row to the log, which takes it in order.
@@ -90,6 +92,7 @@ impl Exchange {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             outcome: Mutex::default(),
+            body: Mutex::default(),
         }))
     }
 
@@ -118,6 +121,11 @@ impl Exchange {
             return Err(Error::HttpResponseBodySize(Some(limits::HTTP_RESPONSE_BYTES)));
         }
         self.share.bytes(bytes as u64).map_err(|overrun| self.overrun(overrun))
+    }
+
+    /// Holds a request's body, all of which was sent, until the exchange is over.
+    pub(super) fn keep(&self, body: WasiBody) {
+        *self.body.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
     }
 
     /// The answer's head is here.

@@ -47,6 +47,16 @@ impl Outgoing {
     }
 }
 
+impl Drop for Outgoing {
+    /// The connection lets go of a body of a known length with its last byte. To a guest, which has
+    /// yet to flush, it would look as if the server had gone in the middle of it.
+    fn drop(&mut self) {
+        if let (Some(0), Some(exchange)) = (self.left, &self.exchange) {
+            exchange.keep(std::mem::take(&mut self.inner));
+        }
+    }
+}
+
 fn data_only(frame: Frame<Bytes>, empty: &mut u32) -> Result<Option<Bytes>, Error> {
     match frame.into_data() {
         Ok(data) if data.is_empty() => {

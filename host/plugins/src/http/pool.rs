@@ -32,7 +32,7 @@ struct Lane {
 
 impl Lane {
     fn drop_dead(&mut self) {
-        self.open.retain(|(connection, used)| used.elapsed() < limits::HTTP_KEEP_ALIVE && !connection.sender.is_closed());
+        self.open.retain(|(connection, used)| used.elapsed() < limits::HTTP_KEEP_ALIVE && !connection.is_closed());
     }
 
     fn is_unused(&self) -> bool {

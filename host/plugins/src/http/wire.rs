@@ -2,15 +2,16 @@
 //!
 //! Owns the bound that holds for each protocol above alike: a server that sends and
 //! sends, and none of it is a response's head or a piece of a body, is cut off. So
-//! floods of interim responses, pings, settings and empty frames end.
+//! floods of interim responses, pings, settings and empty frames end. A server that no
+//! longer listens may have answered: what it said is read before its silence is an error.
 
 use crate::limits;
 use async_trait::async_trait;
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -22,22 +23,43 @@ pub(crate) trait Wire: Send + Sync {
     async fn open(&self, address: SocketAddr) -> Result<TcpStream>;
 }
 
-/// Bytes since the last one that was of use.
+/// Bytes since the last one that was of use, and whether the server still listens.
 #[derive(Debug, Default)]
-pub(crate) struct Idling(AtomicUsize);
+pub(crate) struct Idling {
+    bytes: AtomicUsize,
+    is_deaf: AtomicBool,
+}
 
 impl Idling {
     /// A head or a piece of a body came out of it.
     pub(crate) fn was_of_use(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether something that was written was lost: no other request may go over it.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.is_deaf.load(Ordering::Relaxed)
     }
 
     fn read(&self, bytes: usize) -> Result<()> {
-        let idle = self.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        let idle = self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if idle <= limits::HTTP_IDLE_BYTES {
             return Ok(());
         }
         Err(Error::other(format!("the server sent {idle} bytes without an answer in them")))
+    }
+
+    /// What becomes of a write. A server that answered before it had read the whole request, and
+    /// closed, breaks the writing of the rest; an error here would throw away the answer, which is
+    /// in the receive buffer. So the rest goes nowhere, and reading tells: an answer, or the end.
+    fn wrote(&self, written: Poll<Result<usize>>, asked: usize) -> Poll<Result<usize>> {
+        match written {
+            Poll::Ready(Err(error)) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                self.is_deaf.store(true, Ordering::Relaxed);
+                Poll::Ready(Ok(asked))
+            }
+            other => other,
+        }
     }
 }
 
@@ -57,11 +79,13 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.idling.wrote(written, bytes.len())
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, parts: &[std::io::IoSlice<'_>]) -> Poll<Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.idling.wrote(written, parts.iter().map(|part| part.len()).sum())
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -90,6 +90,10 @@ impl Schedule for Neighbourhood {
     async fn fires(&self, _: &str, _: usize) -> Result<Vec<Fire>, StoreError> {
         Ok(Vec::new())
     }
+
+    async fn newest_fires(&self, _: &JobFilter, _: usize) -> Result<Vec<Fire>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]

@@ -3,6 +3,7 @@
 //! For looking only. What is installed is decided by the release itself, which its
 //! publisher signed; texts in here are cut to harmless lines.
 
+use super::advisories::Advisories;
 use super::{DocumentError, REGISTRY_SCHEMA, bytes, read, refused};
 use crate::digest::is_sha256_hex;
 use crate::limits::{INDEX_BYTES, SUMMARY_CHARS};
@@ -47,6 +48,15 @@ pub struct IndexRelease {
     pub size: u64,
     /// RFC 3339, when the registry listed it.
     pub listed: String,
+}
+
+impl IndexEntry {
+    /// What an installation without a version would bring: the newest release that nobody withdrew and that is no
+    /// early one. A key that was revoked is known at the release alone.
+    pub fn newest(&self, said: &Advisories) -> Option<&IndexRelease> {
+        let fits = |release: &&IndexRelease| release.version.pre.is_empty() && said.judge(&release.release, &[]).may_install();
+        self.releases.iter().rev().find(fits)
+    }
 }
 
 impl Default for Index {

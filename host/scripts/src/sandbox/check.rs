@@ -52,6 +52,9 @@ pub(super) fn job(asked: Asked, ceiling: &Ceiling, system: &System, strength: St
     }
 }
 
+/// What a root is called in the variable that says where it is: SKYNET_ROOT_WORKSPACE.
+const ROOT: &str = "SKYNET_ROOT_";
+
 fn script_job(request: Confinement, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
     let kept = request.contract == Contract::Kept;
     within(&request.limits, if kept { &ceiling.kept } else { &ceiling.limits })?;
@@ -71,7 +74,8 @@ fn script_job(request: Confinement, ceiling: &Ceiling, system: &System, strength
     let script = script.map(|script| script.into_os_string().into_string()).transpose();
     let Ok(script) = script else { return refuse("the plugin lies in a folder whose name is not UTF-8") };
     let arguments: Vec<String> = request.options.into_iter().chain(script).collect();
-    Ok(Job { in_plugin, kept, plugin: Some(plugin), roots, ..bare_job(program, arguments, request.variables, request.limits, ceiling)? })
+    let own = with_roots(request.variables, &request.roots, ceiling);
+    Ok(Job { in_plugin, kept, plugin: Some(plugin), roots, ..bare_job(program, arguments, own, request.limits, ceiling)? })
 }
 
 fn command_job(request: Command, ceiling: &Ceiling, system: &System, strength: Strength) -> Result<Job, Refusal> {
@@ -82,7 +86,8 @@ fn command_job(request: Command, ceiling: &Ceiling, system: &System, strength: S
     }
     let program = system.find(&request.program)?;
     let (startup, terminal) = (request.startup, request.window.is_some());
-    Ok(Job { startup, terminal, roots, ..bare_job(program, request.arguments, request.variables, request.limits, ceiling)? })
+    let own = with_roots(request.variables, &request.roots, ceiling);
+    Ok(Job { startup, terminal, roots, ..bare_job(program, request.arguments, own, request.limits, ceiling)? })
 }
 
 fn within(limits: &ScriptLimits, ceiling: &ScriptLimits) -> Result<(), Refusal> {
@@ -161,6 +166,17 @@ fn kind(opened: impl AsFd) -> Result<FileType, Refusal> {
 
 fn roots(names: &BTreeSet<String>, unchanged: &BTreeSet<String>, ceiling: &Ceiling) -> Result<Vec<Granted>, Refusal> {
     names.iter().map(|name| root(name, unchanged.contains(name), ceiling)).collect()
+}
+
+/// The variables, with one for each root that says where it is.
+fn with_roots(mut variables: BTreeMap<String, String>, names: &BTreeSet<String>, ceiling: &Ceiling) -> BTreeMap<String, String> {
+    for name in names {
+        // One whose path is no text has no variable; it is there all the same.
+        let Some(path) = ceiling.roots.get(name).and_then(|root| root.path.to_str()) else { continue };
+        let spelled = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+        variables.insert(ROOT.chars().chain(spelled).collect(), path.to_owned());
+    }
+    variables
 }
 
 fn root(name: &str, unchanged: bool, ceiling: &Ceiling) -> Result<Granted, Refusal> {

@@ -5,6 +5,7 @@
 //! an interpreter that leads out of these trees by a link.
 
 use super::{Part, Refusal};
+use crate::builder::SHARED;
 use std::path::{Path, PathBuf};
 
 /// Trees of libraries and programs, as distributions have them.
@@ -19,9 +20,6 @@ const SETTINGS_OF: &str = "python3";
 
 /// Devices without which few programs work.
 pub(super) const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
-
-/// Where interpreters are looked up, behind the owner's trees.
-const SEARCH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /// One name that a script sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +51,7 @@ impl System {
             Err(_) => None,
         });
         let seen = seen.collect();
-        let search = tools.iter().map(|tool| tool.join("bin")).chain(SEARCH.iter().map(PathBuf::from)).collect();
+        let search = tools.iter().map(|tool| tool.join("bin")).chain(SHARED.iter().map(PathBuf::from)).collect();
         Self { seen, search, tools }
     }
 

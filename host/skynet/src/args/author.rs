@@ -76,6 +76,9 @@ pub(crate) struct NewPlugin {
     /// NAME.wasm.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) path: Option<PathBuf>,
+    /// With --instant: the release before it, which a registry wants each new one to name: its file, or its digest.
+    #[arg(long, value_name = "FILE|SHA256", requires = "instant")]
+    pub(crate) after: Option<PathBuf>,
 }
 
 /// Which folder, and how far it is trusted.
@@ -103,6 +106,9 @@ pub(crate) struct Build {
     /// Do not sign it.
     #[arg(long, conflicts_with = "key")]
     pub(crate) unsigned: bool,
+    /// The release before it, which a registry wants each new one to name: its file, or its digest.
+    #[arg(long, value_name = "FILE|SHA256")]
+    pub(crate) after: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -51,13 +51,13 @@ pub(crate) struct AddMcp {
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["update", "secret", "private", "bridge"])]
     pub(crate) command: Vec<String>,
     /// Take a copy of this folder along, with the server's files.
-    #[arg(long, value_name = "DIR", requires = "command")]
+    #[arg(long, value_name = "DIR", requires = "command", conflicts_with = "update")]
     pub(crate) folder: Option<PathBuf>,
     /// A variable that the program gets. Others see it in the plugin's folder, so no secrets.
-    #[arg(long, value_name = "NAME=VALUE", requires = "command")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "command", conflicts_with = "update")]
     pub(crate) env: Vec<String>,
     /// A folder of [roots] that the program may read, or with `:write` change.
-    #[arg(long, value_name = "ROOT[:write]", requires = "command")]
+    #[arg(long, value_name = "ROOT[:write]", requires = "command", conflicts_with = "update")]
     pub(crate) root: Vec<String>,
     /// Seconds that one call may take.
     #[arg(long, value_name = "SECONDS", requires = "command", default_value_t = 110, value_parser = clap::value_parser!(u64).range(1..=3500))]

@@ -21,10 +21,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use skynet_core::PluginId;
 use skynet_policy::permission::Permissions;
+use skynet_policy::registry::advisories::Advisories;
 use skynet_policy::trust::{TrustStore, TrustedKey};
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
-use skynet_registry_client::lock::{Approval, Locked, Origin};
+use skynet_registry_client::lock::{Approval, Lock, Locked, Origin};
 use skynet_registry_client::offer::Offer;
 use skynet_registry_client::plan::Action;
 use skynet_registry_client::shelf::Kept;
@@ -229,14 +230,22 @@ pub(crate) async fn tell(home: &Home, changed: &[(PluginId, String)], out: &Out)
         } else {
             let why = refusal(home, id).await.or_else(|| info["status"]["reason"].as_str().map(ToOwned::to_owned));
             let why = why.unwrap_or_else(|| format!("its state is {state}"));
-            refused.push(format!(
-                "{id} {version} is installed, and the host does not serve it: {why}. Go back with: skynet plugin rollback {id}"
-            ));
+            let back = way_back(home, id);
+            refused.push(format!("{id} {version} is installed, and the host does not serve it: {why}. {back} {id}"));
         }
         values.push(json!({ "id": id, "version": version, "serving": serving, "state": state }));
     }
     out.value(&json!(values));
     if refused.is_empty() { Ok(()) } else { Err(fail(Kind::Refused, refused.join("; "))) }
+}
+
+/// What helps against one that does not serve: there is nothing to go back to from a first release.
+fn way_back(home: &Home, id: &PluginId) -> &'static str {
+    let former = |lock: Lock| lock.former(id, None, &Advisories::default()).is_ok();
+    match super::open(home).is_ok_and(|held| held.read_lock().is_ok_and(former)) {
+        true => "Go back with: skynet plugin rollback",
+        false => "Take it away with: skynet plugin remove",
+    }
 }
 
 /// Why the host refused this plugin's file.

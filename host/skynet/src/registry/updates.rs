@@ -40,12 +40,25 @@ pub(crate) struct Update {
     pub(crate) advisories: Vec<String>,
 }
 
+/// One newer release that its owner does not want yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pinned {
+    pub(crate) id: PluginId,
+    /// Installed.
+    pub(crate) at: semver::Version,
+    /// To be had.
+    pub(crate) to: semver::Version,
+}
+
 /// All of the last look.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Known {
     /// RFC 3339.
     pub(crate) checked: String,
     pub(crate) updates: Vec<Update>,
+    /// Of pinned plugins, which no update touches.
+    #[serde(default)]
+    pub(crate) pinned: Vec<Pinned>,
     /// Registries that gave no answer, and why.
     pub(crate) faults: Vec<String>,
     /// Lines about registries, such as a root that ends soon.
@@ -105,7 +118,9 @@ pub(crate) async fn look(home: &Home, held: &Registries, store: &Store, named: &
             continue;
         }
         let before = look.faults.len();
-        if let Err(error) = Box::pin(ask(home, held, store, (place, &theirs), &mut look, now)).await {
+        let pinned = |plugin: &&Locked| named.is_empty() && plugin.pinned && plugin.oci.is_none() && plugin.registry == place.name;
+        let pinned: Vec<&Locked> = lock.plugins.iter().filter(pinned).collect();
+        if let Err(error) = Box::pin(ask(home, held, store, (place, &theirs, &pinned), &mut look, now)).await {
             look.fault(error);
         }
         if look.faults.len() == before {
@@ -125,7 +140,7 @@ async fn ask(
     home: &Home,
     held: &Registries,
     store: &Store,
-    (place, theirs): (&Place, &[&Locked]),
+    (place, theirs, pinned): (&Place, &[&Locked], &[&Locked]),
     look: &mut Look,
     now: Timestamp,
 ) -> Result<()> {
@@ -140,6 +155,16 @@ async fn ask(
         match newer.await {
             Ok(Some(proposal)) => look.found.push((look.visits.len(), proposal)),
             Ok(None) => {}
+            Err(error) => look.fault(error),
+        }
+    }
+    for locked in pinned {
+        match visit.newer(locked).await.map_err(super::failed) {
+            Ok(newer) => look.known.pinned.extend(newer.map(|offer| Pinned {
+                id: locked.id.clone(),
+                at: locked.version.clone(),
+                to: offer.release.version,
+            })),
             Err(error) => look.fault(error),
         }
     }

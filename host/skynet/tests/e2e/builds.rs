@@ -64,7 +64,7 @@ fn a_compiler_in_the_projects_own_folder_runs_only_for_who_says_so() {
     project.makes(&own, "own", LAST);
     project.build(&[]).refused(4, &[".venv/bin/componentize-py", "whoever made that folder", "--trust-project", "pipx install"]);
     let json = project.build(&["--json"]);
-    assert!(json.code == 4 && json.out.is_empty() && json.err.starts_with("{\"error\""), "{}", json.err);
+    assert!(json.code == 4 && json.out.is_empty() && json.err.starts_with("{\"code\":4"), "{}", json.err);
     assert!(!project.mark("own").exists() && !project.folder.join("dist/thing.wasm").exists());
 
     // One on PATH is the user's own, and comes first.

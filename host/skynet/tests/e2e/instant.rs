@@ -45,6 +45,7 @@ fn a_script_becomes_a_plugin_that_serves_and_its_mistakes_stay_its_own() {
     let mut home = Household::new();
     let made = made(&home, "counter", SCRIPT, Some(MANIFEST)).json();
     assert_eq!((&made["id"], &made["version"]), (&"local/counter".into(), &"0.1.0".into()));
+    assert_eq!(made["tools"].as_array().unwrap().len(), 7, "{made}");
     let file = PathBuf::from(made["file"].as_str().unwrap());
     let imports = home.run(&["--json", "plugin", "verify", file.to_str().unwrap()]).json()["release"]["wit"]["imports"].to_string();
     assert!(imports.contains("skynet:plugin/kv@") && !imports.contains("skynet:plugin/memory@"), "{imports}");
@@ -76,13 +77,15 @@ fn a_script_becomes_a_plugin_that_serves_and_its_mistakes_stay_its_own() {
 
 #[test]
 fn a_script_that_does_not_load_is_refused_with_its_line() {
-    let mut home = Household::new();
-    let made = made(&home, "broken", "export const tools = [\n  { name: 'x', call( };\n", None).json();
-    home.drop_file(made["file"].as_str().unwrap().as_ref(), "broken.wasm");
-    home.start();
-    let refused = home.until("a refusal", |home| home.plugin("broken.wasm").filter(|line| line["state"] == "refused"));
-    let reason = refused["reason"].as_str().unwrap();
-    assert!(reason.contains("the script does not load: SyntaxError") && reason.contains("line 2"), "{reason}");
+    let home = Household::new();
+    let said = made(&home, "broken", "export const tools = [\n  { name: 'x', call( };\n", None);
+    assert!(!said.err.contains("rollback"), "there is nothing to go back to: {}", said.err);
+    said.refused(4, &["local/broken 0.1.0", "the script does not load: SyntaxError", "line 2", "Nothing was written"]);
+    assert!(!home.home().join("../broken/broken.wasm").exists());
+    // Nor is one that offers nothing, or tools that no host takes.
+    made(&home, "empty", "export const tools = [];", None).refused(4, &["it offers no tools"]);
+    let ill = "export const tools = [{ name: 'No!', description: 'x', parameters: { type: 'object' }, call() {} }];";
+    made(&home, "ill", ill, None).refused(4, &["ill-named"]);
 }
 
 #[test]

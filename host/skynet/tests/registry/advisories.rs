@@ -51,6 +51,23 @@ fn a_flaw_is_a_warning_and_a_yanked_release_is_not_installed_any_more() {
     assert!(keeper.home.run(&["plugin", "update", "--yes", "--unseen"]).done().contains("nothing newer"));
     keeper.home.run(&["plugin", "install", "acme/clock@1.1.0", "--yes", "--unseen"]).refused(4, &["yanked", "Choose another version"]);
     keeper.serves("1.0.0");
+    let found = keeper.home.run(&["--json", "plugin", "search", "clock"]).json();
+    assert_eq!(found[0]["version"], "1.0.0", "what cannot be installed is not shown as what there is: {found}");
+
+    // Who goes back to the flawed one is told.
+    keeper.publish("1.2.0", "");
+    keeper.home.run(&["plugin", "update", "--yes", "--unseen"]).done();
+    let back = keeper.home.run(&["plugin", "rollback", CLOCK]).done();
+    assert!(back.contains("1.0.0 is vulnerable") && back.contains("sends mail to strangers"), "{back}");
+}
+
+#[test]
+fn a_plugin_of_which_all_is_withdrawn_is_listed_as_not_to_be_had() {
+    let keeper = Keeper::new();
+    let only = keeper.publish("1.0.0", "");
+    keeper.advise(AdvisoryKind::Revoked, &only);
+    assert!(keeper.home.run(&["plugin", "search", "clock"]).done().contains("none to be had"));
+    assert!(keeper.home.run(&["--json", "plugin", "search", "clock"]).json()[0]["version"].is_null());
 }
 
 #[test]

@@ -93,3 +93,19 @@ fn a_disk_that_fills_up_is_named_with_what_is_needed_and_nothing_is_half_install
     keeper.home.run(&["plugin", "update", "--yes", "--unseen"]).done();
     assert_eq!(keeper.locked().as_deref(), Some("1.1.0"));
 }
+
+#[test]
+fn a_release_that_does_not_serve_is_taken_away_or_gone_back_from_as_the_message_says() {
+    let mut keeper = Keeper::new();
+    keeper.publish_broken("1.0.0");
+    keeper.home.start();
+    let said = keeper.home.run(&["plugin", "install", CLOCK, "--yes", "--unseen"]);
+    said.refused(4, &["does not serve it", "SyntaxError", "Take it away with: skynet plugin remove acme/clock"]);
+    keeper.home.run(&["plugin", "remove", CLOCK, "--yes"]).done();
+
+    let keeper = Keeper::serving("1.0.0");
+    keeper.publish_broken("1.1.0");
+    let said = keeper.home.run(&["plugin", "update", "--yes", "--unseen"]);
+    said.refused(4, &["does not serve it", "Go back with: skynet plugin rollback acme/clock"]);
+    keeper.home.run(&["plugin", "rollback", CLOCK]).done();
+}

@@ -4,13 +4,14 @@ use crate::household::{Household, guest};
 use crate::server::Server;
 use jiff::{SignedDuration, Timestamp};
 use skynet_core::PluginId;
+use skynet_policy::manifest::Manifest;
 use skynet_policy::registry::advisories::{Advisory, AdvisoryKind};
 use skynet_policy::registry::publisher::{KeyStatement, PublisherRecord};
 use skynet_policy::release::{Release, join, split};
 use skynet_policy::sha256_hex;
 use skynet_policy::signature::{SecretKey, sign_release};
 use skynet_registry_client::author::{Author, Keys, Setup, Warrant};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) const CLOCK: &str = "acme/clock";
 
@@ -92,12 +93,17 @@ impl Keeper {
 
     /// A plugin file of the publisher's: the time tool under another name.
     pub(crate) fn file(&self, id: &str, version: &str, permissions: &str, seed: u8) -> Vec<u8> {
+        self.file_of(&guest("tool-time"), (id, version), permissions, seed)
+    }
+
+    /// The same of any component.
+    pub(crate) fn file_of(&self, component: &Path, (id, version): (&str, &str), permissions: &str, seed: u8) -> Vec<u8> {
         let manifest = format!(
             "schema = 1\nid = \"{id}\"\nversion = \"{version}\"\nsummary = \"Tells the time.\"\nworld = \"tool-plugin\"\nwit = \"^0.1.0\"\n{permissions}"
         );
         let (path, packed) = (self.path("plugin.toml"), self.path("packed.wasm"));
         std::fs::write(&path, manifest).unwrap();
-        self.home.pack(&guest("tool-time"), &path, &packed);
+        self.home.pack(component, &path, &packed);
         let file = std::fs::read(packed).unwrap();
         let parts = split(&file).unwrap();
         let release = Release { prev: self.last.borrow().clone(), ..Release::parse(parts.release_json).unwrap() };
@@ -111,9 +117,23 @@ impl Keeper {
     }
 
     pub(crate) fn publish_at(&self, version: &str, permissions: &str, then: Timestamp) -> String {
-        let file = self.file(CLOCK, version, permissions, 1);
-        wait(self.author().publish(&file, Warrant::default(), &self.keys(), then)).unwrap();
-        let digest = sha256_hex(split(&file).unwrap().release_json);
+        self.list(&self.file(CLOCK, version, permissions, 1), then)
+    }
+
+    /// Publishes a version of the clock that no host can serve.
+    pub(crate) fn publish_broken(&self, version: &str) -> String {
+        let manifest = format!(
+            "schema = 1\nid = \"{CLOCK}\"\nversion = \"{version}\"\nsummary = \"x\"\nworld = \"tool-plugin\"\nwit = \"^0.1.0\"\n[permissions]\n"
+        );
+        let (runtime, path) = (std::fs::read(guest("js-runtime")).unwrap(), self.path("broken.wasm"));
+        let script = skynet_plugins::instant::instant(&runtime, "export const tools = [", &Manifest::parse(&manifest).unwrap()).unwrap();
+        std::fs::write(&path, script).unwrap();
+        self.list(&self.file_of(&path, (CLOCK, version), "", 1), Timestamp::now())
+    }
+
+    fn list(&self, file: &[u8], then: Timestamp) -> String {
+        wait(self.author().publish(file, Warrant::default(), &self.keys(), then)).unwrap();
+        let digest = sha256_hex(split(file).unwrap().release_json);
         *self.last.borrow_mut() = Some(digest.clone());
         digest
     }

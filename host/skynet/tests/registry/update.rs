@@ -39,6 +39,10 @@ fn an_update_that_asks_for_more_is_shown_waits_for_a_word_and_can_be_taken_back(
     keeper.home.run(&["plugin", "pin", CLOCK]).done();
     keeper.publish("1.2.0", NET);
     assert!(keeper.home.run(&["plugin", "update", "--yes", "--unseen"]).done().contains("pinned"));
+    let known = keeper.home.run(&["--json", "plugin", "outdated"]).json();
+    assert_eq!((&known["pinned"][0]["at"], &known["pinned"][0]["to"]), (&"1.1.0".into(), &"1.2.0".into()), "{known}");
+    let said = keeper.home.run(&["plugin", "outdated"]).done();
+    assert!(said.contains("1.1.0 is pinned, and 1.2.0 is listed") && !said.contains("nothing newer"), "{said}");
 }
 
 #[test]

@@ -69,7 +69,11 @@ impl Keeper {
 fn releases_are_shown_listed_once_and_in_order() {
     let keeper = Keeper::new();
     let one = keeper.release("1.0.0", None);
-    assert_eq!(keeper.publish(&one, &["--plan"]).json()["published"], false);
+    let plan = keeper.publish(&one, &["--plan"]).json();
+    assert_eq!(plan["published"], false);
+    assert!(plan["findings"]["findings"].is_array(), "a keeper sees what a review finds: {plan}");
+    let shown = keeper.run(&["registry", "publish", "@registry", &one, "--keys", "@keys", "--plan"]).done();
+    assert!(shown.contains("a review of it found"), "{shown}");
     keeper.publish(&one, &[]).refused(4, &["acme/clock 1.0.0 was not listed", "--yes"]);
     assert_eq!(keeper.publish(&one, &["--yes"]).json()["published"], true);
     assert_eq!(keeper.publish(&one, &["--yes"]).json()["published"], false, "the same again is no news");
@@ -148,4 +152,38 @@ fn what_was_tampered_with_is_found() {
     keeper.run(&["registry", "verify", "@registry"]).refused(4, &["1 faults"]);
     keeper.run(&["registry", "mirror", "@registry", "@copy"]).refused(4, &["acme/clock 1.0.0", "sha256"]);
     assert!(!keeper.path("copy/metadata/timestamp.json").exists());
+}
+
+#[test]
+fn a_second_release_is_made_with_the_words_of_the_refusal() {
+    let keeper = Keeper::new();
+    let script =
+        "export const tools = [{ name: 'add', description: 'Adds.', parameters: { type: 'object' }, call() { return 'VERSION'; } }];";
+    let runtime = guest("js-runtime");
+    let made = |version: &str, more: &[&str]| {
+        std::fs::write(keeper.path("calc.js"), script.replace("VERSION", version)).unwrap();
+        let manifest =
+            "schema = 1\nid = \"acme/calc\"\nversion = \"VERSION\"\nsummary = \"Adds.\"\nworld = \"tool-plugin\"\nwit = \"^0.1.0\"\n";
+        std::fs::write(keeper.path("plugin.toml"), manifest.replace("VERSION", version) + "[permissions]\n").unwrap();
+        let words = ["plugin", "new", "--instant", "@calc.js", "--path", "@", "--runtime", runtime.to_str().unwrap()];
+        keeper.run(&[&words[..], more].concat())
+    };
+    made("1.0.0", &[]).done();
+    let first = keeper.publish("@calc.wasm", &["--yes"]).json();
+    let digest = first["release"].as_str().unwrap().to_owned();
+    std::fs::copy(keeper.path("calc.wasm"), keeper.path("calc-1.0.0.wasm")).unwrap();
+    made("1.1.0", &[]).done();
+    let how = format!("skynet plugin build --after {digest}");
+    keeper.publish("@calc.wasm", &["--yes"]).refused(4, &["`prev` must be", &how, "--instant"]);
+    made("1.1.0", &["--after", &digest]).done();
+    assert_eq!(keeper.publish("@calc.wasm", &["--plan"]).json()["before"], "1.0.0");
+    made("1.1.0", &["--after", "@calc-1.0.0.wasm"]).done();
+    assert_eq!(keeper.publish("@calc.wasm", &["--yes"]).json()["before"], "1.0.0");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named_and_is_no_refusal() {
+    let keeper = Keeper::new();
+    keeper.run(&["registry", "review", "@none", "--registry", "@registry"]).refused(5, &[&keeper.word("@none"), "submission"]);
+    keeper.run(&["registry", "review", "@keys", "--registry", "@none"]).refused(5, &[&keeper.word("@none"), "--registry"]);
 }

@@ -68,6 +68,13 @@ impl Wire for Internet {
 #[derive(Default)]
 pub(super) struct Log(Mutex<Vec<AuditRow>>);
 
+impl Log {
+    /// All of them, oldest first.
+    pub(super) fn rows(&self) -> Vec<AuditRow> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 #[async_trait]
 impl Audit for Log {
     async fn record(&self, row: AuditRow) -> Result<(), StoreError> {
@@ -151,7 +158,7 @@ impl Stage {
 
     /// Audit rows of one kind, oldest first.
     pub(super) fn rows(&self, kind: &str) -> Vec<AuditRow> {
-        self.log.0.lock().unwrap().iter().filter(|row| row.kind == kind).cloned().collect()
+        self.log.rows().into_iter().filter(|row| row.kind == kind).collect()
     }
 
     /// A new call of `acme/NAME`.

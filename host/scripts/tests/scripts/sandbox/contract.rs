@@ -80,6 +80,18 @@ async fn it_sees_its_own_variables_and_no_others() {
 }
 
 #[tokio::test]
+async fn it_is_told_where_its_roots_are_and_of_no_others() {
+    let Some(ground) = Ground::full() else { return };
+    let mut script =
+        ground.script("sh", r#"echo "$SKYNET_ROOT_SHARED" "${SKYNET_ROOT_SHOWN-none}"; echo new > "$SKYNET_ROOT_SHARED/said""#);
+    script.roots = ["shared".to_owned()].into();
+    // Its own variables do not lead it elsewhere.
+    script.variables.insert("SKYNET_ROOT_SHARED".into(), "/etc".into());
+    assert_eq!(ground.prints(&script).await, format!("{} none\n", ground.at("shared").display()));
+    assert_eq!(std::fs::read_to_string(ground.at("shared/said")).unwrap(), "new\n");
+}
+
+#[tokio::test]
 async fn it_inherits_its_three_streams_and_nothing_else() {
     // One of ours that every program would inherit.
     let left_open = std::fs::File::open("/dev/null").unwrap();

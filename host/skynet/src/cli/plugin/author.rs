@@ -29,6 +29,7 @@ mod sample;
 mod secrets;
 mod subject;
 mod test;
+mod trial;
 mod world;
 
 use crate::args::author::Author;
@@ -38,7 +39,7 @@ use anyhow::Result;
 
 pub(super) async fn run(home: &Home, verb: Author, out: &Out) -> Result<()> {
     match verb {
-        Author::New(args) => new::run(home, &args, out),
+        Author::New(args) => new::run(home, &args, out).await,
         Author::Build(args) => build::run(home, &args, out).await,
         Author::Dev(args) => dev::run(home, &args, out).await,
         Author::Test(args) => test::run(&args, out).await,

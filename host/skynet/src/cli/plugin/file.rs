@@ -8,7 +8,7 @@ use crate::output::Out;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_core::PluginId;
-use skynet_policy::digest::sha256_hex;
+use skynet_policy::digest::{is_sha256_hex, sha256_hex};
 use skynet_policy::manifest::Manifest;
 use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
 use skynet_policy::signature::{self, SecretKey, Signatures};
@@ -86,8 +86,11 @@ pub(crate) fn pack(pack: &Pack, out: &Out) -> Result<()> {
     Ok(())
 }
 
-/// The digest of an earlier file's release, which the next one names.
-fn before(path: &Path) -> Result<String> {
+/// The digest of the release before, which the next one names: given as such, or by its file.
+pub(super) fn before(path: &Path) -> Result<String> {
+    if let Some(digest) = path.to_str().filter(|text| is_sha256_hex(text)) {
+        return Ok(digest.to_owned());
+    }
     let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let parts = release::split(&bytes).map_err(|error| refused(path, error))?;
     Ok(sha256_hex(parts.release_json))

@@ -34,7 +34,13 @@ pub(super) async fn run(home: &Home, account: &OciAccount, out: &Out) -> Result<
     look.found.iter().for_each(|(_, proposal)| proposal.show(None, out));
     moved.pulls.iter().for_each(|pull| pull.show(out));
     known.warnings.iter().for_each(|warning| out.line(&out.paint("33", warning)));
-    if known.updates.is_empty() && known.faults.is_empty() {
+    for one in &known.pinned {
+        out.line(&format!(
+            "{} {} is pinned, and {} is listed; `skynet plugin unpin {}` lets it be updated",
+            one.id, one.at, one.to, one.id
+        ));
+    }
+    if known.updates.is_empty() && known.pinned.is_empty() && known.faults.is_empty() {
         out.line("nothing newer is listed");
     } else if !known.updates.is_empty() {
         out.line("get them with: skynet plugin update");

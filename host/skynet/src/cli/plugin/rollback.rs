@@ -41,13 +41,20 @@ pub(super) async fn run(home: &Home, id: &PluginId, version: Option<&str>, out: 
 async fn to_kept(home: &Home, id: &PluginId, version: Option<&str>, out: &Out) -> Result<()> {
     let (held, lock) = registry::open_to_change(home).await?;
     let version = version.map(str::parse).transpose().map_err(|error| fail(Kind::Refused, format!("no version: {error}")))?;
-    let to = roll(home, &held, &lock, id, version.as_ref()).await?;
+    let (to, said) = roll(home, &held, &lock, id, version.as_ref()).await?;
+    said.iter().for_each(|said| out.line(&out.paint("33", &format!("{id} {to} is {said}"))));
     out.line(&format!("{id} goes back to {to} and is pinned there; `skynet plugin unpin {id}` lets it be updated again"));
     carry::tell(home, &[(id.clone(), to)], out).await
 }
 
-/// Gives the version that is installed now.
-async fn roll(home: &Home, held: &Registries, lock: &HomeLock, id: &PluginId, version: Option<&semver::Version>) -> Result<String> {
+/// Gives the version that is installed now, and what is known to be wrong with it.
+async fn roll(
+    home: &Home,
+    held: &Registries,
+    lock: &HomeLock,
+    id: &PluginId,
+    version: Option<&semver::Version>,
+) -> Result<(String, Vec<String>)> {
     let mut installed = held.read_lock().map_err(registry::failed)?;
     let locked = installed.find(id).context("the lockfile lost an entry")?;
     let said = match held.vouches(locked).map_err(registry::failed)? {
@@ -55,6 +62,7 @@ async fn roll(home: &Home, held: &Registries, lock: &HomeLock, id: &PluginId, ve
         None => Advisories::default(),
     };
     let to = installed.former(id, version, &said).map_err(registry::failed)?.clone();
+    let known = said.judge(&to.release, &to.publisher_keys).said.iter().map(ToString::to_string).collect();
     let bytes = held.kept(&to.file).map_err(registry::failed)?;
     // Its keys must still count: what its publisher or the owner withdrew does not come back.
     let trust = keys::load_trust(home)?;
@@ -77,5 +85,5 @@ async fn roll(home: &Home, held: &Registries, lock: &HomeLock, id: &PluginId, ve
         recorded: false,
     };
     intent.carry_out(home, held, lock).await?;
-    Ok(to.version.to_string())
+    Ok((to.version.to_string(), known))
 }

@@ -14,9 +14,13 @@ pub(super) async fn run(home: &Home, words: &str, out: &Out) -> Result<()> {
     let installed = held.read_lock().map_err(registry::failed)?;
     let (mut listed, mut faults): (Vec<Value>, Vec<anyhow::Error>) = (Vec::new(), Vec::new());
     for place in &places.all {
-        let index = async { registry::visit(&held, place).await?.index().await.map_err(registry::failed) };
-        let index = match index.await {
-            Ok(index) => index,
+        let both = async {
+            let visit = registry::visit(&held, place).await?;
+            let index = visit.index().await.map_err(registry::failed)?;
+            anyhow::Ok((visit, index))
+        };
+        let (visit, index) = match both.await {
+            Ok(both) => both,
             Err(error) => {
                 faults.push(error);
                 continue;
@@ -25,10 +29,11 @@ pub(super) async fn run(home: &Home, words: &str, out: &Out) -> Result<()> {
         // A name for which another registry answers cannot be had here, so it is not shown.
         let theirs = |entry: &&skynet_policy::registry::index::IndexEntry| places.of(&entry.id).is_ok_and(|owner| owner.name == place.name);
         for entry in index.search(words).into_iter().filter(theirs) {
-            let newest = entry.releases.last().map(|release| release.version.to_string()).unwrap_or_default();
+            let newest = entry.newest(visit.advisories()).map(|release| release.version.to_string());
             let here = installed.find(&entry.id).map(|plugin| plugin.version.to_string());
             let mark = here.as_ref().map_or_else(String::new, |here| format!("  (installed: {here})"));
-            out.line(&format!("{:<32} {newest:<10} {}{mark}", entry.id.as_str(), entry.summary));
+            let shown = newest.as_deref().unwrap_or("none to be had");
+            out.line(&format!("{:<32} {shown:<10} {}{mark}", entry.id.as_str(), entry.summary));
             listed.push(json!({
                 "id": entry.id, "version": newest, "summary": entry.summary, "world": entry.world, "registry": place.name, "installed": here,
             }));

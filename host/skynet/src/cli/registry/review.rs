@@ -18,10 +18,17 @@ use skynet_core::PluginId;
 use skynet_policy::registry::publisher::PublisherRecord;
 use skynet_registry_client::author::{Author, Check, Outcome, Submission};
 use skynet_review::{Material, Policy, Text};
+use std::path::Path;
 
 pub(super) async fn run(look: &RegistryReview, out: &Out) -> Result<()> {
     let policy = look.blocking.policy();
     policy.check().map_err(|error| fail(Kind::Refused, error.to_string()))?;
+    let folder = |path: &Path, what: &str| match path.is_dir() {
+        true => Ok(()),
+        false => Err(fail(Kind::NotFound, format!("{}: there is no such folder {what}", path.display()))),
+    };
+    folder(&look.folder, "of a submission")?;
+    folder(&look.registry, "of a registry; name it with --registry")?;
     let author = Author::open(&look.registry).map_err(|error| fail(Kind::Refused, error.to_string()))?;
     let submission = Submission::read(&look.folder).map_err(|error| fail(Kind::Refused, error.to_string()))?;
     let mut checks = vec![author.check_lists(jiff::Timestamp::now()), submission.check()];

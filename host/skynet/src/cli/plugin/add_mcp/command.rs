@@ -14,7 +14,7 @@ use skynet_policy::digest::sha256_hex;
 use skynet_policy::naming::plain_line;
 use skynet_policy::script::{KeptProgram, MANIFEST_FILE, ScriptManifest, TOOLS_FILE};
 use skynet_policy::tree::{Files, RELEASE_FILE, SIGNATURES_FILE};
-use skynet_scripts::builder::find;
+use skynet_scripts::builder::find_shared;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -102,7 +102,7 @@ fn digest(program: &str, files: &Files) -> Result<String> {
     if let Some(bytes) = program.strip_prefix("./").and_then(|inside| files.get(inside)) {
         return Ok(sha256_hex(bytes));
     }
-    let place = if program.contains('/') { PathBuf::from(program) } else { find(program).ok_or_else(|| missing(program))? };
+    let place = if program.contains('/') { PathBuf::from(program) } else { find_shared(program).ok_or_else(|| missing(program))? };
     let bytes = std::fs::read(&place).with_context(|| format!("the program {} cannot be read", place.display()))?;
     Ok(sha256_hex(&bytes))
 }
@@ -124,7 +124,7 @@ fn program(word: &str, files: &Files) -> Result<String> {
     if word.strip_prefix("./").is_some_and(|inside| files.contains_key(inside)) {
         return Ok(word.to_owned());
     }
-    let found: PathBuf = find(word).ok_or_else(|| missing(word))?;
+    let found: PathBuf = find_shared(word).ok_or_else(|| missing(word))?;
     // As it is named, and not where links lead: a program may know itself by its name.
     let path = std::path::absolute(&found).with_context(|| format!("{} cannot be found", found.display()))?;
     path.into_os_string().into_string().map_err(|_| fail(Kind::Refused, format!("the path of `{word}` is not UTF-8")))
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_program_by_its_name_alone_is_looked_up_and_not_read_from_where_one_stands() {
-        assert_eq!(digest("sh", &Files::new()).unwrap(), sha256_hex(&std::fs::read(find("sh").unwrap()).unwrap()));
+        assert_eq!(digest("sh", &Files::new()).unwrap(), sha256_hex(&std::fs::read(find_shared("sh").unwrap()).unwrap()));
         assert!(digest("no-such-program-here", &Files::new()).unwrap_err().to_string().contains("install it"));
     }
 

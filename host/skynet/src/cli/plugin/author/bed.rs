@@ -144,7 +144,8 @@ impl Drop for Bed {
     }
 }
 
-fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings>, secrets: StageSecrets) -> Result<Parts> {
+/// All that a host needs, of which nothing is anybody's.
+pub(super) fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings>, secrets: StageSecrets) -> Result<Parts> {
     let store = Arc::new(Store::open(&folder.join("skynet.db"), Arc::new(SystemClock))?);
     let late = Arc::new(LateAgent::default());
     let none = RatesConfig { plugin_calls_per_minute: 0, channel_events_per_minute: 0, ..RatesConfig::default() };

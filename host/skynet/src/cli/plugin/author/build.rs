@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 pub(super) async fn run(home: &Home, args: &Build, out: &Out) -> Result<()> {
     let project = Project::open(&args.project)?;
     let console = Console::new(*out);
+    // Before the build, whose file takes the place of the last one.
+    let prev = args.after.as_deref().map(file::before).transpose()?;
     let made = tokio::select! {
-        made = make(home, &project, &console, Signing::of(args)) => made?,
+        made = make(home, &project, &console, Signing::of(args), prev) => made?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("stopped"),
     };
     let signed = made.keyid.as_ref().map_or_else(
@@ -60,8 +62,8 @@ pub(super) struct Made {
     pub(super) keyid: Option<String>,
 }
 
-/// Builds, packs, signs.
-pub(super) async fn make(home: &Home, project: &Project, console: &Console, signing: Signing<'_>) -> Result<Made> {
+/// Builds, packs, signs. `prev` is the digest of the release before it.
+pub(super) async fn make(home: &Home, project: &Project, console: &Console, signing: Signing<'_>, prev: Option<String>) -> Result<Made> {
     let key = match signing {
         Signing::Not => None,
         // Before the build: nobody wants to wait for it and then be told of a missing key.
@@ -70,7 +72,7 @@ pub(super) async fn make(home: &Home, project: &Project, console: &Console, sign
     };
     let component = project.language.build(project, console).await?;
     let bytes = std::fs::read(&component).with_context(|| format!("{} cannot be read", component.display()))?;
-    let (release, mut packed) = file::packed(&component, &bytes, project.manifest.clone(), None)?;
+    let (release, mut packed) = file::packed(&component, &bytes, project.manifest.clone(), prev)?;
     let mut keyid = None;
     if let Some(key) = &key {
         packed = file::signed(&component, &packed, key)?.1;

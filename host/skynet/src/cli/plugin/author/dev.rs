@@ -80,7 +80,7 @@ async fn follow(real: &Home, args: &Dev, out: &Out) -> Result<()> {
 async fn round(real: &Home, args: &Dev, console: &Console, out: &Out) -> Result<()> {
     // Anew each time: the manifest may be what changed.
     let project = Project::open(&args.project)?;
-    let made = build::make(real, &project, console, Signing::Dev).await?;
+    let made = build::make(real, &project, console, Signing::Dev, None).await?;
     let bytes = std::fs::read(&made.file).with_context(|| format!("{} cannot be read", made.file.display()))?;
     let id = &project.manifest.id;
     let target = place(real, id)?;

@@ -2,9 +2,10 @@
 //!
 //! Needs no compiler: the engine is a built component that lies in the data folder, and the
 //! script is put into it. What the plugin may do stands in a `plugin.toml` beside the script;
-//! without one it asks for nothing. Refuses other languages, and a manifest of another name.
+//! without one it asks for nothing. Refuses other languages, a manifest of another name, and a script
+//! that does not load.
 
-use super::{language, new};
+use super::{language, new, trial};
 use crate::args::author::NewPlugin;
 use crate::cli::plugin::file;
 use crate::exit::{Kind, fail};
@@ -19,7 +20,7 @@ use skynet_policy::manifest::{Manifest, World};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Result<()> {
+pub(super) async fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Result<()> {
     let began = Instant::now();
     if args.lang != "js" {
         return Err(fail(Kind::Refused, format!("--instant takes scripts in js, not in {}", args.lang)));
@@ -35,24 +36,27 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
     let manifest = manifest(args, script)?;
     let runtime = runtime(home, args)?;
     let component = instant::instant(&runtime, &text, &manifest).map_err(|error| fail(Kind::Refused, error.to_string()))?;
-    let (release, packed) = file::packed(script, &component, manifest, None)?;
+    let prev = args.after.as_deref().map(file::before).transpose()?;
+    let (release, packed) = file::packed(script, &component, manifest, prev)?;
     let (_, signed) = file::signed(script, &packed, &key)?;
     let target = args.path.clone().unwrap_or_default().join(format!("{}.wasm", release.id.name()));
-    std::fs::create_dir_all(target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
     file::must_be_of(&target, &release.id)?;
+    let tools = trial::tools(home, &release, component).await?;
+    std::fs::create_dir_all(target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
     file::write(&target, &signed)?;
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, version) = (&release.id, &release.version);
     release.permissions.sentences().iter().for_each(|ask| out.line(&format!("asks: {ask}")));
     out.both(
         &format!(
-            "made {id} {version} in {took} ms: {}; install it with: cp {} {}",
+            "made {id} {version} in {took} ms: {}, with the tools {}; install it with: cp {} {}",
             target.display(),
+            tools.join(", "),
             target.display(),
             home.plugins().join(file_name(&release.id)).display()
         ),
         &json!({ "file": target, "id": id, "version": version, "size": signed.len(), "component": release.component,
-                 "asks": release.permissions.sentences(), "ms": took }),
+                 "asks": release.permissions.sentences(), "tools": tools, "ms": took }),
     );
     Ok(())
 }

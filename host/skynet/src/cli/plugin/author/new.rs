@@ -24,9 +24,9 @@ pub(super) fn id_of(name: &str) -> Result<PluginId> {
     PluginId::new(&id).map_err(|error| fail(Kind::Refused, error.to_string()))
 }
 
-pub(super) fn run(home: &Home, args: &NewPlugin, out: &Out) -> Result<()> {
+pub(super) async fn run(home: &Home, args: &NewPlugin, out: &Out) -> Result<()> {
     if let Some(script) = &args.instant {
-        return instant::run(home, args, script, out);
+        return instant::run(home, args, script, out).await;
     }
     let id = id_of(args.name.as_deref().unwrap_or_default())?;
     let kind = args.kind.world();

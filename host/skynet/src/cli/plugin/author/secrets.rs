@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_value_that_could_not_be_found_again_and_a_name_that_is_none_are_refused() {
         for (value, named, why) in [
-            ("short", "key=FILE", "must have 8 to"),
+            ("tiny-1!", "key=FILE", "must have 8 to"),
             ("a long value", "kee=FILE", "no secret `kee`"),
             ("a long value", "key", "NAME=FILE"),
             ("a long value", "key=/none/such", "cannot be read"),

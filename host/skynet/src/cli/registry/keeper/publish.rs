@@ -5,10 +5,12 @@ use crate::args::registry::keeper::{Publish, PublishHow};
 use crate::exit::{Kind, fail};
 use crate::output::Out;
 use crate::prompt;
-use crate::registry::{bar::Bar, oci};
+use crate::registry::{bar::Bar, findings, oci};
 use anyhow::Result;
 use serde_json::{Value, json};
-use skynet_registry_client::author::{Review, Warrant};
+use skynet_core::PluginId;
+use skynet_registry_client::author::{Author, Review, Warrant};
+use skynet_review::{Policy, Report};
 use std::path::{Path, PathBuf};
 
 /// `registry publish`, with a push to OCI behind it where that is wanted.
@@ -83,19 +85,21 @@ async fn list(folder: &Path, file: &Path, how: &PublishHow, keys: &[PathBuf], ou
     let bytes = read(file)?;
     let mut author = open(folder)?;
     let review = author.review(&bytes).map_err(failed)?;
+    let found = looked_through(&author, &bytes, &review)?;
     show(&review, out);
+    findings::show(&found, out);
     let name = format!("{} {}", review.release.id, review.release.version);
     let blocked = !review.faults.is_empty() || (review.similar.is_some() && !how.allow_similar);
     if review.listed {
         out.line(&format!("{name} is listed already; nothing was changed"));
-        return Ok(value(&review, false));
+        return Ok(value(&review, &found, false));
     }
     if how.plan && blocked {
         return Err(refusal(&name, &review));
     }
     if how.plan {
         out.line("it would be listed; nothing was changed");
-        return Ok(value(&review, false));
+        return Ok(value(&review, &found, false));
     }
     if !blocked && !how.yes && !prompt::agreed("List this? [y/N] ", out)? {
         return Err(fail(Kind::Refused, format!("{name} was not listed; with --yes nobody is asked")));
@@ -104,7 +108,16 @@ async fn list(folder: &Path, file: &Path, how: &PublishHow, keys: &[PathBuf], ou
     let warrant = Warrant { similar: how.allow_similar };
     let review = author.publish(&bytes, warrant, &keys, jiff::Timestamp::now()).await.map_err(failed)?;
     out.line(&format!("listed {name} in {}", folder.display()));
-    Ok(value(&review, true))
+    Ok(value(&review, &found, true))
+}
+
+/// What a review finds in it, for the keeper: they decide, and no policy does.
+fn looked_through(author: &Author, file: &[u8], review: &Review) -> Result<Report> {
+    let listed = author.index().map_err(failed)?.plugins.into_iter().map(|entry| entry.id);
+    let beside: Vec<PluginId> = listed.filter(|id| *id != review.release.id).collect();
+    // What was listed before is named like nobody by surprise.
+    let beside = if review.before.is_some() || review.listed { Vec::new() } else { beside };
+    Ok(findings::of(file, &review.release, &beside, &Policy::default()))
 }
 
 fn refusal(name: &str, review: &Review) -> anyhow::Error {
@@ -125,10 +138,10 @@ fn show(review: &Review, out: &Out) {
     }
 }
 
-fn value(review: &Review, published: bool) -> Value {
+fn value(review: &Review, found: &Report, published: bool) -> Value {
     json!({
         "id": review.release.id, "version": review.release.version, "release": review.digest, "signers": review.signers,
         "before": review.before, "asks": review.release.permissions.sentences(), "diff": review.diff,
-        "faults": review.faults, "similar": review.similar, "listed": review.listed || published, "published": published,
+        "findings": found, "faults": review.faults, "similar": review.similar, "listed": review.listed || published, "published": published,
     })
 }
