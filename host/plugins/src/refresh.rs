@@ -14,6 +14,10 @@ use tokio::task::JoinHandle;
 /// found before its owner wonders.
 const EAGER: Duration = Duration::from_secs(30);
 
+/// After a start: once what starts has started, providers of which no model is known are asked.
+/// A key or an address that was set while the host was down answers then, not half a minute later.
+const AT_START: Duration = Duration::from_secs(1);
+
 /// Rounds of `EAGER` between two looks at a provider that has models.
 const PATIENT_ROUNDS: u32 = 20;
 
@@ -23,17 +27,19 @@ pub(crate) struct Refresher(JoinHandle<()>);
 impl Refresher {
     pub(crate) fn start(host: PluginHost) -> Self {
         Self(tokio::spawn(async move {
-            let mut round: u32 = 0;
-            loop {
-                host.shared.clock.sleep(EAGER).await;
-                round = round.wrapping_add(1);
+            host.shared.clock.sleep(AT_START).await;
+            for round in (0_u32..).cycle() {
                 let shelf = host.shared.shelf.load_full();
                 for generation in shelf.generations.values() {
-                    let due = generation.receipt.models.is_empty() || round.is_multiple_of(PATIENT_ROUNDS);
+                    // Its server may be another one since the host ran last: so all are asked in the first full round.
+                    let due = generation.receipt.models.is_empty() || round % PATIENT_ROUNDS == 1;
                     if due && generation.receipt.kinds.contains(&PluginKind::Provider) {
-                        ask_models(&host, generation.plugin()).await;
+                        // Side by side: a server that is slow holds up no other.
+                        let (host, plugin) = (host.clone(), generation.plugin().clone());
+                        tokio::spawn(async move { ask_models(&host, &plugin).await });
                     }
                 }
+                host.shared.clock.sleep(EAGER).await;
             }
         }))
     }

@@ -21,7 +21,7 @@ pub(super) async fn run(home: &Home, offline: bool, out: &Out) -> Result<()> {
         faults.extend(visited.err().map(|error| error.to_string()));
     }
     // What was just heard counts at once.
-    client::rescan(home).await;
+    let _ = client::rescan(home).await;
     let findings = held.audit(&installed);
     out.value(&json!({ "plugins": installed.plugins.len(), "findings": findings, "faults": faults }));
     for finding in &findings {
