@@ -163,9 +163,17 @@ put_engine() { put_changed "$1" "$2" || cmp -s "$1" "$2" || die "the engine of i
 
 target_folder() { in_root cargo metadata --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'; }
 
+# The commit that is built, for `system.version`; nothing where this is no checkout of its own.
+commit_here() {
+  [ "$(in_root git rev-parse --show-toplevel 2>/dev/null)" = "$(cd "$root" && pwd -P)" ] || return 0
+  in_root git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || true
+}
+
 build_host() {
   local built=${SKYNET_BINARY:-}
   if [ -z "$built" ]; then
+    SKYNET_COMMIT=$(commit_here)
+    export SKYNET_COMMIT
     quietly "building the host" in_root cargo build --locked --release || die "the host did not build" "read the end of the log above"
     built=$(target_folder)/release/skynet
   fi

@@ -1,12 +1,11 @@
 //go:build wasip1
 
 // The canonical ABI of the contract by hand: how lists, options and variants lie in memory.
-// Offsets are those of wit/lifecycle.wit and wit/tool.wit; both are frozen.
+// Offsets are those of wit/lifecycle.wit, which is frozen; what each kind exports is in abi_KIND.go.
 package skynet
 
 import (
 	"encoding/json"
-	"errors"
 	"runtime"
 	"runtime/debug"
 	"unsafe"
@@ -37,8 +36,25 @@ func importRealloc(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Point
 	return realloc(old, oldSize, align, size)
 }
 
+// landing is where the host's arguments are put. Go's own allocator may look at the clock for a large block, and
+// nothing may call the host by then. Pages that nobody writes to cost nothing; what does not fit is allocated.
+var (
+	landing [4 << 20]byte
+	landed  uintptr
+)
+
+func land(size, align uint32) unsafe.Pointer {
+	begin := uintptr(unsafe.Pointer(&landing[0]))
+	at := (begin + landed + uintptr(align) - 1) &^ (uintptr(align) - 1)
+	if at-begin+uintptr(size) > uintptr(len(landing)) {
+		return block(size, align)
+	}
+	landed = at - begin + uintptr(size)
+	return unsafe.Pointer(at)
+}
+
 func realloc(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Pointer {
-	at := block(size, align)
+	at := land(size, align)
 	if old != nil {
 		copy(unsafe.Slice((*byte)(at), size), unsafe.Slice((*byte)(old), oldSize))
 		delete(live, uintptr(old))
@@ -80,6 +96,21 @@ func (a area) optional(offset uintptr, text string) {
 	}
 }
 
+func (a area) bytes(offset uintptr, data []byte) {
+	at := block(uint32(len(data)), 1)
+	copy(unsafe.Slice((*byte)(at), len(data)), data)
+	a.u32(offset, uint32(uintptr(at)))
+	a.u32(offset+4, uint32(len(data)))
+}
+
+// list writes where so many elements of that size are, and gives the place of each.
+func (a area) list(offset uintptr, count int, size uint32) func(int) area {
+	all := newArea(uint32(count) * size)
+	a.u32(offset, uint32(uintptr(all.at)))
+	a.u32(offset+4, uint32(count))
+	return func(i int) area { return area{unsafe.Add(all.at, uintptr(i)*uintptr(size))} }
+}
+
 func (a area) flag(offset uintptr, value bool) {
 	if value {
 		a.u8(offset, 1)
@@ -88,6 +119,9 @@ func (a area) flag(offset uintptr, value bool) {
 
 // textAt takes the address as the number that it is: exports take at most so many bytes of arguments.
 func textAt(at, length uint32) string { return text(unsafe.Pointer(uintptr(at)), length) }
+
+// bytesAt copies: what the host gave is its own.
+func bytesAt(at, length uint32) []byte { return []byte(textAt(at, length)) }
 
 func text(at unsafe.Pointer, length uint32) string {
 	return string(unsafe.Slice((*byte)(at), length))
@@ -111,56 +145,6 @@ func configure(at unsafe.Pointer, length uint32) unsafe.Pointer {
 			out.text(4, err.Error())
 		}
 	}
-	return out.at
-}
-
-const specSize = 48
-
-//go:wasmexport skynet:plugin/tool@0.1.0#tools
-func tools() unsafe.Pointer {
-	specs := newArea(specSize * uint32(len(served.Tools)))
-	for i, tool := range served.Tools {
-		spec := area{unsafe.Add(specs.at, uintptr(i)*specSize)}
-		spec.text(0, tool.Name)
-		spec.text(8, tool.Description)
-		spec.text(16, tool.Parameters)
-		spec.flag(36, tool.ReadOnly && !tool.Destructive)
-		spec.flag(37, tool.Destructive)
-		spec.flag(38, tool.Idempotent)
-		spec.flag(39, !tool.ClosedWorld)
-	}
-	out := newArea(8)
-	out.u32(0, uint32(uintptr(specs.at)))
-	out.u32(4, uint32(len(served.Tools)))
-	return out.at
-}
-
-//go:wasmexport skynet:plugin/tool@0.1.0#call
-func callTool(name, nameLength, arguments, argumentsLength, turn, turnLength, session, sessionLength, user, userLength uint32,
-	deadline uint64, hasZone, zone, zoneLength, _, _ uint32) unsafe.Pointer {
-	context := Context{textAt(turn, turnLength), textAt(session, sessionLength), textAt(user, userLength), deadline, ""}
-	if hasZone != 0 {
-		context.TimeZone = textAt(zone, zoneLength)
-	}
-	var answer string
-	var err error
-	collecting(func() { answer, err = call(textAt(name, nameLength), json.RawMessage(textAt(arguments, argumentsLength)), context) })
-	out := newArea(32)
-	if err != nil {
-		kind := Failed
-		var typed *Error
-		if errors.As(err, &typed) {
-			kind = typed.Case
-		}
-		out.u8(0, 1)
-		out.u8(4, uint8(kind))
-		out.text(8, err.Error())
-		return out.at
-	}
-	part := newArea(20)
-	part.text(4, answer)
-	out.u32(4, uint32(uintptr(part.at)))
-	out.u32(8, 1)
 	return out.at
 }
 

@@ -1,4 +1,4 @@
-// Package skynet writes SmartopolAI plugins with tools in Go.
+// Package skynet writes SmartopolAI plugins in Go: tools, hooks and channels.
 //
 // It maps plain Go types to the contract in wit/ and needs nothing but the standard library. A
 // plugin calls Serve from init, since main of a library never runs. Each call has an instance
@@ -36,12 +36,14 @@ type Tool struct {
 	Call func(arguments json.RawMessage, context Context) (string, error)
 }
 
-// Plugin is what people see in lists, and its tools.
+// Plugin is what people see in lists, and what it does: tools, a hook or a channel, as its manifest's world says.
 type Plugin struct {
 	Name, Summary string
 	// ConfigSchema is the JSON Schema of the settings; empty when there are none.
 	ConfigSchema string
 	Tools        []Tool
+	Hook         Hook
+	Channel      Channel
 	// Configure looks at settings that an owner proposes. Nil accepts all.
 	Configure func(proposed json.RawMessage) error
 }

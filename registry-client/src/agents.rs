@@ -15,6 +15,7 @@ use skynet_policy::registry::advisories::Standing;
 use skynet_policy::registry::target::Target;
 use skynet_policy::sha256_hex;
 use skynet_policy::signature::KeyId;
+use std::collections::BTreeSet;
 
 /// An agent that could be installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,15 @@ impl ListedAgent {
 }
 
 impl Visit {
+    /// All agents that can be had from here, by name.
+    pub fn agents(&self) -> BTreeSet<PluginId> {
+        let of = |target: &Target| match target {
+            Target::Agent(id, _) if self.check_namespace(id).is_ok() => Some(id.clone()),
+            _ => None,
+        };
+        self.listed().filter_map(|(target, _, _)| of(target)).collect()
+    }
+
     /// All versions of an agent, the newest first.
     pub fn agent_versions(&self, id: &PluginId) -> Vec<Version> {
         let of = |target: &Target| match target {

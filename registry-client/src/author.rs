@@ -25,7 +25,7 @@ pub use keys::{Keys, RoleKey};
 pub use publish::{Review, Warrant};
 pub use publish_agent::AgentReview;
 pub use repository::Author;
-pub(crate) use repository::sweep;
+pub(crate) use repository::{METADATA, sweep};
 pub use settings::Expiries;
 pub use standing::{RoleStanding, Standing};
 pub use submission::{Check, Examination, Outcome, Submission};

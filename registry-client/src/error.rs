@@ -63,6 +63,12 @@ pub enum RegistryError {
         /// Served now.
         offered: u64,
     },
+    /// Somebody else is at it. Trying again later helps.
+    #[error("{what} is being changed by another process. Nothing was changed; wait until it is done, and try again")]
+    Busy {
+        /// Which folder.
+        what: String,
+    },
     /// What this machine remembers of a registry cannot be read.
     #[error(
         "what was seen of registry `{registry}` cannot be read: {why}. Without it, an old copy could be passed off as new, so nothing is taken from it. \

@@ -54,8 +54,7 @@ impl Home {
     /// Waits for nobody: another process that is changing the folder is an error.
     pub fn lock(&self) -> Result<HomeLock, RegistryError> {
         let file = self.folder.append(".lock")?.into_std();
-        file.try_lock()
-            .map_err(|_| RegistryError::refused("the change", "another process is installing or updating", "Wait until it is done"))?;
+        file.try_lock().map_err(|_| RegistryError::Busy { what: "what is installed".into() })?;
         // A visit needs no lock, so what it is just writing must not be swept away.
         let _alone = self.memory_lock()?;
         for folder in [&self.folder, &self.known, &self.store, &self.quarantine] {
@@ -97,6 +96,7 @@ impl Home {
                 "Choose another name, or remove that one",
             ));
         }
+        places.has_room_for(&place)?;
         // An address that would be refused at each look is refused now.
         let way = courier(&place, Arc::clone(&http))?;
         let mut memory = self.first_memory(&place, root, http).await?;

@@ -4,7 +4,7 @@
 //! A copy gets only what passed, the timestamp last: a client of the copy sees the old
 //! state or the new one. What is there under its digest is not fetched again.
 
-use crate::author::sweep;
+use crate::author::{METADATA, sweep};
 use crate::disk::{Folder, failed};
 use crate::error::RegistryError;
 use crate::home::named;
@@ -70,6 +70,17 @@ impl Sink for Folder {
 /// Components that are not whole yet, in the folder of a copy. No server shows a hidden name.
 const UNFINISHED: &str = ".unfinished";
 
+/// A copy is shown to everybody, so it is made in an empty folder or where an earlier one was begun: anything else
+/// that lies there, keys for one, would be shown with it.
+fn is_ours(folder: &Folder) -> Result<(), RegistryError> {
+    let names = folder.names("")?;
+    if names.is_empty() || names.iter().any(|name| name == METADATA || name == UNFINISHED) {
+        return Ok(());
+    }
+    let what = format!("a copy in {}", folder.path().display());
+    Err(RegistryError::refused(what, "the folder holds other things, and no copy of a registry", "Choose an empty folder"))
+}
+
 /// Whether a plugin's releases must all be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chain {
@@ -113,6 +124,7 @@ impl Visit {
     /// finish a copy of what has faults.
     pub async fn mirror(&self, folder: &std::path::Path, progress: &dyn Progress) -> Result<Census, RegistryError> {
         let mut folder = Folder::create(folder)?;
+        is_ours(&folder)?;
         sweep(&folder)?;
         let unfinished = folder.private_below(UNFINISHED)?;
         let census = self.walk((&self.targets(), Chain::Whole), &mut folder, &unfinished, progress).await?;

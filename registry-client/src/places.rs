@@ -95,6 +95,18 @@ impl Places {
         })
     }
 
+    /// Refuses a registry for a namespace that another answers for already, by that one's name.
+    pub fn has_room_for(&self, place: &Place) -> Result<(), RegistryError> {
+        let taken = place.namespaces.iter().find_map(|namespace| {
+            let other = self.all.iter().find(|known| known.namespaces.contains(namespace))?;
+            Some((namespace, &other.name))
+        });
+        let Some((namespace, other)) = taken else { return Ok(()) };
+        let (what, why) = (format!("registry {}", place.name), format!("{other} answers for the namespace {namespace} already"));
+        let remedy = format!("Name other namespaces, or take that one away first: skynet registry remove {other}");
+        Err(RegistryError::refused(what, why, remedy))
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.all.len() > REGISTRIES {
             return Err(format!("it names {} registries; at most {REGISTRIES} are asked", self.all.len()));

@@ -88,6 +88,8 @@ async fn respond(folder: &FolderFetch, request: &Request<Incoming>) -> Sent {
     };
     let (from, to) = request.headers().get(RANGE).and_then(range).unwrap_or((0, None));
     match folder.get(&url, from).await {
+        // From the end on there is nothing: an answer without a body would look like an empty file.
+        Ok(answer) if answer.start.is_some() && answer.length == Some(0) => bare(StatusCode::RANGE_NOT_SATISFIABLE, &[]),
         Ok(answer) if answer.status == 200 || answer.status == 206 => send(url.path(), request.method() == Method::HEAD, answer, to),
         Ok(answer) => bare(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::NOT_FOUND), &[]),
         // A link, or a disk that fails: the keeper's to look at, not the client's.

@@ -58,7 +58,7 @@ impl Home {
     async fn bring(&self, visit: &Visit, offer: &Offer, progress: &dyn Progress) -> Result<Kept, RegistryError> {
         visit.check_namespace(&offer.release.id)?;
         let component = &offer.release.component;
-        if let Some(kept) = self.has_whole(offer)? {
+        if let Some(kept) = self.whole(offer)? {
             return Ok(kept);
         }
         let name = offer.name();
@@ -71,7 +71,7 @@ impl Home {
     }
 
     /// The offer's file, where it was fetched before: for a look, and then for the change.
-    fn has_whole(&self, offer: &Offer) -> Result<Option<Kept>, RegistryError> {
+    pub fn whole(&self, offer: &Offer) -> Result<Option<Kept>, RegistryError> {
         let size = offer.release.component.size.saturating_add(offer.overhead());
         for name in self.store.names("")? {
             if self.store.size(&name)? != Some(size) {

@@ -38,9 +38,9 @@ impl Carried {
     }
 }
 
-/// As much as is taken of a file, by its name.
+/// As much as is taken of a file, by its name. A document may end as a list does: a namespace can be called `root`.
 pub(crate) fn bound(path: &str) -> u64 {
-    match path.rsplit('/').next().unwrap_or(path) {
+    match path.strip_prefix("metadata/").unwrap_or_default() {
         name if name.ends_with("root.json") => ROOT_BYTES,
         "timestamp.json" => TIMESTAMP_BYTES,
         name if name.ends_with("snapshot.json") => SNAPSHOT_BYTES,
@@ -66,6 +66,25 @@ impl Transport for Carried {
                 kept.failures.push((path, error.clone()));
                 Err(TransportError::new_with_cause(kind, url, error))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_have_their_bounds_and_documents_of_such_names_have_not() {
+        for (path, most) in [
+            ("metadata/7.root.json", ROOT_BYTES),
+            ("metadata/timestamp.json", TIMESTAMP_BYTES),
+            ("metadata/7.snapshot.json", SNAPSHOT_BYTES),
+            ("metadata/7.targets.json", TARGETS_BYTES),
+            ("targets/aa.pub--root.json", TARGETS_BYTES),
+            ("targets/aa.pub--my-snapshot.json", TARGETS_BYTES),
+        ] {
+            assert_eq!(bound(path), most, "{path}");
         }
     }
 }

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use skynet_core::event::TurnEventKind;
 use skynet_core::limits::PARALLEL_TOOL_CALLS;
 use skynet_core::ports::{AuditRow, CallContext, JournalStep, Snapshot, ToolEntry};
-use skynet_core::{PluginError, ResultPart, StoreError, ToolCall, ToolOutcome, ToolResult};
+use skynet_core::{PluginError, ResultPart, StoreError, ToolCall, ToolError, ToolOutcome, ToolResult};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const REPEATED: &str = "This is the same call as just before, so it was not run again; its result stands above. \
@@ -51,9 +51,11 @@ pub(crate) struct Round {
     pub(crate) found: Vec<usize>,
 }
 
-/// A call that may be made.
+/// A call that is accounted for.
 enum Sound<'a> {
     Tool(&'a ToolEntry, Value),
+    /// None by that name is there; what the model reads.
+    Unknown(String),
     /// The host's own: what it answers, and what it found.
     Find(String, Vec<usize>),
 }
@@ -104,6 +106,10 @@ impl Dispatch<'_> {
         let outcome = match self.check(asked, again, parsed) {
             Ok(Sound::Tool(entry, arguments)) => self.act(entry, call, &arguments).await,
             Ok(Sound::Find(text, found)) => self.find(call, text, found).await,
+            Ok(Sound::Unknown(text)) => match self.ledger.audit(unknown(self.context, &call.name)).await {
+                Ok(()) => Ok(refused(call, text)),
+                Err(error) => Err((refused(call, UNRECORDED), error)),
+            },
             Err(text) => Ok(refused(call, text)),
         };
         let (Ok(result) | Err((result, _))) = &outcome;
@@ -133,7 +139,7 @@ impl Dispatch<'_> {
         }
         let Some(entry) = self.catalogue.and_then(|catalogue| catalogue.tool(&call.name)) else {
             let names = self.catalogue.map_or_else(|| "none".to_owned(), Catalogue::names);
-            return Err(format!("There is no tool named `{}`. Tools: {names}.", cut(&call.name, 80)));
+            return Ok(Sound::Unknown(format!("There is no tool named `{}`. Tools: {names}.", cut(&call.name, 80))));
         };
         let arguments = parsed?;
         match self.shared.validators.check(entry, &arguments) {
@@ -179,6 +185,31 @@ impl Dispatch<'_> {
     }
 }
 
+/// What the row of a call that was denied says of it: why, and whether the door that
+/// refused it has a row of its own, with the effect. A guest's own words may quote what it
+/// was called with, so they are not in the log.
+fn denied(error: &PluginError) -> Option<Value> {
+    match error {
+        PluginError::Denied(denial) => Some(json!({ "why": denial.why, "door": true })),
+        PluginError::Tool(ToolError::Denied(_)) => {
+            Some(json!({ "why": "the plugin said no by itself, and the host had refused it nothing; its words are in the answer" }))
+        }
+        _ => None,
+    }
+}
+
+/// The row of a call to a tool that is not there. `name` is whatever somebody wrote.
+pub(crate) fn unknown(context: &CallContext, name: &str) -> AuditRow {
+    let is_name = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    AuditRow {
+        kind: "tool.call".into(),
+        actor: "host".into(),
+        subject: if is_name { name.to_owned() } else { "(not a tool's name)".to_owned() },
+        verdict: "unknown".into(),
+        detail: json!({ "turn": context.turn.0, "session": context.session.as_str() }),
+    }
+}
+
 /// The result for the model and the row for the audit log.
 pub(crate) fn account(
     context: &CallContext,
@@ -188,12 +219,14 @@ pub(crate) fn account(
     took: u64,
 ) -> (ToolResult, AuditRow) {
     let stopped = outcome.is_err();
+    let mut more = None;
     let (result, verdict) = match outcome.unwrap_or(Err(PluginError::Cancelled)) {
         Ok(outcome) => (result::of_outcome(call, outcome), "ok"),
         Err(error) => {
             if !matches!(error, PluginError::Tool(_) | PluginError::Cancelled) {
                 tracing::warn!(plugin = %entry.plugin, tool = %entry.exposed, %error, "a tool call failed");
             }
+            more = denied(&error);
             result::of_error(call, &error)
         }
     };
@@ -203,8 +236,9 @@ pub(crate) fn account(
         "ms": took,
         "bytes": result.content.iter().map(result_bytes).sum::<usize>(),
     });
-    if stopped && let Some(detail) = detail.as_object_mut() {
-        detail.insert("stopped".into(), true.into());
+    if let Some(detail) = detail.as_object_mut() {
+        detail.extend(stopped.then(|| ("stopped".to_owned(), Value::from(true))));
+        detail.extend(more.as_ref().and_then(Value::as_object).cloned().into_iter().flatten());
     }
     let row = AuditRow {
         kind: "tool.call".into(),

@@ -4,11 +4,11 @@
 //! model, no history, no journal. The caller bounds the time, and may end the call early.
 
 use crate::agent::Agent;
-use crate::dispatch::account;
+use crate::dispatch::{account, unknown};
 use crate::schema::Fault;
 use crate::stop::Stopped;
 use serde_json::Value;
-use skynet_core::ports::{CallContext, Progress};
+use skynet_core::ports::{AuditRow, CallContext, Progress};
 use skynet_core::{PluginError, SessionKey, StoreError, ToolCall, ToolError, ToolResult, TurnId, UserId};
 use uuid::Uuid;
 
@@ -34,6 +34,15 @@ pub struct Invocation {
     pub promises_object: bool,
 }
 
+/// The row, with who asked.
+fn signed(mut row: AuditRow, context: &CallContext, client: Option<&str>) -> AuditRow {
+    if let Some(detail) = row.detail.as_object_mut() {
+        detail.insert("user".into(), context.user.0.clone().into());
+        detail.extend(client.map(|client| ("by".to_owned(), Value::from(client))));
+    }
+    row
+}
+
 impl Agent {
     /// Calls the tool that the present snapshot offers under this name. Its audit row is
     /// taken, not yet on disk: `Audit::settle` waits for that.
@@ -54,12 +63,14 @@ impl Agent {
     ) -> Result<Invocation, InvokeError> {
         let shared = &self.shared;
         let snapshot = shared.ports.registry.snapshot();
-        let entry = snapshot.tools().iter().find(|entry| entry.exposed == exposed);
-        let entry = entry.ok_or_else(|| InvokeError::Unknown(exposed.chars().take(80).collect()))?;
         // Of this call alone, also when many come at once.
         let turn = TurnId(format!("invoke-{}", Uuid::now_v7()));
         let context =
             CallContext { turn, session, user, time_zone: shared.config.time_zone.clone(), depth: 0, progress: Progress::default() };
+        let Some(entry) = snapshot.tools().iter().find(|entry| entry.exposed == exposed) else {
+            shared.ports.audit.enqueue(signed(unknown(&context, exposed), &context, client)).await?;
+            return Err(InvokeError::Unknown(exposed.chars().take(80).collect()));
+        };
         let call = ToolCall { id: context.turn.0.clone(), name: entry.exposed.clone(), arguments: String::new() };
         let began = shared.ports.clock.now_ms();
         let outcome = match shared.validators.check(entry, arguments) {
@@ -73,12 +84,8 @@ impl Agent {
         };
         let structured = outcome.as_ref().ok().and_then(|outcome| outcome.as_ref().ok()?.structured.clone());
         let took = shared.ports.clock.now_ms().saturating_sub(began);
-        let (result, mut row) = account(&context, entry, &call, outcome, took);
-        if let Some(detail) = row.detail.as_object_mut() {
-            detail.insert("user".into(), context.user.0.clone().into());
-            detail.extend(client.map(|client| ("by".to_owned(), Value::from(client))));
-        }
-        shared.ports.audit.enqueue(row).await?;
+        let (result, row) = account(&context, entry, &call, outcome, took);
+        shared.ports.audit.enqueue(signed(row, &context, client)).await?;
         let promises_object = entry.spec.output.as_ref().is_some_and(|schema| schema["type"] == "object");
         Ok(Invocation { result, structured, promises_object })
     }

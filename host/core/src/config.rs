@@ -245,7 +245,7 @@ pub struct WallConfig {
     pub landlock: Switch,
     /// System calls that no host makes.
     pub seccomp: Switch,
-    /// Refuse to start where the kernel lacks a layer that is on.
+    /// Refuse to start where the kernel lacks a layer, or one is switched off here.
     pub required: bool,
 }
 
@@ -384,6 +384,13 @@ impl Config {
             }
         }
         self.scripts.faults(&self.roots, &mut faults);
+        for (key, switch) in [("landlock", self.wall.landlock), ("seccomp", self.wall.seccomp)] {
+            if self.wall.required && switch == Switch::Off {
+                faults.push(format!(
+                    "wall.required = true and wall.{key} = \"off\" say the opposite: set wall.{key} = \"on\", or wall.required = false"
+                ));
+            }
+        }
         if self.vault.keyfile.is_empty() {
             faults.push("vault.keyfile is empty: name a file, such as vault.key".into());
         }

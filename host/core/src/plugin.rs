@@ -102,6 +102,9 @@ pub struct PluginStatus {
     /// What its owner should know although it serves, such as a provider's missing key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The version that waits for its owner's word while another serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
 }
 
 /// Something that happened to a plugin, for logs, events and the audit.

@@ -7,7 +7,7 @@
 use crate::error::StoreError;
 use crate::ids::{PluginId, SessionKey, UserId};
 use crate::neighbours::Caller;
-use crate::ports::{AuditRow, PluginChange};
+use crate::ports::{AuditRow, PluginChange, StoredGrant};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -285,8 +285,11 @@ pub trait ProposalStore: Send + Sync {
     async fn proposal(&self, id: &str) -> Result<Option<Proposal>, StoreError>;
     /// Puts a new code in place of an older one. `false` when it no longer waits.
     async fn set_code(&self, id: &str, digest: &str, code: CodeHash, until_ms: u64) -> Result<bool, StoreError>;
-    /// Takes a decision, its steps and its row in one transaction; a wrong code is counted.
+    /// Takes a decision, its steps and its row in one transaction; a wrong code is counted. With a yes
+    /// the grant that was in force for the plugin is kept.
     async fn decide(&self, decision: Decision) -> Result<Verdict, StoreError>;
+    /// The grant that was in force for its plugin when it was approved.
+    async fn grant_before(&self, id: &str) -> Result<Option<StoredGrant>, StoreError>;
     /// What came of an approved one, with its steps and its row in one transaction.
     async fn end_proposal(
         &self,

@@ -124,6 +124,8 @@ pub trait Jobs: Send + Sync {
     async fn end_fire(&self, job: &str, scheduled_ms: u64, how: &str) -> Result<(), StoreError>;
     /// Fires of a job, newest first.
     async fn fires(&self, job: &str, limit: usize) -> Result<Vec<Fire>, StoreError>;
+    /// So many fires of each job that passes the filter, the newest, in one question.
+    async fn newest_fires(&self, filter: &JobFilter, each: usize) -> Result<Vec<Fire>, StoreError>;
     /// Ends, as `interrupted`, all fires that an earlier life of this host left open. Gives how many.
     async fn interrupt_fires(&self) -> Result<u64, StoreError>;
 }
@@ -168,4 +170,6 @@ pub trait Schedule: Send + Sync {
     async fn remove(&self, id: &str, filter: &JobFilter) -> Result<bool, StoreError>;
     /// As `Jobs::fires`.
     async fn fires(&self, id: &str, limit: usize) -> Result<Vec<Fire>, StoreError>;
+    /// As `Jobs::newest_fires`.
+    async fn newest_fires(&self, filter: &JobFilter, each: usize) -> Result<Vec<Fire>, StoreError>;
 }

@@ -8,6 +8,7 @@
 //! `ws/connect` (who, what) → `ws/socket` → `methods` (the gate and the handlers).
 //! A turn's words walk back: `turns/relay` → `turns/run` → `hub` → `mailbox` → socket.
 
+mod ahead;
 mod auth;
 mod beat;
 mod client;
@@ -81,6 +82,8 @@ pub struct GatewayParts {
     pub rates: RatesConfig,
     /// The host's version.
     pub version: String,
+    /// The commit that it was built of, where the build said so.
+    pub commit: Option<String>,
     /// Asked at each `/ready` and each `connect`; must not wait.
     pub ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
     /// The data folder, shown to owners.

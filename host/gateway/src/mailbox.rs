@@ -115,8 +115,7 @@ impl Mailbox {
                 inner.held_back.clear();
                 inner.closing = Some(Some(Closing::new(1008, "slow consumer")));
                 drop(inner);
-                self.wake_writer.notify_one();
-                self.wake_reader.notify_one();
+                self.tell_of_the_end();
             }
             return;
         }
@@ -149,6 +148,10 @@ impl Mailbox {
         inner.queue.extend(held_back);
         inner.closing = Some(closing);
         drop(inner);
+        self.tell_of_the_end();
+    }
+
+    fn tell_of_the_end(&self) {
         self.wake_writer.notify_one();
         self.wake_reader.notify_one();
         self.gone.notify_waiters();
@@ -234,6 +237,7 @@ impl Drop for Cork {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
     use serde_json::json;
 
     fn texts(mailbox: &Mailbox) -> Vec<String> {
@@ -281,6 +285,16 @@ mod tests {
         mailbox.answer("x".repeat(BUFFERED_BYTES - 10));
         mailbox.broadcast(&EventHead::new("chat", &json!({"state": "final"})), false);
         assert_eq!(texts(&mailbox), [format!("{:?}", Some(Closing::new(1008, "slow consumer")))]);
+    }
+
+    #[test]
+    fn who_waits_for_a_client_to_leave_hears_of_a_slow_one_that_is_closed() {
+        let mailbox = Mailbox::default();
+        mailbox.answer("x".repeat(BUFFERED_BYTES - 10));
+        let mut gone = Box::pin(mailbox.gone());
+        assert_eq!((&mut gone).now_or_never(), None);
+        mailbox.broadcast(&EventHead::new("chat", &json!({"state": "final"})), false);
+        assert_eq!((&mut gone).now_or_never(), Some(()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What all connections share: the parts that the host brought, and the state that
 //! the gateway keeps of its clients, runs and health.
 
+use crate::ahead;
 use crate::auth::pairing::Pairing;
 use crate::auth::record::Untold;
 use crate::auth::throttle::Throttle;
@@ -48,6 +49,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: GatewayConfig,
     pub(crate) version: String,
+    pub(crate) commit: Option<String>,
     ready: Arc<dyn Fn() -> Readiness + Send + Sync>,
     pub(crate) state_dir: Option<String>,
     pub(crate) hub: Arc<Hub>,
@@ -98,6 +100,7 @@ impl Server {
             clock: parts.clock,
             config: parts.config,
             version: parts.version,
+            commit: parts.commit,
             ready: parts.ready,
             state_dir: parts.state_dir,
             hub,
@@ -119,10 +122,16 @@ impl Server {
 
     /// Writes one row; who cannot write it must not act.
     pub(crate) async fn record(&self, kind: &str, actor: &str, subject: &str, verdict: &str, detail: Value) -> Result<(), Refusal> {
-        write_audit(&*self.audit, kind, actor, subject, verdict, detail).await.map_err(Refusal::from)
+        let row = AuditRow { kind: kind.into(), actor: actor.into(), subject: subject.into(), verdict: verdict.into(), detail };
+        ahead::record(&self.audit, row).await.map_err(Refusal::from)
     }
 
-    /// Takes one row ahead of whatever is written next; see `Audit::enqueue`.
+    /// Takes the row of an act that begins now; see `Audit::enqueue`.
+    pub(crate) async fn enqueue_ahead(&self, row: AuditRow) -> Result<(), StoreError> {
+        ahead::enqueue(&self.audit, row).await
+    }
+
+    /// Takes a row of what is over ahead of whatever is written next; see `Audit::enqueue`.
     pub(crate) async fn enqueue(&self, row: AuditRow) -> Result<(), StoreError> {
         crate::auth::secret::within(self.audit.enqueue(row)).await
     }
@@ -140,19 +149,6 @@ impl Server {
     pub(crate) fn health_payload(&self) -> Payload {
         Payload::Raw(self.health.current())
     }
-}
-
-/// Writes one audit row within the store's deadline.
-pub(crate) async fn write_audit(
-    audit: &dyn Audit,
-    kind: &str,
-    actor: &str,
-    subject: &str,
-    verdict: &str,
-    detail: Value,
-) -> Result<(), StoreError> {
-    let row = AuditRow { kind: kind.into(), actor: actor.into(), subject: subject.into(), verdict: verdict.into(), detail };
-    crate::auth::secret::within(audit.record(row)).await
 }
 
 /// Sockets that have not said who they are, by address.

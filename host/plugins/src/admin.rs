@@ -9,11 +9,10 @@ use crate::decide::{Act, unfinished};
 use crate::folder_plugin::{approval_of, is_approval, verb_for};
 use crate::generation::Generation;
 use crate::host::PluginHost;
-use crate::limits;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use skynet_core::admin::{AdminError, PluginAdmin};
-use skynet_core::plugin::PluginStatus;
+use skynet_core::plugin::{PluginKind, PluginStatus};
 use skynet_core::ports::{PluginChange, StoredGrant};
 use skynet_core::{PluginId, PluginRef};
 use skynet_policy::grant;
@@ -74,11 +73,15 @@ impl PluginHost {
     pub(crate) async fn end_expired(&self) {
         let now = self.shared.clock.now_ms();
         let over = |generation: &&Arc<Generation>| generation.terms.validity.until_ms().is_some_and(|until| until <= now);
-        let expired: Vec<PluginId> =
-            self.shared.shelf.load().generations.values().filter(over).map(|old| old.plugin().id.clone()).collect();
-        for id in expired {
-            if let Err(error) = self.renew_terms(&id).await {
-                tracing::error!(plugin = %id, %error, "its grant is over, and it could not be ended");
+        let expired: Vec<(PluginId, Option<u64>)> = {
+            let shelf = self.shared.shelf.load();
+            shelf.generations.values().filter(over).map(|old| (old.plugin().id.clone(), old.terms.validity.until_ms())).collect()
+        };
+        for (id, until_ms) in expired {
+            match self.renew_terms(&id).await {
+                Ok(()) if self.serving(&id).is_none() => self.note_lapse(&id, until_ms).await,
+                Ok(()) => {}
+                Err(error) => tracing::error!(plugin = %id, %error, "its grant is over, and it could not be ended"),
             }
             // The folder is asked again, so that lists show what it waits for.
             self.read_again(&id).await;
@@ -121,7 +124,9 @@ impl PluginHost {
                 }
                 self.swap(&mut book);
                 drop(book);
-                crate::refresh::ask_models(self, serving.plugin()).await;
+                if serving.receipt.kinds.contains(&PluginKind::Provider) {
+                    crate::refresh::ask_models(self, serving.plugin()).await;
+                }
             }
             crate::admit::Standing::Asks(_) => {
                 if let Some(entry) = book.plugins.get_mut(id) {
@@ -408,12 +413,7 @@ impl PluginAdmin for PluginHost {
 
     async fn why_denied(&self, id: &PluginId, limit: usize) -> Result<Value, AdminError> {
         self.meet(id).await?;
-        let rows = self.shared.audit.tail(limits::WHY_DENIED_ROWS).await?;
-        let of_plugin = |actor: &str| actor == id.as_str() || actor.split_once('@').is_some_and(|(name, _)| name == id.as_str());
-        let denied = rows.into_iter().filter(|(_, _, row)| row.verdict == "denied" && of_plugin(&row.actor)).take(limit);
-        let denied: Vec<Value> = denied
-            .map(|(number, at_ms, row)| json!({ "number": number, "at_ms": at_ms, "kind": row.kind, "who": row.actor, "what": row.subject, "why": row.detail.get("why"), "reason": row.detail.get("kind") }))
-            .collect();
+        let (denied, over) = self.denials(id, limit).await?;
         let book = self.shared.book.lock().await;
         let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
         let status = entry.status(id);
@@ -422,7 +422,7 @@ impl PluginAdmin for PluginHost {
         let verb = verb_for(&entry.to_grant().publisher);
         let ceiling_remedy = (!ceiling.is_empty()).then_some(ceiling::REMEDY);
         Ok(json!({
-            "id": id, "status": status, "denied": denied, "may": effective.map(|may| may.sentences()),
+            "id": id, "status": status, "denied": denied, "was_granted_until_ms": over, "may": effective.map(|may| may.sentences()),
             "asks": entry.waiting.as_ref().map(|waiting| &waiting.asks), "above_ceiling": ceiling,
             "ceiling_remedy": ceiling_remedy, "remedy": format!("skynet plugin {verb} {id}"),
         }))

@@ -8,7 +8,7 @@ use crate::inbox::Inbox;
 use crate::trees::PREFIX;
 use crate::validity::Validity;
 use skynet_core::PluginId;
-use skynet_core::plugin::{PluginKind, PluginState, PluginStatus};
+use skynet_core::plugin::{PluginKind, PluginState, PluginStatus, Receipt};
 use skynet_policy::naming;
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::Release;
@@ -71,6 +71,8 @@ pub(crate) struct Entry {
     pub(crate) trust: String,
     /// What was said of the release that serves, if its owner should know.
     pub(crate) warning: Option<String>,
+    /// It served up to the end of its grant's time.
+    pub(crate) lapsed: bool,
     /// Why a provider that serves has no model, or no new list of them.
     pub(crate) note: Option<String>,
     /// Of a script plugin: of the release that waits, else of the one that serves.
@@ -101,6 +103,12 @@ impl Book {
         bridges.min_by_key(|generation| generation.receipt.trust != Tier::Builtin.as_str()).cloned()
     }
 
+    /// Whether the code that a receipt names may run now: that of a script plugin is the bridge that serves, and no other.
+    pub(crate) fn has_code(&self, receipt: &Receipt) -> bool {
+        let serves = || self.bridge().is_some_and(|bridge| bridge.receipt.component == receipt.component);
+        !receipt.source.starts_with(PREFIX) || serves()
+    }
+
     /// Has all folders of script plugins read again.
     pub(crate) fn forget_folders(&mut self) {
         let folders: Vec<String> = self.files.keys().filter(|file| file.starts_with(PREFIX)).cloned().collect();
@@ -126,6 +134,7 @@ impl Book {
                 tools: Vec::new(),
                 trust: String::new(),
                 note: None,
+                waiting: None,
             }),
             FileState::Plugin(_) => None,
         });
@@ -181,12 +190,18 @@ impl Entry {
             summary: self.summary.clone(),
             tools: tools.map(|tool| naming::exposed_name(id, &tool.name)).collect(),
             trust: self.trust.clone(),
-            note: self.serving.as_ref().and_then(|serving| {
-                let notes: Vec<String> =
-                    ceiling::cut(&serving.terms.withheld).into_iter().chain(self.warning.clone()).chain(self.note.clone()).collect();
-                (!notes.is_empty()).then(|| notes.join("; "))
-            }),
+            note: self.notes(id),
+            waiting: self.waiting.as_ref().filter(|_| self.serving.is_some()).map(|waiting| waiting.version.to_string()),
         }
+    }
+
+    fn notes(&self, id: &PluginId) -> Option<String> {
+        let Some(serving) = &self.serving else {
+            return self.lapsed.then(|| format!("the time of its grant is over; see: skynet plugin why-denied {id}"));
+        };
+        let notes: Vec<String> =
+            ceiling::cut(&serving.terms.withheld).into_iter().chain(self.warning.clone()).chain(self.note.clone()).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 }
 
@@ -208,6 +223,7 @@ impl Entry {
         self.stopped = None;
         self.note = None;
         self.warning = None;
+        self.lapsed = false;
         self.replace(Some(Arc::new(generation)));
     }
 

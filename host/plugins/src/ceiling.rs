@@ -6,6 +6,7 @@
 use crate::book::Entry;
 use crate::generation::Terms;
 use crate::host::PluginHost;
+use crate::imports::door::Act;
 use skynet_core::{Denial, PluginId, PluginRef};
 use skynet_policy::grant;
 use skynet_policy::permission::Permissions;
@@ -16,7 +17,25 @@ pub(crate) const REMEDY: &str = "Raise [ceiling] in skynet.toml, then: skynet da
 /// What the ceiling takes out of what was granted, in one line; `None` when nothing.
 pub(crate) fn cut(withheld: &Permissions) -> Option<String> {
     let sentences = withheld.sentences();
-    (!sentences.is_empty()).then(|| format!("[ceiling] in skynet.toml keeps from it: {}", sentences.join(" ")))
+    // Without the last full stop: what follows in a denial brings its own.
+    let text = sentences.join(" ");
+    (!sentences.is_empty()).then(|| format!("[ceiling] in skynet.toml keeps from it: {}", text.trim_end_matches('.')))
+}
+
+/// The same where it is this act that the ceiling keeps back.
+pub(crate) fn cut_of(withheld: &Permissions, act: &Act) -> Option<String> {
+    let named = |names: &[String]| act.subject.split(' ').next().is_some_and(|name| names.iter().any(|kept| kept == name));
+    let kept = match act.kind {
+        "agent" => withheld.agent.is_some(),
+        "memory" | "knowledge" => withheld.memory.is_some(),
+        "messages" => named(&withheld.messages),
+        "propose" => withheld.propose,
+        "schedule" => withheld.schedule,
+        "script" => named(&withheld.script),
+        "terminal" => withheld.terminal,
+        _ => false,
+    };
+    if kept { cut(withheld) } else { None }
 }
 
 /// A component that was granted what it imports and cannot be linked with what the

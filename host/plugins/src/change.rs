@@ -1,5 +1,5 @@
-//! Each way in which what serves can change: a file, the owner, the breaker, a
-//! start. Every one ends with the old set in service or the new one, never neither:
+//! Each way in which what serves can change: a file, the owner, a start; the way back
+//! is in `change_back.rs`. Every one ends with the old set in service or the new one, never neither:
 //! the durable record is written first, then the shelf is swapped.
 
 use crate::admit::{self, Refusal, Signed, Standing};
@@ -11,7 +11,6 @@ use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::inbox::folder::ReadError;
 use crate::inbox::{Finding, Stamp};
-use crate::runtime::Tripped;
 use crate::trees::PREFIX;
 use serde_json::json;
 use skynet_core::plugin::{PluginEvent, PluginKind, PluginState, Receipt};
@@ -27,10 +26,10 @@ use std::sync::Arc;
 pub(crate) const DENIED: &str = "the owner denied";
 
 /// Who acts when nobody asked.
-const HOST: &str = "host";
+pub(crate) const HOST: &str = "host";
 
 /// Why a receipt cannot serve now.
-enum Unfit {
+pub(crate) enum Unfit {
     /// For the log.
     Reason(String),
     Store(StoreError),
@@ -49,9 +48,7 @@ impl PluginHost {
             if book.switched_off.contains(&id) {
                 continue;
             }
-            let has_code =
-                !receipt.source.starts_with(PREFIX) || book.bridge().is_some_and(|bridge| bridge.receipt.component == receipt.component);
-            if !has_code {
+            if !book.has_code(&receipt) {
                 tracing::info!(plugin = %receipt.plugin, "the script bridge is another one; it is admitted anew");
                 continue;
             }
@@ -71,7 +68,7 @@ impl PluginHost {
     }
 
     /// A generation from its receipt, without its file: keys and grants are asked again.
-    async fn revive(&self, receipt: &Receipt) -> Result<Generation, Unfit> {
+    pub(crate) async fn revive(&self, receipt: &Receipt) -> Result<Generation, Unfit> {
         let trust = (self.shared.trust)().map_err(Unfit::Reason)?;
         let release = Release::parse(receipt.release_json.as_bytes()).map_err(|error| Unfit::Reason(error.to_string()))?;
         let folder = self.kept_folder(&release).await.map_err(Unfit::Reason)?;
@@ -400,82 +397,6 @@ impl PluginHost {
         tracing::info!(plugin = %served.plugin(), %reason, "plugin no longer serves");
         self.tell(PluginEvent::Withdrawn { plugin: served.plugin().clone(), reason: reason.to_owned() });
     }
-
-    /// Too many faults: the last good release again, or nothing.
-    pub(crate) async fn break_off(&self, tripped: Tripped) {
-        let id = &tripped.plugin.id;
-        let Some(serving) = self.serving(id).filter(|serving| *serving.plugin() == tripped.plugin) else { return };
-        tracing::error!(plugin = %tripped.plugin, reason = %tripped.reason, "three faults in a minute; taking it out of service");
-        let back = self.step_back(&serving, HOST, &tripped.reason).await;
-        let to = match back {
-            Ok(to) => to,
-            Err(error) => {
-                tracing::error!(%error, "no former version could be put back");
-                None
-            }
-        };
-        if to.is_none() {
-            if let Err(error) = self.put_away(&serving, &tripped.reason).await {
-                tracing::error!(%error, "it could not be recorded that this release was put away");
-            }
-            self.withdraw(id, "it failed three times in a minute").await;
-            let mut book = self.shared.book.lock().await;
-            if let Some(entry) = book.plugins.get_mut(id) {
-                entry.stopped = Some(PluginState::Sick { reason: tripped.reason.clone() });
-            }
-        }
-        self.tell(PluginEvent::RolledBack { from: tripped.plugin, to, reason: tripped.reason });
-    }
-
-    /// Puts the newest former release that may still serve in the place of this one,
-    /// and remembers that this one was put away. `None`: there is none, and nothing changed.
-    pub(crate) async fn step_back(&self, from: &Generation, by: &str, why: &str) -> Result<Option<PluginRef>, StoreError> {
-        let grant = self.shared.state.grant(&from.plugin().id).await?;
-        let Some((generation, receipt)) = self.former(from).await? else { return Ok(None) };
-        let to = generation.plugin().clone();
-        let act = Act { kind: "rollback", by, subject: &from.plugin().to_string() };
-        let steps = vec![hold(from, why), PluginChange::Publish(receipt)];
-        let mut book = self.shared.book.lock().await;
-        // The owner may have spoken meanwhile: a grant that is gone, or a switch, beats a way back.
-        let still = self.shared.state.grant(&to.id).await?;
-        if book.switched_off.contains(&to.id) || still != grant {
-            return Ok(None);
-        }
-        self.change(act, json!({ "why": why, "to": to.to_string() }), steps).await?;
-        let entry = book.plugins.entry(to.id.clone()).or_default();
-        let file = entry.file.clone();
-        entry.take(generation, &file);
-        self.swap(&mut book);
-        tracing::warn!(from = %from.plugin(), %to, "rolled back");
-        Ok(Some(to))
-    }
-
-    /// Its release is not admitted again from the file that is still there.
-    async fn put_away(&self, generation: &Generation, why: &str) -> Result<(), StoreError> {
-        let act = Act { kind: "rollback", by: HOST, subject: &generation.plugin().to_string() };
-        self.change(act, json!({ "why": why }), vec![hold(generation, why)]).await
-    }
-
-    /// The newest release before this one that may still serve, ready to.
-    async fn former(&self, from: &Generation) -> Result<Option<(Generation, Receipt)>, StoreError> {
-        let id = &from.plugin().id;
-        let held = self.shared.state.held(id).await?;
-        for receipt in self.shared.state.receipts(id).await? {
-            if receipt.release == from.receipt.release || held.iter().any(|(release, _)| *release == receipt.release) {
-                continue;
-            }
-            match self.revive(&receipt).await {
-                Ok(generation) => return Ok(Some((generation, receipt))),
-                Err(Unfit::Reason(reason)) => tracing::info!(plugin = %receipt.plugin, %reason, "a former version cannot serve"),
-                Err(Unfit::Store(error)) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn hold(generation: &Generation, why: &str) -> PluginChange {
-    PluginChange::Hold { id: generation.plugin().id.clone(), release: generation.receipt.release.clone(), why: why.to_owned() }
 }
 
 /// A release as its owner would be granting to it.

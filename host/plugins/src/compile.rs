@@ -5,6 +5,7 @@
 //! `Compiler`: the binary brings one that runs `worker` in a confined child.
 
 use crate::engine;
+use crate::limits::{COMPILE_CPU_EACH_MIB, COMPILE_CPU_LEAST, COMPILE_CPU_MOST};
 use async_trait::async_trait;
 
 /// Why a component could not be compiled.
@@ -46,6 +47,13 @@ pub fn compile(component: &[u8]) -> Result<Vec<u8>, CompileError> {
     engine.precompile_component(component).map_err(|error| CompileError::Rejected(format!("{error:#}")))
 }
 
+/// CPU seconds that compiling so many bytes may take. Files are admitted one after the other, so a small one that
+/// takes long is not worth the wait.
+pub fn cpu_seconds(bytes: usize) -> u64 {
+    let each = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(COMPILE_CPU_EACH_MIB) / (1024 * 1024);
+    COMPILE_CPU_LEAST.saturating_add(each).min(COMPILE_CPU_MOST)
+}
+
 /// The child's whole work: a component on stdin, its code on stdout. Gives the
 /// process's exit code: 0 compiled, 65 rejected (reason on stderr), 74 broken pipe.
 pub fn worker(input: &mut dyn std::io::Read, output: &mut dyn std::io::Write, errors: &mut dyn std::io::Write) -> u8 {
@@ -67,3 +75,15 @@ pub fn worker(input: &mut dyn std::io::Read, output: &mut dyn std::io::Write, er
 
 /// Exit code of `worker` for a component that does not compile.
 pub const REJECTED: i32 = 65;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_component_has_half_a_minute_and_only_a_large_one_has_all_the_time() {
+        let mib = 1024 * 1024;
+        let times: Vec<u64> = [0, 16 * 1024, mib, 4 * mib, 8 * mib, 20 * mib, usize::MAX].map(cpu_seconds).into();
+        assert_eq!(times, [30, 30, 60, 150, 270, 300, 300]);
+    }
+}

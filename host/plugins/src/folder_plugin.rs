@@ -114,6 +114,8 @@ impl FolderPlugin {
             // Names alone: a value may be a secret all the same.
             "environment": manifest.kept.as_ref().map(|kept| kept.environment.keys().collect::<Vec<_>>()),
             "sha256": manifest.kept.as_ref().map(|kept| &kept.sha256),
+            // What the model will read of a kept program.
+            "tools": manifest.kept.as_ref().map(|kept| &kept.tools),
         })
     }
 }

@@ -85,6 +85,10 @@ pub(crate) async fn channel(runtime: &Runtime, generation: &Generation, happened
     match ended.result? {
         Ok(actions) => Ok(actions.into_iter().map(action).collect::<Vec<_>>().scrubbed(&runtime.known)),
         Err(reason) => {
+            // The guest saw an error of its HTTP library; the owner should see the rule.
+            if let Some(denial) = ended.notes.denial {
+                return Err(denial.into());
+            }
             let reason = runtime.known.now().text(&reason).into_owned();
             Err(ToolError::Failed(skynet_policy::naming::plain_line(&reason, 600)).into())
         }

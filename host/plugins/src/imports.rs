@@ -6,7 +6,7 @@
 mod agent;
 pub(crate) mod config;
 pub(crate) mod delta_sink;
-mod door;
+pub(crate) mod door;
 mod folders;
 mod knowledge;
 pub(crate) mod kv;

@@ -108,8 +108,13 @@ pub(crate) const DELTA_BYTES: usize = 1024 * 1024;
 /// Silence of a provider before the host gives up on it.
 pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(180);
 
-/// Compiling one component: CPU seconds of the child.
-pub const COMPILE_CPU_SECONDS: u64 = 300;
+/// Compiling one component of any size: CPU seconds of the child. A tool of half a megabyte takes a quarter of one; a
+/// small machine is ten times slower. What is made to hold the compiler up keeps others waiting no longer.
+pub const COMPILE_CPU_LEAST: u64 = 30;
+/// Compiling each MiB of it: more than thirty times what an interpreter takes (0.8 s).
+pub const COMPILE_CPU_EACH_MIB: u64 = 30;
+/// Compiling the largest: CPU seconds of the child.
+pub const COMPILE_CPU_MOST: u64 = 300;
 /// Compiling one component: wall time.
 pub const COMPILE_WALL: Duration = Duration::from_secs(300);
 /// By how much compiling gives way to calls: to a tenth of a core that they want too.
@@ -161,8 +166,11 @@ pub(crate) const HTTP_PLUGIN_BYTES: u64 = 256 * 1024 * 1024;
 pub(crate) const HTTP_CONNECTIONS: usize = 256;
 /// Connections of one plugin, so that eight of them are needed to use up the host's.
 pub(crate) const HTTP_PLUGIN_CONNECTIONS: usize = 32;
-/// Resolving, waiting for a connection, connecting and TLS together.
+/// Resolving, waiting for a connection, connecting and TLS together: a resolver asks again
+/// after 5 s when one packet was lost.
 pub(crate) const HTTP_CONNECT: Duration = Duration::from_secs(10);
+/// Connecting and TLS alone, once there is a place: a server that is there answers sooner.
+pub(crate) const HTTP_DIAL: Duration = Duration::from_secs(5);
 /// From the request to the first byte. A model server loads its model here.
 pub(crate) const HTTP_FIRST_BYTE: Duration = Duration::from_secs(300);
 /// Between two pieces of a body.

@@ -1,22 +1,20 @@
 //! Which models each provider offers: asked after it was admitted, again after its
 //! terms changed, and from time to time, since servers come and go.
 
+use crate::book::Entry;
 use crate::complete;
 use crate::generation::Generation;
 use crate::host::PluginHost;
-use skynet_core::plugin::PluginKind;
+use skynet_core::plugin::{PluginKind, Receipt};
 use skynet_core::{ModelError, PluginRef};
 use skynet_policy::naming;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// While a provider has no model: soon enough that a server that was started is
 /// found before its owner wonders.
 const EAGER: Duration = Duration::from_secs(30);
-
-/// After a start: once what starts has started, providers of which no model is known are asked.
-/// A key or an address that was set while the host was down answers then, not half a minute later.
-const AT_START: Duration = Duration::from_secs(1);
 
 /// Rounds of `EAGER` between two looks at a provider that has models.
 const PATIENT_ROUNDS: u32 = 20;
@@ -27,18 +25,19 @@ pub(crate) struct Refresher(JoinHandle<()>);
 impl Refresher {
     pub(crate) fn start(host: PluginHost) -> Self {
         Self(tokio::spawn(async move {
-            host.shared.clock.sleep(AT_START).await;
-            for round in (0_u32..).cycle() {
+            let mut round: u32 = 0;
+            // The first round comes at once: settings may name another server than before the start.
+            loop {
                 let shelf = host.shared.shelf.load_full();
                 for generation in shelf.generations.values() {
-                    // Its server may be another one since the host ran last: so all are asked in the first full round.
-                    let due = generation.receipt.models.is_empty() || round % PATIENT_ROUNDS == 1;
+                    let due = generation.receipt.models.is_empty() || round.is_multiple_of(PATIENT_ROUNDS);
                     if due && generation.receipt.kinds.contains(&PluginKind::Provider) {
                         // Side by side: a server that is slow holds up no other.
                         let (host, plugin) = (host.clone(), generation.plugin().clone());
                         tokio::spawn(async move { ask_models(&host, &plugin).await });
                     }
                 }
+                round = round.wrapping_add(1);
                 host.shared.clock.sleep(EAGER).await;
             }
         }))
@@ -74,9 +73,12 @@ pub(crate) async fn ask_models(host: &PluginHost, plugin: &PluginRef) {
         Ok(_) => None,
         Err(error) => Some(format!("it offers no model for now: {}", naming::plain_line(&error.to_string(), 400))),
     };
-    if let Some(entry) = host.shared.book.lock().await.plugins.get_mut(&plugin.id) {
-        entry.note = note;
-    }
+    let mut book = host.shared.book.lock().await;
+    // From this look to the swap the book stays held: what was decided while the server was asked stands, on disk too.
+    // What took its place, or has other terms by now, is asked itself.
+    let is_asked = |entry: &&mut Entry| entry.serving.as_ref().is_some_and(|serving| Arc::ptr_eq(serving, &generation));
+    let Some(entry) = book.plugins.get_mut(&plugin.id).filter(is_asked) else { return };
+    entry.note = note;
     let models = match answer {
         Ok(models) => models,
         Err(ModelError::Unavailable { message, .. }) if !generation.receipt.models.is_empty() => {
@@ -91,19 +93,12 @@ pub(crate) async fn ask_models(host: &PluginHost, plugin: &PluginRef) {
     if models == generation.receipt.models {
         return;
     }
-    let mut receipt = generation.receipt.clone();
-    receipt.models = models;
+    let receipt = Receipt { models, ..generation.receipt.clone() };
     if let Err(error) = host.shared.state.publish(receipt.clone()).await {
         tracing::error!(%plugin, %error, "the list of models could not be stored");
         return;
     }
-    let mut book = host.shared.book.lock().await;
-    let Some(entry) = book.plugins.get_mut(&plugin.id) else { return };
-    // Something newer may have been published meanwhile.
-    let current = entry.serving.as_ref().is_some_and(|serving| serving.plugin() == plugin);
-    if current {
-        let loaded = generation.loaded.get().cloned();
-        entry.serving = Some(std::sync::Arc::new(Generation::new(receipt, generation.terms.clone(), loaded)));
-        host.swap(&mut book);
-    }
+    let loaded = generation.loaded.get().cloned();
+    entry.serving = Some(Arc::new(Generation::new(receipt, generation.terms.clone(), loaded)));
+    host.swap(&mut book);
 }

@@ -64,11 +64,13 @@ impl PluginHost {
     }
 
     /// Gives up a component that nobody will install, and the code made of it. One that a receipt of this
-    /// plugin names stays: its version may be gone back to.
+    /// plugin names stays: its version may be gone back to. So does one that serves as another plugin: the
+    /// same script under the same name makes the same component in every namespace.
     pub async fn discard(&self, id: &PluginId, component: &str) {
         let runtime = &*self.shared.runtime;
-        let receipts = match self.shared.state.receipts(id).await {
-            Ok(receipts) => receipts,
+        let (own, serving) = (self.shared.state.receipts(id), self.shared.state.serving());
+        let receipts = match tokio::try_join!(own, serving) {
+            Ok((own, serving)) => [own, serving].concat(),
             Err(error) => {
                 tracing::warn!(plugin = %id, %error, "a component that nobody installs is kept");
                 return;

@@ -153,6 +153,15 @@ async fn a_script_that_is_not_there_is_said_to_be_unknown() {
 }
 
 #[tokio::test]
+async fn the_last_words_of_a_script_are_for_its_caller_and_not_for_the_log() {
+    for (guest, row) in [(zoo!("script"), "it failed"), (zoo!("talk"), "it took too long")] {
+        let world = serving(guest, json!({"script": ["fails"]})).await;
+        assert!(failed(world.call_with("tool", &json!("fails")).await).contains("the owner's own words"));
+        assert_eq!(world.audited("script", "error").await[0].detail["why"], json!(row));
+    }
+}
+
+#[tokio::test]
 async fn an_act_that_cannot_be_recorded_does_not_happen() {
     let world = serving(zoo!("messages"), json!({"messages": ["webchat"]})).await;
     world.fuse().refuse_rows();

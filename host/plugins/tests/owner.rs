@@ -1,13 +1,16 @@
 //! The owner's word: no as well as yes, for a while, up to a ceiling, and told why.
 
-use crate::support::package::{Package, id, second_author};
+use crate::support::package::{Package, id, saying, second_author};
+use crate::support::stubs::Gate;
 use crate::support::{World, Worldly};
 use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
 use skynet_core::PluginError;
 use skynet_core::admin::{AdminError, PluginAdmin as _};
 use skynet_core::plugin::PluginState;
-use skynet_core::ports::{Clock as _, PluginStore as _};
+use skynet_core::ports::{Audit as _, AuditRow, Clock as _, PluginStore as _};
+use skynet_plugins::Root;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 fn kv(version: &str, asking: Value) -> Package {
@@ -78,6 +81,26 @@ async fn a_grant_for_what_serves_does_not_bring_back_what_was_rolled_back() {
 }
 
 #[tokio::test]
+async fn a_rollback_does_not_take_out_the_release_that_came_while_it_was_made() {
+    let world = World::start().await;
+    for version in ["1.0.0", "2.0.0"] {
+        world.drop_file("tool.wasm", &saying("tool", version, version)).await;
+    }
+    let gate = Gate::closed();
+    // Once for what is to be put away, once for what is to come in its place.
+    world.fuse().hold_after("grant", 1, &gate);
+    let host = world.host.clone();
+    let rolling = tokio::spawn(async move { host.rollback(&id("tool"), "owner").await });
+    gate.arrived().await;
+    world.drop_file("tool.wasm", &saying("tool", "3.0.0", "3.0.0")).await;
+    gate.open();
+    let told = rolling.await.unwrap().unwrap_err().to_string();
+    assert!(told.contains("changed meanwhile"), "{told}");
+    assert_eq!(world.call("tool").await.unwrap(), "3.0.0");
+    assert_eq!(world.store.held(&id("tool")).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_plugin_denied_from_the_start_says_how_to_allow_it_and_then_serves() {
     let world = World::start().await;
     world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
@@ -105,6 +128,14 @@ async fn a_grant_for_a_while_ends_by_itself_and_asks_again() {
     assert_eq!(world.serving("tool").await, None);
     assert!(matches!(world.state("acme/tool").await, PluginState::Pending { .. }));
     assert_eq!(world.host.grants().await.unwrap(), Vec::<Value>::new());
+    let over = world.audited("grant", "over").await;
+    assert_eq!((over.len(), &over[0].actor, &over[0].subject), (1, &"host".to_owned(), &"acme/tool".to_owned()));
+    assert_eq!(over[0].detail["until_ms"], hour);
+    let note = world.host.list().await[0].note.clone().unwrap();
+    assert!(note.contains("the time of its grant is over"), "{note}");
+    assert_eq!(world.host.why_denied(&id("tool"), 5).await.unwrap()["was_granted_until_ms"], hour);
+    world.host.settled().await;
+    assert_eq!(world.audited("grant", "over").await.len(), 1, "said once");
     let past = world.host.grant_until(&id("tool"), None, Some(hour), "owner").await;
     assert!(matches!(past, Err(AdminError::Refused(_))), "{past:?}");
 }
@@ -165,7 +196,7 @@ async fn a_ceiling_lowered_under_a_grant_is_named_where_it_hurts() {
     let lowered = serde_json::from_value(json!({"schedule": true})).unwrap();
     let world = world.restart(|worldly| worldly.ceiling = Some(lowered)).await;
     world.host.settled().await;
-    let cut = "[ceiling] in skynet.toml keeps from it: Keep up to 3 keys and 1000 bytes in a store of its own.";
+    let cut = "[ceiling] in skynet.toml keeps from it: Keep up to 3 keys and 1000 bytes in a store of its own";
     match world.call_with("tool", &json!("sa")).await {
         Err(PluginError::Denied(denial)) => {
             assert_eq!(denial.why, cut);
@@ -199,7 +230,7 @@ async fn a_request_that_a_lowered_ceiling_keeps_back_is_refused_by_its_name() {
     };
     let denial = refused("0sapi.example.com/").await;
     assert_eq!(denial.what, "GET https://api.example.com");
-    assert_eq!(denial.why, "[ceiling] in skynet.toml keeps from it: Send any request to https://api.example.com.");
+    assert_eq!(denial.why, "[ceiling] in skynet.toml keeps from it: Send any request to https://api.example.com");
     assert_eq!(world.audited("egress", "denied").await[0].detail["why"], denial.why);
     // What was never granted is not the ceiling's doing.
     let denial = refused("0sevil.example.com/").await;
@@ -219,9 +250,46 @@ async fn an_owner_is_told_what_was_denied_why_and_what_would_allow_it() {
     let told = world.host.why_denied(&id("tool"), 20).await.unwrap();
     let row = &told["denied"][0];
     assert_eq!((&row["kind"], &row["what"]), (&json!("egress"), &json!("GET http://10.0.0.1")), "{told}");
-    assert!(row["why"].as_str().unwrap().contains("10.0.0.1"), "{told}");
+    assert!(row["why"].as_str().unwrap().contains("no granted rule names"), "{told}");
     assert_eq!(told["remedy"], "skynet plugin grant acme/tool");
     assert!(matches!(world.host.why_denied(&id("nobody"), 1).await, Err(AdminError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn each_refusal_is_told_once_with_what_was_tried_and_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Root { path: folder.path().to_owned(), writable: true };
+    let world = World::with(Worldly { roots: BTreeMap::from([("work".to_owned(), root)]), ..Worldly::default() }).await;
+    let package = Package::new("tool", "1.0.0", &Guest::tool(&crate::powers::failing_files()));
+    world.drop_file("tool.wasm", &package.asking(json!({"fs": [{"root": "work", "access": "read"}]})).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    let denial = match world.call_with("tool", &json!("r../secret")).await {
+        Err(PluginError::Denied(denial)) => denial,
+        other => panic!("{other:?}"),
+    };
+    // It was granted in full: no grant helps.
+    assert!(!denial.remedy.contains("skynet plugin grant acme"), "{denial}");
+    assert!(denial.remedy.contains("by a link, cannot be allowed") && denial.remedy.contains("`writable` in skynet.toml"), "{denial}");
+    // What the turn loop writes of this call, and of one whose guest said no by itself.
+    for detail in [json!({"why": denial.why, "door": true}), json!({"why": "the plugin said no by itself"})] {
+        let (kind, actor, subject, verdict) = ("tool.call".into(), denial.who.clone(), "tool__go".into(), "denied".into());
+        world.store.record(AuditRow { kind, actor, subject, verdict, detail }).await.unwrap();
+    }
+    let told = world.host.why_denied(&id("tool"), 2).await.unwrap()["denied"].clone();
+    let told: Vec<(&str, &str)> =
+        told.as_array().unwrap().iter().map(|row| (row["what"].as_str().unwrap(), row["why"].as_str().unwrap())).collect();
+    assert_eq!(told, [("tool__go", "the plugin said no by itself"), ("fs.open ../secret", denial.why.as_str())]);
+}
+
+#[tokio::test]
+async fn another_grant_for_what_is_no_provider_does_not_ask_it_for_models() {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &kv("1.0.0", some_kv()).file()).await;
+    for keys in [3, 2] {
+        world.host.grant(&id("tool"), Some(json!({"kv": {"bytes": 1000, "keys": keys}})), "owner").await.unwrap();
+    }
+    let status = world.host.list().await[0].clone();
+    assert_eq!((status.state, status.note), (PluginState::Serving, None));
 }
 
 #[tokio::test]

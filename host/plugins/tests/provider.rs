@@ -1,8 +1,9 @@
 //! Completions: deltas in order, one end, and nothing that runs on unread.
 
 use crate::support::package::id;
+use crate::support::stubs::{Gate, SetSecrets};
 use crate::support::world::{context, poll_once};
-use crate::support::{Package, World};
+use crate::support::{Package, World, Worldly};
 use crate::zoo::Guest;
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -13,6 +14,7 @@ use skynet_core::{
     Blob, Completion, CompletionItem, CompletionRequest, Delta, Message, ModelError, Part, PluginError, ResultPart, Role, StopReason,
     SystemBlock, ThinkingLevel, ToolCall, ToolChoice, ToolDefinition, ToolResult, Usage,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 async fn world() -> World {
@@ -236,6 +238,66 @@ async fn a_new_version_offers_the_old_ones_models_until_it_was_asked_and_holds_u
     let notes = |list: Vec<skynet_core::plugin::PluginStatus>| list.into_iter().find(|status| status.name == id).unwrap().note;
     assert_eq!(notes(world.host.list().await), None);
     assert!(!settling.is_finished() && !more.is_finished(), "the provider is still being asked");
+}
+
+/// A host with a provider that may keep things and waits at a gate before it says which models it has.
+async fn gated() -> (World, Arc<Gate>) {
+    let gate = Gate::closed();
+    let secrets = SetSecrets { gate: Some(Arc::clone(&gate)), ..SetSecrets::default() };
+    let world = World::with(Worldly { secrets: Arc::new(secrets), ..Worldly::default() }).await;
+    world.drop_file("model.wasm", &pausing("1.0.0", "parrot")).await;
+    let asked = async {
+        gate.arrived().await;
+        gate.open();
+    };
+    let plugin = id("provider-zoo");
+    let (granted, ()) = tokio::join!(world.host.grant(&plugin, None, "owner"), asked);
+    granted.unwrap();
+    assert_eq!(models_now(&world), ["parrot"]);
+    (world, gate)
+}
+
+fn pausing(version: &str, model: &str) -> Vec<u8> {
+    let asking = json!({"reveal": ["pause"], "kv": {"bytes": 1000, "keys": 3}});
+    Package::new("provider-zoo", version, &Guest::pausing_provider().says(model)).asking(asking).file()
+}
+
+#[tokio::test]
+async fn a_provider_that_was_rolled_back_while_it_was_asked_stays_so_after_a_restart() {
+    let (world, gate) = gated().await;
+    world.put("model.wasm", &pausing("2.0.0", "macaw"));
+    let host = world.host.clone();
+    let settling = tokio::spawn(async move { host.settled().await });
+    gate.arrived().await;
+    let back = world.host.rollback(&id("provider-zoo"), "owner").await.unwrap();
+    assert_eq!(back.version.major, 1);
+    gate.open();
+    settling.await.unwrap();
+    assert_eq!(world.serving("provider-zoo").await.unwrap().version.major, 1);
+    let world = world.restart_without_scan(|_| {}).await;
+    assert_eq!(world.serving("provider-zoo").await.unwrap().version.major, 1);
+}
+
+#[tokio::test]
+async fn a_grant_that_was_narrowed_while_its_provider_was_asked_stays_narrow_and_in_force() {
+    let (world, gate) = gated().await;
+    world.put("model.wasm", &pausing("2.0.0", "macaw"));
+    let host = world.host.clone();
+    let settling = tokio::spawn(async move { host.settled().await });
+    gate.arrived().await;
+    let host = world.host.clone();
+    let narrowing = tokio::spawn(async move { host.grant(&id("provider-zoo"), Some(json!({"reveal": ["pause"]})), "owner").await });
+    // What the narrower grant put in service is asked, too.
+    gate.arrived().await;
+    gate.open();
+    settling.await.unwrap();
+    assert_eq!(models_now(&world), ["parrot"], "of what served before, until it has answered");
+    let may = world.host.info(&id("provider-zoo")).await.unwrap()["may"].to_string();
+    assert!(may.contains("pause") && !may.contains("store of its own"), "{may}");
+    assert!(read(ask(&world, "text").await).await.1.is_ok(), "its grant holds");
+    gate.open();
+    narrowing.await.unwrap().unwrap();
+    assert_eq!(models_now(&world), ["macaw"]);
 }
 
 #[tokio::test]

@@ -53,6 +53,23 @@ async fn a_trial_neither_reads_nor_changes_what_the_serving_version_keeps() {
 }
 
 #[tokio::test]
+async fn a_draft_with_the_very_bytes_of_another_plugin_takes_nothing_from_it_when_it_fails() {
+    let world = World::start().await;
+    let guest = Guest::tool(zoo!("kv"));
+    world.drop_file("tool.wasm", &Package::new("tool", "1.0.0", &guest).asking(kv()).file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    let draft = Package::new("other", "1.0.0", &guest);
+    let asks: Permissions = serde_json::from_value(kv()).unwrap();
+    let before = kept(&world);
+    let tried = world.host.rehearse(&id("other"), &draft.release.version, draft.component, &asks, &[]).await;
+    let refused = tried.map_or_else(|why| why, |rehearsal| rehearsal.failed.join("; "));
+    world.host.discard(&id("other"), &draft.release.component.sha256).await;
+    assert_eq!(kept(&world), before, "{refused}");
+    let world = world.restart_without_scan(|_| {}).await;
+    assert_eq!(world.call_with("tool", &json!("sa")).await.unwrap(), "said");
+}
+
+#[tokio::test]
 async fn what_failed_its_trials_is_not_kept() {
     let world = keeping().await;
     let before = kept(&world);
@@ -69,4 +86,6 @@ async fn what_failed_its_trials_is_not_kept() {
     let serving = Package::new("tool", "1.0.0", &Guest::tool(zoo!("kv")));
     world.host.discard(&id("tool"), &serving.release.component.sha256).await;
     assert_eq!(kept(&world), before, "what a receipt names stays");
+    world.host.discard(&id("namesake"), &serving.release.component.sha256).await;
+    assert_eq!(kept(&world), before, "what serves as another plugin stays");
 }

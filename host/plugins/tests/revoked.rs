@@ -157,9 +157,9 @@ async fn a_grant_that_grows_leaves_the_calls_that_run_alone() {
 }
 
 /// What is said to a call whose script runs while this happens.
-async fn ended(meanwhile: impl AsyncFnOnce(&World)) -> Denial {
+async fn ended(guest: &str, meanwhile: impl AsyncFnOnce(&World)) -> Denial {
     let world = World::start().await;
-    let file = Package::new("tool", "1.0.0", &Guest::tool(zoo!("script"))).asking(json!({"script": ["endless"]})).file();
+    let file = Package::new("tool", "1.0.0", &Guest::tool(guest)).asking(json!({"script": ["endless"]})).file();
     world.drop_file("tool.wasm", &file).await;
     let hour = world.clock.now_ms() + 3_600_000;
     world.host.grant_until(&id("tool"), None, Some(hour), "owner").await.unwrap();
@@ -181,13 +181,19 @@ async fn ended(meanwhile: impl AsyncFnOnce(&World)) -> Denial {
 
 #[tokio::test]
 async fn a_script_that_runs_is_ended_when_its_grant_was_taken_back() {
-    let denial = ended(async |world| world.host.revoke(&id("tool"), "owner").await.unwrap()).await;
+    let denial = ended(zoo!("script"), async |world| world.host.revoke(&id("tool"), "owner").await.unwrap()).await;
+    assert_eq!(denial.why, "the owner took its grant back while it ran");
+}
+
+#[tokio::test]
+async fn a_kept_program_that_works_on_an_answer_is_ended_when_its_grant_was_taken_back() {
+    let denial = ended(zoo!("talk"), async |world| world.host.revoke(&id("tool"), "owner").await.unwrap()).await;
     assert_eq!(denial.why, "the owner took its grant back while it ran");
 }
 
 #[tokio::test]
 async fn a_script_that_runs_is_ended_when_the_time_of_its_grant_is_over() {
-    let denial = ended(async |world| {
+    let denial = ended(zoo!("script"), async |world| {
         world.clock.advance(Duration::from_secs(3_600));
         world.host.settled().await;
     })

@@ -36,6 +36,15 @@ macro_rules! zoo {
 }
 pub(crate) use zoo;
 
+/// The provider of the zoo, which does this first when it is asked for its models.
+fn asked_for_models(first: &str) -> String {
+    let asked = r#"(func (export "skynet:plugin/provider@0.1.0#models") (result i32)
+    (local $at i32)"#;
+    let body = zoo!("provider").replacen(asked, &format!("{asked}\n    {first}"), 1);
+    assert!(body.contains(first), "the provider of the zoo was written anew");
+    body
+}
+
 impl Guest {
     /// One that offers the tool `go` and runs this body.
     pub(crate) fn tool(body: &str) -> Self {
@@ -60,12 +69,16 @@ impl Guest {
 
     /// A provider that never says which models it has.
     pub(crate) fn mute_provider() -> Self {
-        let asked = r#"(func (export "skynet:plugin/provider@0.1.0#models") (result i32)
-    (local $at i32)"#;
         let silence = "(call $block (call $subscribe (i64.const 900000000000)))";
-        let body = zoo!("provider").replacen(asked, &format!("{asked}\n    {silence}"), 1);
-        assert!(body.contains(&format!("{asked}\n    {silence}")), "the provider of the zoo was written anew");
-        Self { world: "provider-plugin", ..Self::bare(&body) }
+        Self { world: "provider-plugin", ..Self::bare(&asked_for_models(silence)) }
+    }
+
+    /// A provider that asks whether the secret `pause` is set before it says which models it has.
+    pub(crate) fn pausing_provider() -> Self {
+        let import = r#"(import "skynet:plugin/secrets@0.1.0" "exists" (func $paused (param i32 i32) (result i32)))"#;
+        let body = asked_for_models("(drop (call $paused (i32.const 59000) (i32.const 5)))");
+        let name = r#"(data (i32.const 59000) "pause")"#;
+        Self { world: "provider-plugin", ..Self::bare(&format!("{import}\n{body}\n{name}")) }
     }
 
     /// Fetches like `zoo/fetch.wat`, and then gives its whole memory in letters.
@@ -77,12 +90,20 @@ impl Guest {
 
     /// A provider that asks its server and is not let in.
     pub(crate) fn unauthorized() -> Self {
+        Self { world: "provider-plugin", ..Self::over_fetch(zoo!("unauthorized")) }
+    }
+
+    /// A channel that fetches what a frame says, and gives its whole memory in letters.
+    pub(crate) fn fetching_channel() -> Self {
+        Self { world: "channel-plugin", ..Self::over_fetch(zoo!("channel_fetch")) }
+    }
+
+    fn over_fetch(rest: &str) -> Self {
         // Imports come before everything else in a module.
-        let (fetch, rest) = (zoo!("fetch"), zoo!("unauthorized"));
         let (imports, others): (Vec<&str>, Vec<&str>) =
-            fetch.lines().chain(rest.lines()).partition(|line| line.trim_start().starts_with("(import "));
+            zoo!("fetch").lines().chain(rest.lines()).partition(|line| line.trim_start().starts_with("(import "));
         let streams = "import wasi:io/poll@0.2.12; import wasi:io/streams@0.2.12;";
-        Self { world: "provider-plugin", imports: streams, ..Self::bare(&[imports, others].concat().join("\n")) }
+        Self { imports: streams, ..Self::bare(&[imports, others].concat().join("\n")) }
     }
 
     pub(crate) fn channel() -> Self {

@@ -30,11 +30,17 @@ pub const SCRIPT_TIMEOUT_S: u64 = 30;
 /// Tools of one server that is kept: as many as the host lets a plugin offer.
 pub const SERVER_TOOLS: usize = 256;
 
+/// Bytes of their descriptions: the bridge is handed them with each call, and their owner has to be shown them.
+pub const SERVER_TOOLS_BYTES: usize = 1024 * 1024;
+
 /// Arguments of such a program, and its variables. A person has to read them.
 pub const SERVER_WORDS: usize = 64;
 
 /// Characters of one of them: a path, or a setting in JSON.
 pub const SERVER_WORD_CHARS: usize = 2000;
+
+/// Bytes of a command that is looked through for advice: more than any that is started. Its words take many times as much.
+pub const LOOKED_THROUGH_BYTES: usize = 320 * 1024;
 
 /// Bytes of `plugin.toml`.
 pub const MANIFEST_BYTES: usize = 64 * 1024;

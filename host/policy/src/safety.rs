@@ -6,6 +6,8 @@
 
 mod words;
 
+use crate::limits::LOOKED_THROUGH_BYTES;
+use std::collections::BTreeMap;
 use words::{Order, orders};
 
 /// What is said of a command.
@@ -92,8 +94,11 @@ impl Verdict {
     }
 }
 
-/// Looks at a command, which may have many lines.
+/// Looks at a command, which may have many lines. One that is too long to be started is not read.
 pub fn look(command: &str) -> Verdict {
+    if command.len() > LOOKED_THROUGH_BYTES {
+        return Verdict::Unremarked;
+    }
     if is_fork_bomb(command) {
         return Verdict::Dangerous(Danger::ForkBomb);
     }
@@ -107,15 +112,31 @@ pub fn look(command: &str) -> Verdict {
     }
 }
 
-/// A function that pipes itself into itself behind one's back, whatever its name.
+/// A function that pipes itself into itself behind one's back, whatever its name. Each character is read a few
+/// times at most: a stranger may have written the text.
 fn is_fork_bomb(command: &str) -> bool {
     let text: String = command.chars().filter(|character| !character.is_whitespace()).collect();
-    text.match_indices("(){").any(|(at, _)| {
-        let name: String = text[..at].chars().rev().take_while(|c| c.is_alphanumeric() || matches!(c, ':' | '_' | '.')).collect();
-        let name: String = name.chars().rev().collect();
-        let name = name.strip_prefix("function").filter(|rest| !rest.is_empty()).unwrap_or(&name);
-        !name.is_empty() && text[at..].contains(&format!("{name}|{name}&"))
-    })
+    // Where `NAME|NAME&` stands last, by name.
+    let mut bombs = BTreeMap::new();
+    for (at, _) in text.match_indices('|') {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());
+        let length = after.find(|c| !is_of_a_name(c)).unwrap_or(after.len());
+        let (name, rest) = after.split_at_checked(length).unwrap_or_default();
+        if !name.is_empty() && rest.starts_with('&') && before.ends_with(name) {
+            bombs.insert(name, at);
+        }
+    }
+    !bombs.is_empty()
+        && text.match_indices("(){").any(|(at, _)| {
+            let before = text.get(..at).unwrap_or_default();
+            let name = before.rsplit(|c| !is_of_a_name(c)).next().unwrap_or_default();
+            let name = name.strip_prefix("function").filter(|rest| !rest.is_empty()).unwrap_or(name);
+            bombs.get(name).is_some_and(|bomb| *bomb > at)
+        })
+}
+
+fn is_of_a_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, ':' | '_' | '.')
 }
 
 /// Programs that run another one, which follows.

@@ -42,6 +42,9 @@ fn programs(region: &Region<'_>) -> Vec<Finding> {
             _ => continue,
         };
         found.push(finding_at(rules::EMBEDDED_PROGRAM, region.place, region.offset + at, what));
+        if found.len() == limits::KEPT {
+            break;
+        }
     }
     found
 }

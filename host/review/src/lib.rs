@@ -10,6 +10,7 @@ pub mod budget;
 mod bulk;
 mod excerpt;
 pub mod finding;
+mod found;
 pub mod limits;
 mod loops;
 mod names;

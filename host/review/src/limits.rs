@@ -57,6 +57,9 @@ pub const MIXING_PERCENT: u64 = 35;
 
 /// Findings of one rule that are shown; how many more there are is counted.
 pub const SHOWN: usize = 12;
+/// Findings of one rule and severity that are kept and counted: far more than are shown. A file can be made of nothing
+/// else, one in seven bytes, and a finding is half a kilobyte.
+pub const KEPT: usize = 500;
 /// Characters of an excerpt: one line of a terminal.
 pub const EXCERPT_CHARS: usize = 100;
 /// Characters of a secret that an excerpt shows: its kind, not its value.

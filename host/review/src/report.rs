@@ -16,7 +16,8 @@ use std::fmt;
 pub struct Report {
     /// Gravest first.
     pub findings: Vec<Finding>,
-    /// Rules of which there are more findings than are shown, with how many more.
+    /// Rules of which there are more findings than are shown, with how many more; at least so many, where there are
+    /// hundreds.
     pub more: BTreeMap<String, u64>,
     /// What was counted; absent for scripts and for what is no component.
     pub counts: Option<Counts>,

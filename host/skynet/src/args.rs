@@ -283,9 +283,9 @@ pub(crate) struct Grant {
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Let the servers that its settings name be on this machine or the private network.
-    #[arg(long)]
-    pub(crate) private: bool,
+    /// Let one server, or those that its settings name, be on this machine or the private network.
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true)]
+    pub(crate) private: Option<Option<String>>,
     /// Grant it for so long: 30m, 12h or 7d. For good when absent.
     #[arg(long = "for", value_name = "TIME")]
     pub(crate) lasts: Option<String>,

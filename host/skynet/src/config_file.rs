@@ -118,7 +118,7 @@ scan_interval_ms = 2000
 # What the host gives up for itself at start, "on" or "off"; `skynet doctor` shows each layer.
 landlock = "on"
 seccomp = "on"
-# true: do not start where the kernel lacks one of them.
+# true: do not start without both.
 required = false
 
 [scripts]
@@ -134,6 +134,7 @@ notes = { path = "notes" }
 
 # How often one may ask, each minute; 0 is no limit.
 [rates]
+# Turns of one user, and tool calls without a turn (POST /tools/invoke) likewise.
 turns_per_minute = 120
 channel_turns_per_minute = 600
 # Of one gateway method: by one device or token, and by all of one user's.
@@ -141,6 +142,16 @@ calls_per_minute = 1200
 user_calls_per_minute = 3600
 plugin_calls_per_minute = 6000
 channel_events_per_minute = 12000
+
+# The most that any plugin may do here, whatever it is granted. Without this table there is no such bound; with it,
+# what it does not name nobody gets: limits above the defaults too. The keys are those of a manifest's [permissions].
+# [ceiling]
+# net = [{ url = "https://*" }]
+# fs = [{ root = "workspace", access = "write" }, { root = "notes", access = "read" }]
+# kv = { bytes = 10000000, keys = 10000 }
+# memory = "write"
+# schedule = true
+# limits = { memory_bytes = 536870912, cpu_ms = 60000, wall_ms = 600000 }
 
 [audit]
 checkpoint_interval_s = 300
@@ -161,6 +172,24 @@ mod tests {
         assert_eq!(config.plugins, Config::default().plugins);
         assert_eq!((config.rates, config.audit), (Config::default().rates, Config::default().audit));
         assert_eq!((config.wall, config.scripts), (Config::default().wall, Config::default().scripts));
+    }
+
+    #[test]
+    fn the_ceiling_that_the_template_shows_is_a_good_one() {
+        let begin = TEMPLATE.find("# [ceiling]").unwrap();
+        let block: String =
+            TEMPLATE[begin..].lines().take_while(|line| line.starts_with("# ")).map(|line| format!("{}\n", &line[2..])).collect();
+        let ceiling = ceiling(&parse(&block).unwrap()).unwrap().unwrap();
+        assert!(ceiling.schedule && ceiling.net.len() == 1 && ceiling.fs.len() == 2, "{ceiling:?}");
+    }
+
+    #[test]
+    fn a_wall_that_is_required_and_switched_off_is_refused_by_both_keys() {
+        for key in ["landlock", "seccomp"] {
+            let fault = parse(&format!("[wall]\n{key} = \"off\"\nrequired = true\n")).unwrap_err();
+            assert!(fault.contains("wall.required") && fault.contains(&format!("wall.{key}")), "{fault}");
+            parse(&format!("[wall]\n{key} = \"off\"\n")).unwrap();
+        }
     }
 
     #[test]

@@ -57,6 +57,11 @@ pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
 
 /// Files of a script plugin that are reviewed: a program and what it brings.
 pub(crate) const REVIEW_FILES: usize = 500;
+
+/// For all checks and calls of a plugin that somebody handed in. An author's own run takes seconds; a keeper's machine waits
+/// no longer for a stranger's.
+pub(crate) const CONFORMANCE: Duration = Duration::from_secs(600);
+
 /// For one program of a build. A first build fetches and compiles what it depends on.
 pub(crate) const BUILD: Duration = Duration::from_secs(1800);
 
@@ -80,3 +85,6 @@ pub(crate) const KEPT_LINE: u64 = 4 * 1024 * 1024;
 
 /// Programs that are kept at one time. Each is some processes with all their memory.
 pub(crate) const KEPT_PROGRAMS: usize = 16;
+
+/// Agents of one registry that a search looks into. Each is a document of its own, of up to five megabytes.
+pub(crate) const AGENTS_LOOKED_INTO: usize = 50;

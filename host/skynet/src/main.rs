@@ -36,12 +36,13 @@ mod wire;
 mod workshop;
 
 use clap::Parser;
+use skynet_scripts::guard::{GUARD, guard_main};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // The compiling child must confine itself before anything else runs.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == compiler::WORKER) {
-        return compiler::worker_main();
+        return compiler::worker_main(std::env::args_os().nth(2));
     }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == anchor::KEEPER) {
         return anchor::keeper_main();
@@ -49,6 +50,10 @@ fn main() -> ExitCode {
     // It must have one thread, and stay outside of the wall.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == scripts::LAUNCHER) {
         return scripts::launcher_main();
+    }
+    // Between a compiler and this program, of which it outlives neither.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == GUARD) {
+        return guard_main(std::env::args_os().skip(2));
     }
     let args = args::Args::parse();
     let out = output::Out::new(args.json, args.color);

@@ -6,25 +6,24 @@
 
 use crate::home::Home;
 use crate::registry;
+use crate::registry::before::Before;
 use crate::registry::carry::{self, Ready, Word};
 use crate::registry::findings;
-use crate::registry::intent::Intent;
+use crate::registry::intent::{Intent, is_of};
 use crate::registry::proposal::Proposal;
 use crate::workshop::place;
 use anyhow::{Result, bail};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use skynet_core::PluginId;
-use skynet_core::ports::{PluginStore as _, StoredGrant};
+use skynet_core::ports::PluginStore as _;
 use skynet_core::proposals::{Candidate, Found, Market, ProposalKind, Supply};
 use skynet_plugins::PluginHost;
 use skynet_policy::permission::Permissions;
 use skynet_policy::registry::publisher::Continuity;
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
-use skynet_registry_client::lock::Locked;
 use skynet_registry_client::offer::Wish;
-use skynet_registry_client::visit::{Freshness, Visit};
 use skynet_review::{Policy, Severity};
 use skynet_store::Store;
 use std::sync::{Arc, OnceLock};
@@ -45,12 +44,6 @@ struct Looked {
     ready: Ready,
 }
 
-/// What was here of a plugin before a change.
-struct Before {
-    locked: Option<Locked>,
-    grant: Option<StoredGrant>,
-}
-
 impl Looked {
     /// What it would be allowed. What the owner kept from an earlier version stays kept; then the grant in force is
     /// the right one.
@@ -62,6 +55,12 @@ impl Looked {
             None => asks.clone(),
         };
         Ok(allowed.normalized())
+    }
+
+    /// What speaks against it, is said of it, and would change with it: one line each.
+    fn lines(&self) -> Vec<String> {
+        let against = self.proposal.step.against().into_iter().chain(self.proposal.notes.iter().cloned());
+        against.chain(self.ready.findings.lines(Severity::Medium)).collect()
     }
 
     /// The version that it would take the place of.
@@ -82,19 +81,15 @@ impl RegistryMarket {
         let _ = self.host.set(host);
     }
 
-    async fn visit(&self, held: &Registries, name: &str) -> Result<Visit> {
-        let places = held.places().map_err(registry::failed)?;
-        let place = places.named(name).map_err(registry::failed)?;
-        held.visit(&place.name, registry::fetch(place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)
-    }
-
     /// The release that fits, verified, and its file.
     async fn look(&self, wish: &Wish) -> Result<Looked> {
-        let (held, lock) = registry::open_to_change_soon(&self.home).await?;
-        let name = held.places().and_then(|places| places.of(&wish.id).map(|place| place.name.clone())).map_err(registry::failed)?;
-        let visit = self.visit(&held, &name).await?;
+        // Servers are asked first: who holds the folder meanwhile keeps its owner from changing anything.
+        let asked = registry::open(&self.home)?;
+        let place = asked.places().and_then(|places| places.of(&wish.id).cloned()).map_err(registry::failed)?;
+        let visit = registry::visit(&asked, &place).await?;
         let offer = visit.select(wish).await.map_err(registry::failed)?;
         let index = visit.index().await.map_err(registry::failed)?;
+        let (held, lock) = registry::open_to_change_soon(&self.home).await?;
         let proposal = Proposal::of(&self.home, &held, &self.store, offer, &index, Timestamp::now()).await?;
         let name = proposal.offer.name();
         let by_hand = "only the owner does that, with `skynet plugin install`";
@@ -110,6 +105,8 @@ impl RegistryMarket {
         if proposal.step.continuity == Some(Continuity::Broken) {
             bail!("the publisher's keys of {name} are not those that this machine knows, and those did not sign for them; {by_hand}");
         }
+        // One file waits for its owner's word at a time; a conversation cannot fill the disk with them.
+        carry::tidy_but(&held, &lock, &proposal.offer)?;
         let ready = carry::fetch(&self.home, (&held, &lock), &visit, &proposal, &Policy::default()).await?;
         findings::pass(&proposal.offer.name(), &ready.findings)?;
         Ok(Looked { held, lock, proposal, ready })
@@ -128,6 +125,10 @@ impl RegistryMarket {
         if serde_json::to_value(looked.allowed()?)? != candidate.permissions || looked.replaces()? != candidate.replaces {
             bail!("what it would be allowed or would replace is not what was shown any more; it has to be proposed again");
         }
+        // Keys that count from then on, advisories, what it imports: nothing comes that the owner did not read.
+        if let Some(new) = looked.lines().iter().find(|line| !candidate.findings.contains(line)) {
+            bail!("this was not so when it was proposed: {new}; it has to be proposed again");
+        }
         Ok(looked)
     }
 
@@ -136,8 +137,6 @@ impl RegistryMarket {
         let looked = self.look(&Wish { id: id.clone(), version }).await?;
         let Looked { proposal, ready, .. } = &looked;
         let release = proposal.offer.release.clone();
-        let mut findings: Vec<String> = proposal.step.against().into_iter().chain(proposal.notes.iter().cloned()).collect();
-        findings.extend(ready.findings.lines(Severity::Medium));
         let (permissions, replaces) = (looked.allowed()?, looked.replaces()?);
         Ok(Candidate {
             kind: ProposalKind::Registry,
@@ -150,7 +149,7 @@ impl RegistryMarket {
             request: release.permissions.digest(),
             asks: permissions.sentences(),
             tools: release.tools.iter().map(|tool| tool.name.clone()).collect(),
-            findings,
+            findings: looked.lines(),
             trials: Vec::new(),
             replaces,
             source: None,
@@ -161,7 +160,7 @@ impl RegistryMarket {
     /// Whether the lockfile has this very release: an earlier attempt came that far.
     fn is_installed(&self, candidate: &Candidate) -> Result<bool> {
         let installed = registry::open(&self.home)?.read_lock().map_err(registry::failed)?;
-        Ok(installed.find(&candidate.subject).is_some_and(|locked| locked.release == candidate.digest))
+        Ok(is_of(installed.find(&candidate.subject), &candidate.digest))
     }
 
     async fn installed(&self, candidate: &Candidate, by: &str) -> Result<()> {
@@ -175,27 +174,45 @@ impl RegistryMarket {
     async fn taken_back(&self, candidate: &Candidate, before: Before, by: &str) -> Result<()> {
         let (held, lock) = registry::open_to_change_soon(&self.home).await?;
         let now = held.read_lock().map_err(registry::failed)?;
-        if now.find(&candidate.subject).is_none_or(|locked| locked.release != candidate.digest) {
+        if !is_of(now.find(&candidate.subject), &candidate.digest) {
             return Ok(());
         }
         let lower = before.locked.is_some();
+        let seen = self.store.grant(&candidate.subject).await?;
         let intent = Intent {
             id: candidate.subject.clone(),
             action: if lower { "rollback".into() } else { "remove".into() },
             by: by.to_owned(),
             locked: before.locked,
             trust: Vec::new(),
-            grant: before.grant,
-            seen: self.store.grant(&candidate.subject).await?,
+            revoke: before.grant.is_none(),
+            // The very grant that is in force stays without being written again, and one that its owner took meanwhile
+            // does not come back.
+            grant: before.grant.filter(|was| seen.as_ref().is_some_and(|now| now != was || !lower)),
+            seen,
             lower,
             recorded: false,
         };
         intent.carry_out(&self.home, &held, &lock).await
     }
 
-    async fn before(&self, id: &PluginId) -> Result<Before> {
-        let locked = registry::open(&self.home)?.read_lock().map_err(registry::failed)?.find(id).cloned();
-        Ok(Before { locked, grant: self.store.grant(id).await? })
+    /// Installs it and sees it serve, or takes it back.
+    async fn changed(&self, host: &PluginHost, candidate: &Candidate, before: Option<Before>, by: &str) -> Result<(), String> {
+        if !self.is_installed(candidate).map_err(said)? {
+            Box::pin(self.installed(candidate, by)).await.map_err(said)?;
+        }
+        let served = place::served(host, candidate, &registry::intent::file_name(&candidate.subject)).await;
+        if let (Err(_), Some(before)) = (&served, before) {
+            if let Err(error) = Box::pin(self.taken_back(candidate, before, by)).await {
+                tracing::error!(plugin = %candidate.subject, "an installation that failed could not be taken back: {error:#}");
+            }
+            host.look_now();
+        }
+        served
+    }
+
+    async fn before(&self, candidate: &Candidate) -> Result<Option<Before>> {
+        Before::of(&self.home, &registry::open(&self.home)?, &self.store, &candidate.subject, &candidate.digest).await
     }
 
     async fn searched(&self, query: &str, limit: usize) -> Result<Vec<Found>> {
@@ -207,7 +224,7 @@ impl RegistryMarket {
         let mut found = Vec::new();
         let mut silent = Vec::new();
         for place in &places.all {
-            let asked = async { self.visit(&held, &place.name).await?.index().await.map_err(registry::failed) };
+            let asked = async { registry::visit(&held, place).await?.index().await.map_err(registry::failed) };
             let index = match asked.await {
                 Ok(index) => index,
                 Err(error) => {
@@ -245,28 +262,18 @@ impl Supply for RegistryMarket {
 
     async fn install(&self, candidate: &Candidate, by: &str) -> Result<(), String> {
         let host = self.host.get().ok_or("the host is still starting; try again in a moment")?;
-        let file = registry::intent::file_name(&candidate.subject);
         if place::serves(host, candidate).await {
             // Done by an earlier attempt.
+            Before::forget(&self.home);
             return Ok(());
         }
-        let before = self.before(&candidate.subject).await.map_err(said)?;
-        if !self.is_installed(candidate).map_err(said)? {
-            Box::pin(self.installed(candidate, by)).await.map_err(said)?;
-        }
-        let served = place::served(host, candidate, &file).await;
-        if served.is_err() {
-            // After a crash in between, what was here before is no longer known: then it is removed.
-            let before = Before { locked: before.locked.filter(|locked| locked.release != candidate.digest), ..before };
-            if let Err(error) = Box::pin(self.taken_back(candidate, before, by)).await {
-                tracing::error!(plugin = %candidate.subject, "an installation that failed could not be taken back: {error:#}");
-            }
-            host.look_now();
-        }
-        served
+        let before = self.before(candidate).await.map_err(said)?;
+        let ended = self.changed(host, candidate, before, by).await;
+        Before::forget(&self.home);
+        ended
     }
 
-    /// What was fetched stays on the shelf until the next installation tidies it.
+    /// What was fetched stays on the shelf until the next look or installation tidies it.
     async fn forget(&self, _: &Candidate) {}
 }
 
@@ -280,3 +287,6 @@ impl Market for RegistryMarket {
         Box::pin(self.planned(id, version)).await.map_err(said)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 
 pub(crate) mod approval;
 pub(crate) mod bar;
+pub(crate) mod before;
 pub(crate) mod carried;
 pub(crate) mod carry;
 pub(crate) mod due;
@@ -22,7 +23,7 @@ pub(crate) mod said;
 pub(crate) mod updates;
 pub(crate) mod watch;
 
-pub(crate) use fetch::{fetch, shown};
+pub(crate) use fetch::{authority, fetch, shown};
 
 use crate::args::registry::Root;
 use crate::exit::{Kind, fail};
@@ -30,12 +31,15 @@ use crate::home::Home;
 use crate::who;
 use crate::wire;
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use skynet_core::PluginId;
 use skynet_core::ports::{Audit as _, AuditRow};
 use skynet_policy::naming::plain_line;
 use skynet_registry_client::disk::DiskError;
 use skynet_registry_client::home::{HomeLock, RootTrust};
+use skynet_registry_client::places::{Place, Places};
+use skynet_registry_client::visit::{Freshness, Visit};
 use skynet_registry_client::{Home as Registries, RegistryError};
 use std::time::Duration;
 
@@ -98,7 +102,7 @@ pub(crate) async fn mend_at_start(home: &Home) {
 /// An error of the library with its exit code.
 pub(crate) fn failed(error: RegistryError) -> anyhow::Error {
     let kind = match &error {
-        RegistryError::Unreachable { .. } | RegistryError::Lacking { .. } => Kind::TryLater,
+        RegistryError::Unreachable { .. } | RegistryError::Lacking { .. } | RegistryError::Busy { .. } => Kind::TryLater,
         RegistryError::NotFound { .. } => Kind::NotFound,
         RegistryError::Disk(DiskError::Full { .. }) => Kind::NoRoom,
         RegistryError::Disk(_) => return error.into(),
@@ -123,9 +127,34 @@ pub(crate) fn folders(home: &Home) -> Vec<std::path::PathBuf> {
     places.all.into_iter().filter_map(|place| place.folder).map(Into::into).filter(|path: &std::path::PathBuf| path.is_dir()).collect()
 }
 
+/// The registries that the owner named; an error where there is none.
+pub(crate) fn places(held: &Registries) -> Result<Places> {
+    let places = held.places().map_err(failed)?;
+    if places.all.is_empty() {
+        return Err(fail(Kind::NotFound, "no registry is named; add one with: skynet registry add URL --root FILE --namespace NAMESPACE"));
+    }
+    Ok(places)
+}
+
+/// A registry as it is now: asked, verified, compared with what was seen.
+pub(crate) async fn visit(held: &Registries, place: &Place) -> Result<Visit> {
+    held.visit(&place.name, fetch(place)?, Freshness::Strict, Timestamp::now()).await.map_err(failed)
+}
+
 /// A plugin's id, as somebody typed it.
 pub(crate) fn id(text: &str) -> Result<PluginId> {
     PluginId::new(text).map_err(|error| fail(Kind::Refused, error.to_string()))
+}
+
+/// The same text without what stands ahead of an `@` in its addresses: that may be a password, and rows stay.
+fn without_user(text: &str) -> String {
+    let shown = |word: &str| {
+        let (scheme, rest) = word.split_once("://")?;
+        // A digest is named with the same sign.
+        let (_, host) = rest.rmatch_indices('@').map(|(at, _)| rest.split_at(at + 1)).find(|(_, host)| !host.starts_with("sha256:"))?;
+        Some(format!("{scheme}://{host}"))
+    };
+    text.split(' ').map(|word| shown(word).unwrap_or_else(|| word.to_owned())).collect::<Vec<_>>().join(" ")
 }
 
 /// One row of the audit log: who at this machine did what.
@@ -133,7 +162,7 @@ pub(crate) async fn record(home: &Home, kind: &str, subject: &str, verdict: &str
     let row = AuditRow {
         kind: kind.into(),
         actor: who::at_the_command_line(),
-        subject: plain_line(subject, 200),
+        subject: plain_line(&without_user(subject), 200),
         verdict: verdict.into(),
         detail,
     };
@@ -151,11 +180,36 @@ pub(crate) async fn noted<T>(home: &Home, kind: &str, subject: &str, ended: Resu
     if let Err(error) = &ended
         && home.config().is_file()
     {
-        let why = plain_line(&format!("{error:#}"), WHY);
+        let why = plain_line(&without_user(&format!("{error:#}")), WHY);
         // The command failed already; a log that takes no row must not hide why.
         if let Err(unwritten) = record(home, kind, subject, "refused", json!({ "why": why })).await {
             tracing::error!("a refusal was not recorded: {unwritten:#}");
         }
     }
     ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_process_is_changing_is_tried_again_later() {
+        let busy = failed(RegistryError::Busy { what: "x".into() });
+        assert_eq!(crate::exit::kind(&busy), Some(Kind::TryLater));
+    }
+
+    #[test]
+    fn a_row_never_holds_the_user_of_an_address() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for (text, kept) in [
+            ("acme/clock@1.0.0 oci://r.example/x:1", "acme/clock@1.0.0 oci://r.example/x:1".to_owned()),
+            ("oci://me:s3cr3t@r.example/x:1", "oci://r.example/x:1".to_owned()),
+            ("`oci://me:s3/cr@3t@r.example/x` is refused", "`oci://r.example/x` is refused".to_owned()),
+            (&format!("https://t0k@r.example/ oci://r.example/x@{digest}"), format!("https://r.example/ oci://r.example/x@{digest}")),
+            (&format!("oci://me:s3cr3t@r.example/x:1@{digest}"), format!("oci://r.example/x:1@{digest}")),
+        ] {
+            assert_eq!(without_user(text), kept);
+        }
+    }
 }

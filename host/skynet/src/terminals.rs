@@ -101,9 +101,14 @@ impl HostTerminals {
         self.own.find(&own_key(id)).ok_or_else(none)
     }
 
-    /// All roots, as their owner has them configured.
+    /// All roots that are there now: one on a disk that was taken out keeps nobody from the others.
+    fn owners_roots(&self) -> impl Iterator<Item = &String> {
+        self.roots.iter().filter(|(_, path)| path.is_dir()).map(|(name, _)| name)
+    }
+
+    /// All of them, as their owner has them configured.
     fn owners_grant(&self) -> ShellGrant {
-        ShellGrant { roots: self.roots.keys().map(|name| (name.clone(), true)).collect(), still: Arc::new(|| true) }
+        ShellGrant { roots: self.owners_roots().map(|name| (name.clone(), true)).collect(), still: Arc::new(|| true) }
     }
 
     fn command(&self, text: &str, wall: Duration) -> Command {
@@ -112,7 +117,7 @@ impl HostTerminals {
             arguments: vec!["-c".into(), text.into()],
             startup: None,
             variables: BTreeMap::from([("TERM".to_owned(), "dumb".to_owned())]),
-            roots: self.roots.keys().cloned().collect(),
+            roots: self.owners_roots().cloned().collect(),
             unchanged: BTreeSet::new(),
             limits: ScriptLimits { wall: wall.min(self.limits.wall), ..self.limits },
             window: None,
@@ -298,4 +303,24 @@ fn no_job(id: &str) -> TerminalError {
         "there is no job `{}`: terminal.job_list shows those that run and those of the last hour",
         id.escape_debug()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_gone_is_not_asked_for_and_the_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut terminals = HostTerminals::beside(&HostScripts::off("off"));
+        for name in ["here", "gone"] {
+            terminals.roots.insert(name.into(), folder.path().join(name));
+        }
+        std::fs::create_dir(folder.path().join("here")).unwrap();
+        let asked = |terminals: &HostTerminals| terminals.command("true", Duration::from_secs(1)).roots.into_iter().collect::<Vec<_>>();
+        assert_eq!(asked(&terminals), ["here"]);
+        assert_eq!(terminals.owners_grant().roots.into_keys().collect::<Vec<_>>(), ["here"]);
+        std::fs::create_dir(folder.path().join("gone")).unwrap();
+        assert_eq!(asked(&terminals), ["gone", "here"]);
+    }
 }

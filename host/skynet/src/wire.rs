@@ -46,6 +46,9 @@ pub(crate) struct Wired {
     pub(crate) watch: Watch,
 }
 
+/// The commit that was built, as `setup.sh` says it. Other builds do not: they would have to be repeated for each commit.
+const COMMIT: Option<&str> = option_env!("SKYNET_COMMIT");
+
 /// Opens the store of this folder, with the key that signs its audit log. The key is made
 /// for a log that nobody has signed; one that is lost is not replaced in silence.
 pub(crate) async fn open_store(home: &Home) -> Result<Store> {
@@ -179,6 +182,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         config: config.gateway.clone(),
         rates: config.rates.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: COMMIT.filter(|commit| !commit.is_empty()).map(Into::into),
         ready: Arc::new(move || Readiness {
             starting: false,
             failing: if is_stopping.load(Ordering::Relaxed) { vec!["stopping".into()] } else { Vec::new() },

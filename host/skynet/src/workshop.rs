@@ -166,12 +166,17 @@ impl Supply for HomeWorkshop {
     }
 
     async fn install(&self, candidate: &Candidate, _: &str) -> Result<(), String> {
-        let signed = self.signed(candidate)?;
-        match place::serves(self.host()?, candidate).await {
+        let host = self.host()?;
+        let ended = match place::serves(host, candidate).await {
             // Done by an earlier attempt.
             true => Ok(()),
-            false => place::put(&self.home, self.host()?, candidate, &signed).await,
-        }
+            false => match self.signed(candidate) {
+                Ok(signed) => place::put(&self.home, host, candidate, &signed).await,
+                Err(why) => Err(why),
+            },
+        };
+        place::settle(&self.home, host, candidate, ended.is_ok());
+        ended
     }
 
     async fn forget(&self, candidate: &Candidate) {

@@ -147,7 +147,11 @@ fn a_plugin_in_c_goes_from_nothing_to_an_answer() {
 /// The template of each other kind holds what every plugin of that kind must, and its own golden questions,
 /// and is measured beside a component of that kind that does nothing.
 fn every_other_kind(home: &Household, lang: &str) {
-    for kind in ["hook", "channel", "provider"] {
+    kinds(home, lang, &["hook", "channel", "provider"]);
+}
+
+fn kinds(home: &Household, lang: &str, kinds: &[&str]) {
+    for kind in kinds {
         let folder = home.home().join(format!("../{lang}-{kind}"));
         let at = folder.to_str().unwrap();
         author(home, &["plugin", "new", "--lang", lang, "--kind", kind, &format!("{lang}-{kind}"), "--path", at]).done();
@@ -155,7 +159,7 @@ fn every_other_kind(home: &Household, lang: &str) {
         assert_eq!(tested["failed"], 0, "{tested}");
         assert!(tested.to_string().contains("calls.json: "), "its golden questions are asked: {tested}");
         let measured = author(home, &["--json", "plugin", "bench", "--calls", "50", at]).json();
-        assert_eq!((&measured["kind"], &measured["calls"]), (&kind.into(), &50.into()), "{measured}");
+        assert_eq!((&measured["kind"], &measured["calls"]), (&Value::from(*kind), &50.into()), "{measured}");
         assert!(measured["empty_p50_us"].as_f64().unwrap() > 0.0, "{measured}");
     }
 }
@@ -248,8 +252,83 @@ fn a_plugin_in_go_goes_from_nothing_to_an_answer() {
         println!("Go is NOT tested: {} has none", tools().display());
         return;
     }
-    walk("go");
+    let (home, _) = walk("go");
+    kinds(&home, "go", &["hook", "channel"]);
+    home.run(&["plugin", "new", "--lang", "go", "--kind", "provider", "p"]).refused(4, &["cannot make a provider"]);
 }
+
+#[test]
+fn a_channel_in_go_says_and_hears_every_field_where_the_contract_has_it() {
+    if !Path::new(&tools().join("go")).exists() {
+        println!("Go is NOT tested: {} has none", tools().display());
+        return;
+    }
+    let home = Household::new();
+    let folder = home.home().join("../fields");
+    let at = folder.to_str().unwrap();
+    author(&home, &["plugin", "new", "--lang", "go", "--kind", "channel", "fields", "--path", at]).done();
+    std::fs::write(folder.join("main.go"), FIELDS).unwrap();
+    std::fs::write(folder.join("calls.json"), FIELDS_CALLS).unwrap();
+    let tested = author(&home, &["--json", "plugin", "test", at]).json();
+    assert_eq!(tested["failed"], 0, "{tested}");
+}
+
+/// Says back each field of what it is told, in an action that has as many.
+const FIELDS: &str = r#"package main
+
+import (
+	"fmt"
+
+	"skynet.example/skynet"
+)
+
+func handle(event skynet.Event) ([]skynet.Action, error) {
+	switch event := event.(type) {
+	case skynet.Started:
+		return []skynet.Action{
+			skynet.SaveState{State: "was " + event.State},
+			skynet.SetTimer{Name: "soon", AfterMS: 1 << 40},
+			skynet.Request{Source: "poll", Method: "POST", URL: "https://a.net/x", Headers: []skynet.Header{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}, Body: []byte{255, 0}},
+			skynet.Message{Conversation: "c", Message: "m", Sender: "s", SenderName: "n", Text: "t", Attachments: []skynet.Blob{{MIME: "image/png", Data: []byte("abc")}}, MentionsUs: true},
+		}, nil
+	case skynet.Frame:
+		return []skynet.Action{skynet.Send{Frame: event}}, nil
+	case skynet.Timer:
+		return nil, fmt.Errorf("the timer %s", event.Name)
+	case skynet.Reply:
+		return []skynet.Action{skynet.SaveState{State: fmt.Sprintf("%+v", event)}}, nil
+	case skynet.Typing:
+		return []skynet.Action{skynet.Close{Source: event.Conversation, Reason: "stop"}}, nil
+	case skynet.Connected:
+		return []skynet.Action{skynet.SaveState{State: event.Source}}, nil
+	case skynet.Disconnected:
+		return []skynet.Action{skynet.Close{Source: event.Source, Reason: event.Reason}}, nil
+	}
+	return nil, nil
+}
+
+func init() {
+	skynet.Serve(skynet.Plugin{Name: "Fields", Summary: "Says all fields.", Channel: skynet.Channel{Handle: handle}})
+}
+
+func main() {}
+"#;
+
+const FIELDS_CALLS: &str = r#"{ "events": [
+  { "name": "started", "event": { "kind": "started", "state": "é" }, "expect": { "actions": [
+    { "kind": "save-state", "state": "was é" },
+    { "kind": "set-timer", "timer": "soon", "after_ms": 1099511627776 },
+    { "kind": "request", "source": "poll", "method": "POST", "url": "https://a.net/x", "headers": [["a", "b"], ["c", "d"]], "hex": "ff00" },
+    { "kind": "message", "conversation": "c", "message": "m", "sender": "s", "sender_name": "n", "text": "t", "is_direct": false,
+      "mentions_us": true, "attachments": [{ "mime": "image/png", "bytes": 3 }] }] } },
+  { "name": "frame", "event": { "kind": "frame", "source": "s", "hex": "ff00" }, "expect": { "actions": [{ "kind": "send", "source": "s", "hex": "ff00", "is_text": false }] } },
+  { "name": "timer", "event": { "kind": "timer", "timer": "t" }, "expect": { "error": "failed" } },
+  { "name": "reply", "event": { "kind": "reply", "conversation": "c", "text": "t", "partial": true, "in_reply_to": "m" },
+    "expect": { "actions": [{ "state": "{Conversation:c Text:t Attachments:[] Partial:true InReplyTo:m}" }] } },
+  { "name": "typing", "event": { "kind": "typing", "conversation": "c" }, "expect": { "actions": [{ "kind": "close", "source": "c", "reason": "stop" }] } },
+  { "name": "connected", "event": { "kind": "connected", "source": "s" }, "expect": { "actions": [{ "state": "s" }] } },
+  { "name": "disconnected", "event": { "kind": "disconnected", "source": "s", "reason": "r" }, "expect": { "actions": [{ "kind": "close", "source": "s", "reason": "r" }] } }
+] }"#;
 
 #[test]
 fn a_call_that_gives_something_else_than_wanted_fails_the_test() {

@@ -13,6 +13,8 @@ mod audit;
 #[cfg(target_os = "linux")]
 #[path = "e2e/bomb.rs"]
 mod bomb;
+#[path = "e2e/builds.rs"]
+mod builds;
 #[path = "e2e/chat.rs"]
 mod chat;
 #[path = "e2e/command_line.rs"]

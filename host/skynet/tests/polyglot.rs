@@ -20,7 +20,8 @@ fn tools() -> PathBuf {
 /// The command line with the author's tools on PATH.
 fn author(home: &Household, arguments: &[&str]) -> Said {
     let path = format!("{}:/usr/bin:/bin", tools().join("bin").display());
-    home.command(arguments).env("PATH", path).output().expect("the binary runs").into()
+    // The project's own folder holds no program.
+    home.command(arguments).env("PATH", path).env("WASM_JS_TOOLS", tools().join("js")).output().expect("the binary runs").into()
 }
 
 fn begun(home: &Household, lang: &str, name: &str) -> PathBuf {
@@ -30,10 +31,6 @@ fn begun(home: &Household, lang: &str, name: &str) -> PathBuf {
 fn begun_as(home: &Household, lang: &str, kind: &str, name: &str) -> PathBuf {
     let folder = home.home().join("..").join(name);
     author(home, &["plugin", "new", "--lang", lang, "--kind", kind, name, "--path", folder.to_str().unwrap()]).done();
-    if lang != "python" {
-        // What npm would bring.
-        std::os::unix::fs::symlink(tools().join("js/node_modules"), folder.join("node_modules")).unwrap();
-    }
     folder
 }
 

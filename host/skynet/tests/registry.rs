@@ -12,6 +12,8 @@ mod agents;
 mod attacks;
 #[path = "registry/broken.rs"]
 mod broken;
+#[path = "registry/cut_off.rs"]
+mod cut_off;
 #[path = "e2e/household.rs"]
 #[allow(dead_code, reason = "the other end-to-end tests use the rest")]
 mod household;

@@ -6,11 +6,12 @@
 //! job may be gone, or another life has ended it.
 
 use crate::error::{Doing, Result};
+use crate::jobs::named;
 use crate::limits::FIRES;
 use crate::sessions::row_limit;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use skynet_core::TurnId;
-use skynet_core::schedule::Fire;
+use skynet_core::schedule::{Fire, JobFilter};
 
 /// Takes one. `false` when it is taken, or the job is gone or due at another time.
 pub(crate) fn claim(db: &Connection, job: &str, scheduled_ms: u64, next_ms: Option<u64>, turn: &TurnId, now: u64) -> Result<bool> {
@@ -41,6 +42,19 @@ pub(crate) fn of_job(db: &Connection, job: &str, limit: usize) -> Result<Vec<Fir
     let sql = "SELECT * FROM fires WHERE job = ?1 ORDER BY scheduled_ms DESC LIMIT ?2";
     let mut query = db.prepare_cached(sql).doing(doing)?;
     let rows = query.query_map(params![job, row_limit(limit)], read).doing(doing)?;
+    rows.collect::<rusqlite::Result<_>>().doing(doing)
+}
+
+/// So many of each job that passes the filter, newest first.
+pub(crate) fn newest(db: &Connection, filter: &JobFilter, each: usize) -> Result<Vec<Fire>> {
+    let doing = "reading the newest fires";
+    let sql = "SELECT * FROM (
+            SELECT fires.*, row_number() OVER (PARTITION BY job ORDER BY scheduled_ms DESC) AS place
+            FROM fires JOIN jobs ON jobs.id = fires.job WHERE (?1 IS NULL OR user = ?1) AND (?2 IS NULL OR plugin = ?2)
+        ) WHERE place <= ?3 ORDER BY scheduled_ms DESC, job";
+    let (user, plugin) = named(filter);
+    let mut query = db.prepare_cached(sql).doing(doing)?;
+    let rows = query.query_map(params![user, plugin, row_limit(each)], read).doing(doing)?;
     rows.collect::<rusqlite::Result<_>>().doing(doing)
 }
 

@@ -79,7 +79,8 @@ fn make_room(db: &Connection, column: &str, name: &str, limit: u64) -> Result<()
     Ok(())
 }
 
-fn named(filter: &JobFilter) -> (Option<&str>, Option<&str>) {
+/// What a filter names, as columns are compared with it.
+pub(crate) fn named(filter: &JobFilter) -> (Option<&str>, Option<&str>) {
     (filter.user.as_ref().map(|user| user.0.as_str()), filter.plugin.as_ref().map(PluginId::as_str))
 }
 

@@ -6,6 +6,10 @@ use std::time::Duration;
 /// group of ours takes on a slow disk, shorter than a person's patience.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Attempts to empty the write-ahead log after a deletion, each of which waits `BUSY_TIMEOUT` for those that read:
+/// longer than any question takes, shorter than the command line waits.
+pub const WIPE_TRIES: u32 = 2;
+
 /// Writes that may wait in the writer's queue. A caller beyond it waits its turn.
 pub const WRITE_QUEUE: usize = 256;
 

@@ -41,7 +41,11 @@ impl Memory for Store {
 
     async fn delete_session(&self, key: &SessionKey) -> Result<bool, StoreError> {
         let key = key.clone();
-        self.write(move |db| sessions::delete(db, &key)).await
+        let was_there = self.write(move |db| sessions::delete(db, &key)).await?;
+        if was_there {
+            self.wipe().await;
+        }
+        Ok(was_there)
     }
 
     async fn history(&self, key: &SessionKey, limit: usize) -> Result<Vec<StoredMessage>, StoreError> {

@@ -38,12 +38,12 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     Ok(db)
 }
 
-/// Moves the write-ahead log into the file.
-pub(crate) fn fold(path: &Path) -> Result<()> {
+/// Moves the write-ahead log into the file and leaves it empty; `false` when somebody was in the way.
+pub(crate) fn fold(path: &Path) -> Result<bool> {
     let doing = "folding the write-ahead log in";
     let db = connect(path)?;
-    // The first column says whether somebody was in the way; then it is done another time.
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).doing(doing)
+    let busy: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).doing(doing)?;
+    Ok(busy == 0)
 }
 
 fn connect(path: &Path) -> Result<Connection> {

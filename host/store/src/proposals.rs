@@ -6,6 +6,7 @@
 
 use crate::audit;
 use crate::error::{Doing, Result};
+use crate::grants;
 use crate::json::Json;
 use crate::limits::CLOSED_PROPOSALS;
 use crate::plugins;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 use skynet_core::limits::{CODE_TRIES, PROPOSALS, PROPOSALS_OF_USER};
-use skynet_core::ports::{AuditRow, PluginChange};
+use skynet_core::ports::{AuditRow, PluginChange, StoredGrant};
 use skynet_core::proposals::{Candidate, CodeHash, Decision, Proposal, ProposalFilter, ProposalState, ProposalStore, Proposer, Verdict};
 use skynet_core::{StoreError, UserId};
 
@@ -24,6 +25,9 @@ use skynet_core::{StoreError, UserId};
 struct Body {
     candidate: Candidate,
     by: Proposer,
+    /// The plugin's grant when it was approved: what comes back when it cannot be installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<StoredGrant>,
 }
 
 /// Letters and digits of an id: read aloud and typed, so none that look alike.
@@ -41,7 +45,7 @@ impl ProposalStore for Store {
     ) -> std::result::Result<(Proposal, Vec<Proposal>), StoreError> {
         let (text, now) = (audit::text(&row)?, self.now());
         self.write(move |db| {
-            let kept = add(db, Body { candidate, by }, expires_ms, now)?;
+            let kept = add(db, Body { candidate, by, before: None }, expires_ms, now)?;
             audit::append(db, [(now, text.as_str())])?;
             Ok(kept)
         })
@@ -70,12 +74,20 @@ impl ProposalStore for Store {
         self.write(move |db| {
             let verdict = decide(db, &decision, now)?;
             if verdict == Verdict::Taken {
+                if decision.code.is_some() {
+                    remember(db, &decision.id, now)?;
+                }
                 decision.steps.iter().try_for_each(|step| plugins::take(db, step, now))?;
                 audit::append(db, [(now, text.as_str())])?;
             }
             Ok(verdict)
         })
         .await
+    }
+
+    async fn grant_before(&self, id: &str) -> std::result::Result<Option<StoredGrant>, StoreError> {
+        let id = id.to_owned();
+        self.read(move |db| Ok(body(db, &id)?.and_then(|body| body.before))).await
     }
 
     async fn end_proposal(
@@ -121,7 +133,7 @@ fn add(db: &Connection, body: Body, expires_ms: u64, now: u64) -> Result<(Propos
     let sql = "INSERT INTO proposals (id, user, plugin, subject, digest, body, created_ms, expires_ms, state)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open')";
     run(db, sql, params![id, user, plugin, subject, body.candidate.digest, Json(&body), now, expires_ms])?;
-    let Body { candidate, by } = body;
+    let Body { candidate, by, .. } = body;
     let kept = Proposal { id, candidate, by, created_ms: now, expires_ms, state: ProposalState::Open, why: String::new() };
     Ok((kept, replaced))
 }
@@ -203,6 +215,20 @@ fn close(db: &Connection, id: &str, state: ProposalState, why: &str) -> Result<(
     Ok(())
 }
 
+/// Keeps the grant that a yes is about to replace, in the transaction that replaces it.
+fn remember(db: &Connection, id: &str, now: u64) -> Result<()> {
+    let Some(body) = body(db, id)? else { return Ok(()) };
+    let before = grants::of_plugin(db, &body.candidate.subject, now)?;
+    run(db, "UPDATE proposals SET body = ?2 WHERE id = ?1", params![id, Json(&Body { before, ..body })])?;
+    Ok(())
+}
+
+fn body(db: &Connection, id: &str) -> Result<Option<Body>> {
+    let doing = "reading a proposal";
+    let mut query = db.prepare_cached("SELECT body FROM proposals WHERE id = ?1").doing(doing)?;
+    query.query_row([id], |row| Ok(row.get::<_, Json<Body>>(0)?.0)).optional().doing(doing)
+}
+
 fn state(row: &Row<'_>, now: u64) -> rusqlite::Result<ProposalState> {
     let word: String = row.get("state")?;
     let state = serde_json::from_value(word.into()).map_err(rusqlite::types::FromSqlError::other)?;
@@ -228,7 +254,7 @@ fn one(db: &Connection, id: &str, now: u64) -> Result<Option<Proposal>> {
 fn rows(db: &Connection, sql: &str, values: &[&dyn ToSql], now: u64) -> Result<Vec<Proposal>> {
     let doing = "reading proposals";
     let read = |row: &Row<'_>| {
-        let Body { candidate, by } = row.get::<_, Json<Body>>("body")?.0;
+        let Body { candidate, by, .. } = row.get::<_, Json<Body>>("body")?.0;
         Ok(Proposal {
             id: row.get("id")?,
             candidate,

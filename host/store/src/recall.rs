@@ -1,6 +1,7 @@
 //! The ports `Facts` and `Articles`, each method one write or one read.
 //!
-//! Owns only the way to the threads; what is done there is in `facts` and `articles`.
+//! Owns only the way to the threads; what is done there is in `facts` and `articles`. What is
+//! forgotten or deleted leaves the write-ahead log before its deletion is acknowledged.
 
 use crate::store::Store;
 use crate::{articles, facts};
@@ -28,7 +29,11 @@ impl Facts for Store {
 
     async fn forget(&self, user: &UserId, category: &str, key: &str) -> Result<bool, StoreError> {
         let (user, category, key, now) = (user.clone(), category.to_owned(), key.to_owned(), self.now());
-        self.write(move |db| facts::forget(db, &user, &category, &key, now)).await
+        let was_there = self.write(move |db| facts::forget(db, &user, &category, &key, now)).await?;
+        if was_there {
+            self.wipe().await;
+        }
+        Ok(was_there)
     }
 }
 
@@ -56,6 +61,10 @@ impl Articles for Store {
 
     async fn delete_article(&self, topic: &str) -> Result<bool, StoreError> {
         let topic = topic.to_owned();
-        self.write(move |db| articles::delete(db, &topic)).await
+        let was_there = self.write(move |db| articles::delete(db, &topic)).await?;
+        if was_there {
+            self.wipe().await;
+        }
+        Ok(was_there)
     }
 }

@@ -48,6 +48,11 @@ impl Jobs for Store {
         self.read(move |db| fires::of_job(db, &job, limit)).await
     }
 
+    async fn newest_fires(&self, filter: &JobFilter, each: usize) -> Result<Vec<Fire>, StoreError> {
+        let filter = filter.clone();
+        self.read(move |db| fires::newest(db, &filter, each)).await
+    }
+
     async fn interrupt_fires(&self) -> Result<u64, StoreError> {
         let now = self.now();
         self.write(move |db| fires::interrupt(db, now)).await

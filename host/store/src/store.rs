@@ -5,7 +5,7 @@
 //! Nothing here blocks an async runtime except `open`, which a start does once.
 
 use crate::error::{Doing, Result};
-use crate::limits::READERS;
+use crate::limits::{READERS, WIPE_TRIES};
 use crate::open::{fold, open_reader, open_writer};
 use crate::reader::Readers;
 use crate::writer::Writer;
@@ -16,6 +16,9 @@ use skynet_policy::signature::SecretKey;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+
+/// What the log says of a deletion that left traces for now.
+const STAYS: &str = "what was deleted stays in skynet.db-wal until the next deletion or the end of this host";
 
 /// The database of one host.
 #[derive(Clone)]
@@ -60,10 +63,27 @@ impl Store {
     /// Moves what waits in the write-ahead log into the file itself, so that a copy of the
     /// file alone is whole. For the end of a run; what cannot be moved now is moved later.
     pub async fn fold(&self) -> std::result::Result<(), StoreError> {
+        self.folded().await.map(drop)
+    }
+
+    async fn folded(&self) -> Result<bool> {
         let path = Arc::clone(&self.path);
         let fold = move || fold(&path);
         let done = tokio::task::spawn_blocking(fold).await;
         done.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the write-ahead log was not folded in ({error})"))))
+    }
+
+    /// Takes what a person has just deleted out of the write-ahead log, too: the file's own pages were overwritten,
+    /// but the log keeps each page as it was. What is in the way of it is no error of the deletion, which is done.
+    pub(crate) async fn wipe(&self) {
+        for _ in 0..WIPE_TRIES {
+            match self.folded().await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => return tracing::warn!(%error, "{STAYS}"),
+            }
+        }
+        tracing::warn!("somebody reads the database: {STAYS}");
     }
 
     /// Milliseconds since the Unix epoch, by the host's clock.

@@ -6,6 +6,9 @@
 
 import { call, configure, describe, prepare, specs } from "./layer.js";
 
+// What an interface's own errors are to a script.
+const KINDS = { "invalid-key": "invalid-arguments", "budget-spent": "denied", unavailable: "unavailable", cancelled: "unavailable" };
+
 /** The `host` object of layer.js over the generated interfaces. */
 export function hostOf(wit) {
   const json = (text) => (text === undefined ? undefined : JSON.parse(text));
@@ -13,9 +16,10 @@ export function hostOf(wit) {
     try {
       return work();
     } catch (error) {
+      // As the instant runtime has it: a script catches the same kinds in both of its homes.
       const value = error?.payload ?? error;
-      const message = typeof value === "string" ? value : `${value?.tag ?? "failed"}${value?.val ? `: ${value.val}` : ""}`;
-      throw new globalThis.ToolError(value?.tag === "budget-spent" ? "denied" : "failed", message);
+      const message = typeof value === "string" ? value : (value?.val ?? (value?.tag === "cancelled" ? "it was cancelled" : String(value?.tag ?? error)));
+      throw new globalThis.ToolError(KINDS[value?.tag] ?? "failed", message);
     }
   };
   const text = (bytes) => (bytes === undefined ? null : new TextDecoder().decode(bytes));

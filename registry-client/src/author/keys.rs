@@ -97,12 +97,20 @@ impl Keys {
 
 /// The folder for new keys. Refuses one inside the registry's, which others can read.
 pub(super) fn place(path: &Path, registry: &Folder) -> Result<Folder, RegistryError> {
-    let folder = Folder::private(path)?;
     let real = |path: &Path| std::fs::canonicalize(path).map_err(|error| failed(path, error));
-    if real(path)?.starts_with(real(registry.path())?) {
-        let why = "it lies in the registry's folder, which is copied to servers";
-        return Err(RegistryError::refused(format!("the folder for keys {}", path.display()), why, "Choose one outside"));
-    }
+    let registry = real(registry.path())?;
+    let outside = |at: &Path| {
+        if real(at)?.starts_with(&registry) {
+            let why = "it lies in the registry's folder, which is copied to servers";
+            return Err(RegistryError::refused(format!("the folder for keys {}", path.display()), why, "Choose one outside"));
+        }
+        Ok(())
+    };
+    // Looked at before it is made, so that a refusal leaves nothing behind.
+    let whole = std::path::absolute(path).map_err(|error| failed(path, error))?;
+    whole.ancestors().find(|folder| folder.exists()).map_or(Ok(()), outside)?;
+    let folder = Folder::private(path)?;
+    outside(path)?;
     Ok(folder)
 }
 

@@ -20,7 +20,7 @@ use std::path::Path;
 use tough::TargetName;
 use tough::schema::{Metafile, Role, Root, Signed, Snapshot, Targets, Timestamp};
 
-pub(super) const METADATA: &str = "metadata";
+pub(crate) const METADATA: &str = "metadata";
 pub(super) const TIMESTAMP: &str = "timestamp.json";
 pub(super) const TARGETS: &str = "targets";
 pub(super) const BLOBS: &str = "blobs/sha256";
@@ -119,10 +119,7 @@ impl Author {
 
 fn lock(folder: &Folder) -> Result<std::fs::File, RegistryError> {
     let file = folder.append(LOCK)?.into_std();
-    file.try_lock().map_err(|_| {
-        let what = folder.path().display().to_string();
-        RegistryError::refused(what, "another process is changing the registry", "Wait until it is done")
-    })?;
+    file.try_lock().map_err(|_| RegistryError::Busy { what: folder.path().display().to_string() })?;
     Ok(file)
 }
 

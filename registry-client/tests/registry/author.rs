@@ -113,6 +113,7 @@ async fn keys_are_their_owners_alone_and_never_overwritten() {
     says(Author::init(&world.path("again"), &world.path("keys"), &Setup::default(), Timestamp::now()).await, &["never overwritten"]);
     let inside = world.path("third/keys");
     says(Author::init(&world.path("third"), &inside, &Setup::default(), Timestamp::now()).await, &["registry's folder", "outside"]);
+    assert!(!inside.exists(), "what was refused is not left behind");
     says(Author::init(&world.registry(), &world.path("k2"), &Setup::default(), Timestamp::now()).await, &["there is a registry already"]);
     let open = world.path("keys/targets-1.key");
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).unwrap();

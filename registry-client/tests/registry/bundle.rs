@@ -121,6 +121,7 @@ async fn a_mirror_serves_what_the_registry_serves() {
     let census = visit.verify(&Quiet).await.unwrap();
     assert_eq!((census.releases, census.faults.len()), (2, 0));
     let mirror = world.path("mirror");
+    says(visit.mirror(&world.path("keys"), &Quiet).await, &["the folder holds other things", "Choose an empty folder"]);
     visit.mirror(&mirror, &Quiet).await.unwrap();
     let home = elsewhere(&world).await;
     let place = home.places().unwrap().named("main").unwrap().clone();

@@ -47,24 +47,36 @@ impl ProposalDesk {
         vec![unhold, PluginChange::Grant(grant)]
     }
 
-    /// What takes the grant of a yes back that came to nothing.
-    fn undo(proposal: &Proposal, before: Option<StoredGrant>) -> Vec<PluginChange> {
-        match before {
-            _ if proposal.candidate.kind == ProposalKind::Registry => Vec::new(),
-            Some(before) => vec![PluginChange::Grant(before)],
-            None if proposal.candidate.asks.is_empty() => Vec::new(),
-            None => vec![PluginChange::Revoke(proposal.candidate.subject.clone())],
+    /// What takes the grant of a yes back that came to nothing: the one of before is in force again.
+    async fn undo(&self, proposal: &Proposal) -> Result<Vec<PluginChange>, StoreError> {
+        let candidate = &proposal.candidate;
+        if candidate.kind == ProposalKind::Registry || candidate.asks.is_empty() {
+            return Ok(Vec::new());
         }
+        let there = within(&*self.parts.clock, self.parts.plugins.grant(&candidate.subject)).await?;
+        // One that was narrowed or given an end since is not what the yes gave either.
+        let of_this = |grant: &StoredGrant| {
+            let same = grant.publisher == candidate.publisher && grant.request == candidate.request;
+            same && grant.permissions == candidate.permissions && grant.expires_ms.is_none()
+        };
+        if !there.as_ref().is_some_and(of_this) {
+            // Its owner said something else meanwhile, and that stands.
+            return Ok(Vec::new());
+        }
+        let before = within(&*self.parts.clock, self.parts.proposals.grant_before(&proposal.id)).await?;
+        let id = candidate.subject.clone();
+        let back = before.map_or_else(|| PluginChange::Revoke(id.clone()), PluginChange::Grant);
+        Ok(vec![PluginChange::Still { id, grant: there }, back])
     }
 
     /// Installs what is approved, and writes down how that ended.
-    async fn carry_out(&self, proposal: &Proposal, by: &str, before: Option<StoredGrant>) -> Result<(), ApprovalError> {
+    async fn carry_out(&self, proposal: &Proposal, by: &str) -> Result<(), ApprovalError> {
         let supply = self.supply(&proposal.candidate);
         // It compares the bytes with the digest itself, and knows what an earlier attempt has done.
         let installed = supply.install(&proposal.candidate, by).await;
         let (state, verdict, why, steps) = match &installed {
             Ok(()) => (ProposalState::Done, "ok", "", Vec::new()),
-            Err(why) => (ProposalState::Failed, "error", why.as_str(), Self::undo(proposal, before)),
+            Err(why) => (ProposalState::Failed, "error", why.as_str(), self.undo(proposal).await?),
         };
         let row = record::of(by, "install", verdict, proposal, why);
         within(&*self.parts.clock, self.parts.proposals.end_proposal(&proposal.id, state, why, steps, row)).await?;
@@ -77,7 +89,7 @@ impl ProposalDesk {
         let filter = ProposalFilter { of: None, state: Some(ProposalState::Approved) };
         for proposal in within(&*self.parts.clock, self.parts.proposals.proposals(&filter, usize::MAX)).await? {
             let _one = self.busy.lock().await;
-            match self.carry_out(&proposal, HOST, None).await {
+            match self.carry_out(&proposal, HOST).await {
                 Ok(()) => tracing::info!(proposal = %proposal.id, plugin = %proposal.candidate.subject, "an approved plugin was installed"),
                 Err(error) => tracing::warn!(proposal = %proposal.id, plugin = %proposal.candidate.subject, %error, "an approved plugin"),
             }
@@ -143,7 +155,6 @@ impl Approvals for ProposalDesk {
             let why = format!("it cannot be installed as it was proposed, so nothing was decided: {why}");
             return Err(self.refused(by, "approve", &proposal, &why).await);
         }
-        let before = within(&*self.parts.clock, self.parts.plugins.grant(&candidate.subject)).await?;
         let decision = Decision {
             id: proposal.id.clone(),
             digest: candidate.digest.clone(),
@@ -152,7 +163,7 @@ impl Approvals for ProposalDesk {
             row: record::of(by, "approve", "ok", &proposal, ""),
         };
         self.taken(decision, by, &proposal).await?;
-        self.carry_out(&proposal, by, before).await?;
+        self.carry_out(&proposal, by).await?;
         self.one(id).await
     }
 

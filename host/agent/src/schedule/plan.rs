@@ -78,7 +78,8 @@ impl Schedule for Planner {
         let unsettled = |_| ScheduleError::Invalid("the time of this job could not be found".into());
         let (when, first_ms) = settled.map_err(unsettled)?.map_err(ScheduleError::Invalid)?;
         job.when = when;
-        let kept = within(&*self.clock, self.jobs.add_job(job, first_ms)).await?;
+        // Waited for to its end: a change that is given up may still happen, and its row would say that it did not.
+        let kept = self.jobs.add_job(job, first_ms).await?;
         self.changed.notify_one();
         Ok(kept)
     }
@@ -88,12 +89,16 @@ impl Schedule for Planner {
     }
 
     async fn remove(&self, id: &str, filter: &JobFilter) -> Result<bool, StoreError> {
-        let removed = within(&*self.clock, self.jobs.remove_job(id, filter)).await?;
+        let removed = self.jobs.remove_job(id, filter).await?;
         self.changed.notify_one();
         Ok(removed)
     }
 
     async fn fires(&self, id: &str, limit: usize) -> Result<Vec<Fire>, StoreError> {
         within(&*self.clock, self.jobs.fires(id, limit)).await
+    }
+
+    async fn newest_fires(&self, filter: &JobFilter, each: usize) -> Result<Vec<Fire>, StoreError> {
+        within(&*self.clock, self.jobs.newest_fires(filter, each)).await
     }
 }

@@ -39,11 +39,24 @@ async fn arguments_against_the_schema_never_reach_the_tool() {
 }
 
 #[tokio::test]
-async fn an_unknown_tool_is_named_and_not_audited() {
+async fn an_unknown_tool_is_named_and_its_call_is_audited_without_strangers_text() {
     let stage = stage();
     let error = invoke(&stage, "nosuch", json!({})).await.unwrap_err();
     assert!(matches!(&error, InvokeError::Unknown(name) if name == "nosuch"), "{error}");
-    assert!(stage.audit.rows.lock().unwrap().is_empty());
+    let text = format!("my password is\n{}", "x".repeat(100_000));
+    invoke(&stage, &text, json!({})).await.unwrap_err();
+    let rows = stage.audit.rows.lock().unwrap();
+    let told: Vec<_> = rows.iter().map(|row| (row.kind.as_str(), row.subject.as_str(), row.verdict.as_str())).collect();
+    assert_eq!(told, [("tool.call", "nosuch", "unknown"), ("tool.call", "(not a tool's name)", "unknown")]);
+    assert_eq!(rows[0].detail["user"], UserId::owner().0);
+}
+
+#[tokio::test]
+async fn a_call_to_an_unknown_tool_that_cannot_be_audited_says_so() {
+    let stage = stage();
+    stage.audit.broken.store(true, Ordering::SeqCst);
+    let error = invoke(&stage, "nosuch", json!({})).await.unwrap_err();
+    assert!(matches!(error, InvokeError::Unrecorded(_)), "{error}");
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ pub(crate) struct FakeJobs {
     /// Somebody else is always faster.
     pub(crate) stolen: AtomicBool,
     pub(crate) full: AtomicBool,
+    /// Answers only after everybody else had a turn.
+    pub(crate) slow: AtomicBool,
     log: Log,
 }
 
@@ -36,6 +38,12 @@ impl FakeJobs {
         Ok(())
     }
 
+    async fn late(&self) {
+        if self.slow.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// When a job is due next, counted from the start of the test.
     pub(crate) fn next(&self, id: &str) -> Option<i64> {
         let rows = self.rows.lock().unwrap();
@@ -47,6 +55,7 @@ impl FakeJobs {
 #[async_trait]
 impl Jobs for FakeJobs {
     async fn add_job(&self, new: NewJob, first_ms: u64) -> Result<Job, StoreError> {
+        self.late().await;
         self.whole()?;
         if self.full.load(Ordering::SeqCst) {
             return Err(StoreError::Quota("1000 jobs of owner".into()));
@@ -75,6 +84,7 @@ impl Jobs for FakeJobs {
     }
 
     async fn remove_job(&self, id: &str, filter: &JobFilter) -> Result<bool, StoreError> {
+        self.late().await;
         self.whole()?;
         let mut rows = self.rows.lock().unwrap();
         let before = rows.len();
@@ -125,6 +135,15 @@ impl Jobs for FakeJobs {
 
     async fn fires(&self, id: &str, limit: usize) -> Result<Vec<Fire>, StoreError> {
         Ok(self.fires.lock().unwrap().iter().rev().filter(|fire| fire.job == id).take(limit).cloned().collect())
+    }
+
+    async fn newest_fires(&self, filter: &JobFilter, each: usize) -> Result<Vec<Fire>, StoreError> {
+        let ids: Vec<String> = self.jobs(filter).await?.into_iter().map(|job| job.id).collect();
+        let mut found = Vec::new();
+        for id in ids {
+            found.extend(self.fires(&id, each).await?);
+        }
+        Ok(found)
     }
 
     async fn interrupt_fires(&self) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use skynet_agent::{DeskParts, ProposalDesk};
 use skynet_core::neighbours::Caller;
-use skynet_core::ports::{Audit as _, CallContext, Clock, PluginStore as _, Progress};
+use skynet_core::ports::{Audit as _, CallContext, Clock, PluginChange, PluginStore as _, Progress, StoredGrant};
 use skynet_core::proposals::*;
 use skynet_core::{Generation, PluginId, PluginRef, SessionKey, TurnId, UserId};
 use skynet_store::Store;
@@ -196,27 +196,46 @@ async fn an_installation_that_fails_takes_its_grant_back() {
     assert_eq!(office.rows().await.last().unwrap(), "install error");
 }
 
+fn grant(by: &str, asks: &str) -> StoredGrant {
+    StoredGrant {
+        plugin: PluginId::new("made/dice").unwrap(),
+        publisher: "key".into(),
+        request: asks.into(),
+        permissions: json!({"schedule": true}),
+        by: by.into(),
+        at_ms: 1,
+        expires_ms: None,
+    }
+}
+
+/// A proposal whose yes is stored, and nothing of what follows: the host died after that transaction.
+async fn cut_off(office: &Office) -> String {
+    let id = office.propose().await;
+    let proposal = office.store.proposal(&id).await.unwrap().unwrap();
+    office.store.set_code(&id, &proposal.candidate.digest, [1; 32], u64::MAX >> 1).await.unwrap();
+    let row = office.store.tail(1).await.unwrap().remove(0).2;
+    let steps = vec![PluginChange::Grant(grant(BY, "r"))];
+    let decision = Decision { id: id.clone(), digest: proposal.candidate.digest, code: Some([1; 32]), steps, row };
+    assert_eq!(office.store.decide(decision).await.unwrap(), Verdict::Taken);
+    id
+}
+
+async fn change(office: &Office, step: PluginChange) {
+    let row = skynet_core::ports::AuditRow {
+        kind: "grant".into(),
+        actor: "me".into(),
+        subject: "made/dice".into(),
+        verdict: "ok".into(),
+        detail: json!({ "action": "grant" }),
+    };
+    office.store.change(vec![step], row).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_was_approved_before_a_crash_is_installed_at_the_next_start_or_given_up() {
     for (fault, state, granted) in [(None, ProposalState::Done, true), (Some("it is gone"), ProposalState::Failed, false)] {
         let office = Office::new();
-        let id = office.propose().await;
-        let proposal = office.store.proposal(&id).await.unwrap().unwrap();
-        // The host died after its transaction.
-        let grant = skynet_core::ports::StoredGrant {
-            plugin: proposal.candidate.subject.clone(),
-            publisher: "key".into(),
-            request: "r".into(),
-            permissions: json!({"schedule": true}),
-            by: BY.into(),
-            at_ms: 1,
-            expires_ms: None,
-        };
-        office.store.set_code(&id, &proposal.candidate.digest, [1; 32], u64::MAX >> 1).await.unwrap();
-        let row = office.store.tail(1).await.unwrap().remove(0).2;
-        let steps = vec![skynet_core::ports::PluginChange::Grant(grant)];
-        let decision = Decision { id: id.clone(), digest: proposal.candidate.digest, code: Some([1; 32]), steps, row };
-        assert_eq!(office.store.decide(decision).await.unwrap(), Verdict::Taken);
+        let id = cut_off(&office).await;
         *office.bench.fault.lock().unwrap() = fault;
         let restarted = Office::desk(&office.store, &office.clock, &office.bench);
         restarted.recover().await.unwrap();
@@ -225,6 +244,38 @@ async fn what_was_approved_before_a_crash_is_installed_at_the_next_start_or_give
         restarted.recover().await.unwrap();
         assert_eq!(office.bench.did(), did, "once");
     }
+}
+
+#[tokio::test]
+async fn the_grant_of_the_earlier_version_stands_when_the_new_one_cannot_be_installed_after_a_crash() {
+    let there = async |office: &Office| office.store.grant(&PluginId::new("made/dice").unwrap()).await.unwrap();
+    let office = Office::new();
+    change(&office, PluginChange::Grant(grant("me, last year", "narrow"))).await;
+    let id = cut_off(&office).await;
+    assert_eq!(there(&office).await, Some(grant(BY, "r")));
+    *office.bench.fault.lock().unwrap() = Some("it does not serve");
+    Office::desk(&office.store, &office.clock, &office.bench).recover().await.unwrap();
+    assert_eq!(office.state(&id).await, ProposalState::Failed);
+    assert_eq!(there(&office).await, Some(grant("me, last year", "narrow")), "as it was");
+
+    // What its owner took meanwhile does not come back.
+    let office = Office::new();
+    change(&office, PluginChange::Grant(grant("me, last year", "narrow"))).await;
+    cut_off(&office).await;
+    change(&office, PluginChange::Revoke(PluginId::new("made/dice").unwrap())).await;
+    *office.bench.fault.lock().unwrap() = Some("it does not serve");
+    Office::desk(&office.store, &office.clock, &office.bench).recover().await.unwrap();
+    assert_eq!(there(&office).await, None);
+
+    // Nor is what the owner narrowed meanwhile wide again.
+    let office = Office::new();
+    change(&office, PluginChange::Grant(grant("me, last year", "wide"))).await;
+    cut_off(&office).await;
+    let narrow = StoredGrant { permissions: json!({}), ..grant("me, now", "r") };
+    change(&office, PluginChange::Grant(narrow.clone())).await;
+    *office.bench.fault.lock().unwrap() = Some("it does not serve");
+    Office::desk(&office.store, &office.clock, &office.bench).recover().await.unwrap();
+    assert_eq!(there(&office).await, Some(narrow));
 }
 
 #[tokio::test]

@@ -54,6 +54,29 @@ fn new(name: &str, when: When) -> NewJob {
     NewJob { name: name.into(), when, prompt: "Water the plants.".into(), user: UserId::owner(), session: key(name), plugin: None }
 }
 
+/// Whose waits are over at once.
+struct Hasty;
+
+#[async_trait::async_trait]
+impl skynet_core::ports::Clock for Hasty {
+    fn now_ms(&self) -> u64 {
+        START_MS
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+#[tokio::test]
+async fn a_change_of_the_plan_is_waited_for_however_long_it_takes() {
+    let stage = Stage::new("a/one", vec![]);
+    let jobs = Arc::new(FakeJobs::new(&stage.log));
+    jobs.slow.store(true, Ordering::SeqCst);
+    let planner = Planner::new(jobs.clone(), Arc::new(Hasty), None);
+    let job = planner.add(new("late", at(1))).await.unwrap();
+    assert!(planner.remove(&job.id, &JobFilter::default()).await.unwrap());
+    assert!(jobs.rows.lock().unwrap().is_empty());
+}
+
 /// Minutes after the start of the test.
 fn at(minutes: u64) -> When {
     When::At { at_ms: START_MS + minutes * MINUTE }

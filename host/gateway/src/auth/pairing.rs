@@ -4,6 +4,7 @@
 //! as the secret reaches. Any other waits for an operator, who can give no more
 //! than they have. Refuses: granting a device more by its own token than was approved.
 
+use crate::ahead;
 use crate::auth::device::Device;
 use crate::auth::scope::{Scope, Scopes};
 use crate::auth::secret::{self, within};
@@ -11,12 +12,11 @@ use crate::frame::EventHead;
 use crate::hub::{Audience, Hub};
 use crate::limits::PENDING_DEVICES;
 use crate::refusal::Refusal;
-use crate::server::write_audit;
 use crate::ws::connect::ConnectParams;
 use serde_json::{Value, json};
 use skynet_core::StoreError;
 use skynet_core::access::{AccessStore, DeviceRow};
-use skynet_core::ports::{Audit, Clock};
+use skynet_core::ports::{Audit, AuditRow, Clock};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
@@ -110,13 +110,12 @@ impl Pairing {
             }
             None => wanted,
         };
-        if lacking.is_some() {
-            self.record("pair", &row, "ok").await?;
+        if lacking.is_none() {
+            let token = self.store_with_new_token(&mut row).await?;
+            return Ok(Admitted { scopes: granted, token, approved_ms: row.approved_ms });
         }
-        let token = self.store_with_new_token(&mut row).await?;
-        if lacking.is_some() {
-            self.resolved(&Uuid::new_v4().to_string(), &row.id, "approved");
-        }
+        let token = self.pair(&mut row).await?;
+        self.resolved(&Uuid::new_v4().to_string(), &row.id, "approved");
         Ok(Admitted { scopes: granted, token, approved_ms: row.approved_ms })
     }
 
@@ -151,8 +150,7 @@ impl Pairing {
         if let Some(known) = within(self.access.device(&row.id)).await? {
             row.scopes = Scopes::of_strings(&known.scopes).with(asked).strings();
         }
-        self.record("pair", &row, "ok").await?;
-        self.store_with_new_token(&mut row).await?;
+        self.pair(&mut row).await?;
         self.forget(request);
         self.resolved(request, &row.id, "approved");
         Ok(row)
@@ -207,9 +205,22 @@ impl Pairing {
         Ok(token)
     }
 
-    async fn record(&self, what: &str, row: &DeviceRow, verdict: &str) -> Result<(), StoreError> {
-        let detail = json!({"role": row.role, "scopes": row.scopes, "client": row.client_id});
-        write_audit(&*self.audit, "auth", &format!("device {}", row.id), what, verdict, detail).await
+    /// Keeps an approved device. Its row is in the log first, and a second one when it could not be kept.
+    async fn pair(&self, row: &mut DeviceRow) -> Result<String, StoreError> {
+        let told = |verdict: &str, detail: Value| {
+            let (actor, subject) = (format!("device {}", row.id), "pair".to_owned());
+            AuditRow { kind: "auth".into(), actor, subject, verdict: verdict.into(), detail }
+        };
+        let (role, scopes, client) = (row.role.clone(), row.scopes.clone(), row.client_id.clone());
+        ahead::record(&self.audit, told("ok", json!({"role": role, "scopes": scopes, "client": client}))).await?;
+        let failed = told("error", json!({"why": "the device could not be stored, so it was not paired"}));
+        let kept = self.store_with_new_token(row).await;
+        if kept.is_err()
+            && let Err(error) = within(self.audit.enqueue(failed)).await
+        {
+            tracing::error!(%error, device = %row.id, "a device that is not paired stands in the audit log as paired");
+        }
+        kept
     }
 
     fn forget(&self, request: &str) {

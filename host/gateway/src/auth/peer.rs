@@ -36,17 +36,23 @@ impl Peer {
         }
     }
 
-    /// Under which name its failures are counted; `None` for a person at the machine.
-    pub(crate) fn throttle_key(&self) -> Option<String> {
+    /// Under which name its failures are counted.
+    pub(crate) fn throttle_key(&self) -> String {
         match (&self.origin, self.local) {
-            (None, true) => None,
-            (Some(origin), true) => Some(format!("origin {}", origin.chars().take(200).collect::<String>())),
-            (_, false) => Some(match self.address {
+            (None, true) => "this machine".to_owned(),
+            (Some(origin), true) => format!("origin {}", origin.chars().take(200).collect::<String>()),
+            (_, false) => match self.address {
                 IpAddr::V4(address) => address.to_string(),
                 // Who has one address of a /64 has them all.
                 IpAddr::V6(address) => format!("{:x}/64", u128::from(address) >> 64),
-            }),
+            },
         }
+    }
+
+    /// A program of this machine that is no web page: the owner's come from there too, so that what holds
+    /// passes however often another user's programs failed.
+    pub(crate) fn is_at_the_machine(&self) -> bool {
+        self.local && self.origin.is_none()
     }
 
     /// Whether the page that asks, if any, may.
@@ -160,9 +166,9 @@ mod tests {
 
     #[test]
     fn failures_are_counted_by_address_or_by_page() {
-        assert_eq!(peer("127.0.0.1:9", &[("host", "localhost")]).throttle_key(), None);
-        assert_eq!(peer("127.0.0.1:9", &[("host", "localhost"), ("origin", "http://x")]).throttle_key().unwrap(), "origin http://x");
-        assert_eq!(peer("10.0.0.1:9", &[]).throttle_key().unwrap(), "10.0.0.1");
+        assert_eq!(peer("127.0.0.1:9", &[("host", "localhost")]).throttle_key(), "this machine");
+        assert_eq!(peer("127.0.0.1:9", &[("host", "localhost"), ("origin", "http://x")]).throttle_key(), "origin http://x");
+        assert_eq!(peer("10.0.0.1:9", &[]).throttle_key(), "10.0.0.1");
         assert_eq!(peer("[2001:db8::1]:9", &[]).throttle_key(), peer("[2001:db8::2]:9", &[]).throttle_key());
     }
 }

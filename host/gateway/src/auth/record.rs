@@ -19,7 +19,7 @@ fn row(actor: &str, subject: &str, verdict: &str, detail: Value) -> AuditRow {
 
 /// Somebody came in.
 pub(crate) async fn came_in(server: &Server, actor: &str, way: &str, client: &str, address: IpAddr) -> Result<(), StoreError> {
-    server.enqueue(row(actor, way, "ok", json!({"client": client, "peer": address}))).await
+    server.enqueue_ahead(row(actor, way, "ok", json!({"client": client, "peer": address}))).await
 }
 
 /// Somebody showed what does not hold, or came while locked out.

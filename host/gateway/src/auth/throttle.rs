@@ -1,7 +1,7 @@
 //! Locks out whoever keeps failing to log in.
 //!
-//! Owns a bounded list of the failing. A person at the machine is exempt, a web
-//! page in that person's browser is not: its origin is what is counted then.
+//! Owns a bounded list of the failing. Programs of this machine fail as one, and what holds passes all
+//! the same, so that nobody there can lock its owner out; a web page in the owner's browser counts by origin.
 
 use crate::limits::{FAILING_ADDRESSES, FAILURE_WINDOW, FAILURES, LOCKOUT};
 use std::collections::{HashMap, VecDeque};

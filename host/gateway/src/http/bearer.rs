@@ -33,14 +33,14 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
     let peer = Peer::of(address, headers, &server.config);
     let now = server.clock.now_ms();
     let key = peer.throttle_key();
-    if let Some(after_ms) = key.as_ref().and_then(|key| server.throttle.locked(key, now)) {
-        record::failed(server, "http", "locked out", peer.address).await;
-        return Err(Fault::too_often("failed authentication attempts", after_ms));
+    let locked = server.throttle.locked(&key, now);
+    if let Some(after_ms) = locked.filter(|_| !peer.is_at_the_machine()) {
+        return Err(locked_out(server, &peer, after_ms).await);
     }
     let Some(token) = token(headers) else { return Err(Fault::unauthorized()) };
     match secret::find(&*server.access, token).await {
         Ok(Some(row)) => {
-            if let Some(key) = key {
+            if !peer.is_at_the_machine() {
                 server.throttle.succeeded(&key);
             }
             let actor = actor(&row.name);
@@ -52,14 +52,20 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
             Ok(Holder { scopes: Scopes::of_strings(&row.scopes), name: row.name })
         }
         Ok(None) => {
-            if let Some(key) = key {
-                server.throttle.failed(&key, now);
+            server.throttle.failed(&key, now);
+            if let Some(after_ms) = locked {
+                return Err(locked_out(server, &peer, after_ms).await);
             }
             record::failed(server, "http", "token mismatch", peer.address).await;
             Err(Fault::unauthorized())
         }
         Err(error) => Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", error.to_string())),
     }
+}
+
+async fn locked_out(server: &Server, peer: &Peer, after_ms: u64) -> Fault {
+    record::failed(server, "http", "locked out", peer.address).await;
+    Fault::too_often("failed authentication attempts", after_ms)
 }
 
 /// Refuses who lacks a scope.

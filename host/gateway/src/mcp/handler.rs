@@ -16,6 +16,7 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use skynet_core::SessionKey;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whose request it is and what the token allows; put there by `http/mcp`.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub(crate) struct Caller {
 /// One client's session, or one request of a client without any.
 pub(crate) struct Handler {
     server: Arc<Server>,
+    /// Whether its client is told of new lists already: it may say that it is ready as often as it likes.
+    tells: AtomicBool,
 }
 
 const INSTRUCTIONS: &str = "These are the tools of a skynet host, with the rights that its owner granted each. \
@@ -44,7 +47,7 @@ fn need(context: &RequestContext<RoleServer>, scope: Scope) -> Result<Caller, Er
 
 impl Handler {
     pub(crate) fn new(server: Arc<Server>) -> Self {
-        Self { server }
+        Self { server, tells: AtomicBool::new(false) }
     }
 
     async fn call(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<CallToolResult, ErrorData> {
@@ -92,11 +95,24 @@ impl ServerHandler for Handler {
 
     /// A client with a session hears of a new list for as long as the session stands.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        let mut changes = self.server.mcp.changes(&self.server.agent);
+        if self.tells.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (mut changes, mut looks) = (self.server.mcp.changes(&self.server.agent), self.server.mcp.standing());
         tokio::spawn(async move {
-            while changes.changed().await.is_ok() {
-                if context.peer.is_transport_closed() || context.peer.notify_tool_list_changed().await.is_err() {
-                    break;
+            loop {
+                tokio::select! {
+                    changed = changes.changed() => {
+                        if changed.is_err() || context.peer.notify_tool_list_changed().await.is_err() {
+                            return;
+                        }
+                    }
+                    // At each look at the tokens: the list may stay for months, and a session that ended leaves nothing.
+                    looked = looks.changed() => {
+                        if looked.is_err() || context.peer.is_transport_closed() {
+                            return;
+                        }
+                    }
                 }
             }
         });

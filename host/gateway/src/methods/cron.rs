@@ -21,8 +21,9 @@ use crate::schema::{COUNT, Field, Kind, TEXT, WORD, may, must};
 use serde_json::{Value, json};
 use skynet_core::UserId;
 use skynet_core::ports::AuditRow;
-use skynet_core::schedule::{Job, JobFilter, ScheduleError, When};
+use skynet_core::schedule::{Fire, Job, JobFilter, ScheduleError, When};
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 const READ: Option<Scope> = Some(Scope::Read);
 const ADMIN: Option<Scope> = Some(Scope::Admin);
@@ -166,10 +167,11 @@ async fn list(call: Call) -> Answer {
         jobs.reverse();
     }
     let (page, total) = (Page::of(&call, JOBS_LISTED), jobs.len());
+    let last = within(call.server.schedule.newest_fires(&of_owner(), 1)).await?;
+    let last: HashMap<&str, &Fire> = last.iter().map(|fire| (fire.job.as_str(), fire)).collect();
     let (mut rows, mut bytes) = (Vec::new(), 0);
     for job in page.cut(jobs) {
-        let last = within(call.server.schedule.fires(&job.id, 1)).await?;
-        let record = record::record(&job, last.first());
+        let record = record::record(&job, last.get(job.id.as_str()).copied());
         bytes += record.to_string().len();
         // One goes out however long it is, or nobody would get past it.
         if bytes > JOBS_LISTED_BYTES && !rows.is_empty() {

@@ -1,4 +1,6 @@
 //! Devices and nodes: which are paired, which wait, which are here.
+//!
+//! Who is turned away or forgotten is in the audit log first, and a second row says when nothing came of it.
 
 use super::{Answer, Call, Method, method};
 use crate::auth::scope::Scope;
@@ -8,6 +10,10 @@ use crate::refusal::Refusal;
 use crate::schema::{Field, WORD, must};
 use serde_json::{Value, json};
 use skynet_core::access::DeviceRow;
+use skynet_policy::naming::plain_line;
+
+/// Characters of a device's name in the audit log: an id is 64 hexadecimal digits.
+const DEVICE_CHARS: usize = 80;
 
 const PAIRING: Option<Scope> = Some(Scope::Pairing);
 const REQUEST: &[Field] = &[must("requestId", WORD)];
@@ -43,18 +49,29 @@ async fn approve(call: Call) -> Answer {
     Ok(json!({"requestId": request, "device": paired(&row)}).into())
 }
 
+/// How a device is named in the audit log: its id is the client's word until it was found.
+fn named(id: &str) -> String {
+    plain_line(&format!("device {id}"), DEVICE_CHARS)
+}
+
 async fn reject(call: Call) -> Answer {
     let request = call.text("requestId").unwrap_or_default();
-    let device = call.server.pairing.reject(request)?;
+    let waiting = call.server.pairing.pending().into_iter().find(|waiting| waiting.request == request);
+    let Some(waiting) = waiting else { return Err(Refusal::invalid("unknown requestId")) };
+    let act = async { call.server.pairing.reject(request) };
+    let device = call.recorded("auth", &named(&waiting.row.id), json!({"action": "reject"}), act).await?;
     Ok(json!({"requestId": request, "deviceId": device}).into())
 }
 
 async fn remove(call: Call) -> Answer {
     let id = call.text("deviceId").unwrap_or_default();
-    call.server.record("auth", &call.client.actor(), &format!("device {id}"), "ok", json!({"action": "remove"})).await?;
-    if !call.server.pairing.remove(id).await? {
-        return Err(Refusal::invalid("unknown deviceId"));
-    }
+    let act = async {
+        match call.server.pairing.remove(id).await? {
+            true => Ok(()),
+            false => Err(Refusal::invalid("unknown deviceId")),
+        }
+    };
+    call.recorded("auth", &named(id), json!({"action": "remove"}), act).await?;
     let removed = |client: &Client| client.identity.device.as_deref() == Some(id);
     call.server.hub.close_each(1008, "device removed", removed);
     Ok(json!({"deviceId": id}).into())

@@ -33,8 +33,8 @@ async fn providers(call: Call) -> Answer {
 }
 
 async fn version(call: Call) -> Answer {
-    let commit = option_env!("SKYNET_GIT_SHA");
-    Ok(json!({"version": call.server.version, "git_sha": commit, "protocol": 3, "install_mode": "source"}).into())
+    let server = &call.server;
+    Ok(json!({"version": server.version, "git_sha": server.commit, "protocol": 3, "install_mode": "source"}).into())
 }
 
 async fn check_update(call: Call) -> Answer {

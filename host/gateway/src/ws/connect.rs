@@ -174,19 +174,18 @@ pub(crate) async fn judge(server: &Server, peer: &Peer, params: ConnectParams, n
     }
     let throttle_key = peer.throttle_key();
     let now = server.clock.now_ms();
-    if let Some(after_ms) = throttle_key.as_ref().and_then(|key| server.throttle.locked(key, now)) {
-        record::failed(server, "connect", "AUTH_RATE_LIMITED", peer.address).await;
-        let message = "unauthorized: too many failed authentication attempts (retry later)";
-        let details = json!({"code": "AUTH_RATE_LIMITED", "recommendedNextStep": "wait_then_retry"});
-        return Err(Refusal::invalid(message).with(details).after(after_ms));
+    let locked = server.throttle.locked(&throttle_key, now);
+    if let Some(after_ms) = locked.filter(|_| !peer.is_at_the_machine()) {
+        return Err(locked_out(server, peer, after_ms).await);
     }
     let answer = enter(server, peer, params, role, nonce, now).await;
-    match (&answer, throttle_key) {
-        (Ok(_), Some(key)) => server.throttle.succeeded(&key),
-        (Err(refusal), key) if is_failed_secret(refusal) => {
+    match &answer {
+        Ok(_) if !peer.is_at_the_machine() => server.throttle.succeeded(&throttle_key),
+        Err(refusal) if is_failed_secret(refusal) => {
             tracing::warn!(peer = %peer.address, reason = refusal.message, "a client showed a secret that does not hold");
-            if let Some(key) = key {
-                server.throttle.failed(&key, now);
+            server.throttle.failed(&throttle_key, now);
+            if let Some(after_ms) = locked {
+                return Err(locked_out(server, peer, after_ms).await);
             }
             record::failed(server, "connect", code_of(refusal).unwrap_or("unauthorized"), peer.address).await;
         }
@@ -198,6 +197,13 @@ pub(crate) async fn judge(server: &Server, peer: &Peer, params: ConnectParams, n
     taken.map_err(|after| Refusal::too_often("connections", after))?;
     record::came_in(server, &actor, "connect", &welcome.identity.info.id, peer.address).await?;
     Ok(welcome)
+}
+
+async fn locked_out(server: &Server, peer: &Peer, after_ms: u64) -> Refusal {
+    record::failed(server, "connect", "AUTH_RATE_LIMITED", peer.address).await;
+    let message = "unauthorized: too many failed authentication attempts (retry later)";
+    let details = json!({"code": "AUTH_RATE_LIMITED", "recommendedNextStep": "wait_then_retry"});
+    Refusal::invalid(message).with(details).after(after_ms)
 }
 
 fn code_of(refusal: &Refusal) -> Option<&str> {

@@ -151,7 +151,7 @@ impl Reader {
             return None;
         }
         let welcome = match ConnectParams::parse(request.params) {
-            Ok(params) => connect::judge(&self.server, &self.peer, params, &nonce).await,
+            Ok(params) => self.judge(params, nonce).await,
             Err(refusal) => Err(refusal),
         };
         match welcome {
@@ -162,6 +162,13 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// Judged to the end, also when the client's time is over meanwhile: what is in the audit log is done then.
+    async fn judge(&self, params: ConnectParams, nonce: String) -> Result<connect::Welcome, Refusal> {
+        let (server, peer) = (Arc::clone(&self.server), self.peer.clone());
+        let judging = tokio::spawn(async move { connect::judge(&server, &peer, params, &nonce).await });
+        judging.await.unwrap_or_else(|_| Err(Refusal::unavailable("the handshake ended badly; see the host's log")))
     }
 
     fn welcome(&self, request: &str, welcome: connect::Welcome) -> Option<Arc<Client>> {

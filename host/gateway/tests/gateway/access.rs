@@ -79,12 +79,21 @@ async fn write_covers_read_but_not_admin() {
 }
 
 #[tokio::test]
-async fn a_person_at_the_machine_is_never_locked_out() {
+async fn who_guesses_at_the_machine_is_told_to_wait_and_the_owner_still_gets_in() {
     let world = World::start().await;
-    for _ in 0..12 {
-        refused(&world, Hello::new().token("wrong"), &[]).await;
+    for _ in 0..10 {
+        let (error, _) = refused(&world, Hello::new().token("wrong"), &[]).await;
+        assert_eq!(error["details"]["code"], "AUTH_TOKEN_MISMATCH");
     }
+    let guess = async || {
+        let (error, _) = refused(&world, Hello::new().token("wrong"), &[]).await;
+        (error["details"]["code"].clone(), error["retryAfterMs"].clone())
+    };
+    assert_eq!(guess().await, (json!("AUTH_RATE_LIMITED"), json!(300_000)));
     world.owner().await;
+    assert_eq!(guess().await.0, "AUTH_RATE_LIMITED", "the owner's success does not let others guess on");
+    world.advance(300_001);
+    assert_eq!(guess().await.0, "AUTH_TOKEN_MISMATCH");
 }
 
 #[tokio::test]

@@ -347,5 +347,9 @@ async fn of_many_jobs_the_newest_runs_of_each_are_looked_at_and_of_one_all() {
     assert_eq!((told, &all["hasMore"], &all["nextOffset"]), (vec!["j300", "j7"], &json!(true), &json!(2)));
     let asked = world.jobs.asked.load(Ordering::Relaxed);
     assert!((300..=10_000).contains(&asked), "{asked}");
+    assert_eq!(world.jobs.questions.swap(0, Ordering::Relaxed), 1, "of all jobs together");
+    let listed = owner.call("cron.list", json!({})).await;
+    assert_eq!(listed["jobs"].as_array().unwrap().len(), 200);
+    assert_eq!(world.jobs.questions.swap(0, Ordering::Relaxed), 1, "for the whole page");
     assert_eq!(owner.call("cron.runs", json!({"id": "j7"})).await["total"], 100);
 }

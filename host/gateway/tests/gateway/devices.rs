@@ -78,6 +78,40 @@ async fn no_device_is_paired_when_the_audit_log_cannot_be_written() {
     assert!(world.access.devices.lock().unwrap().is_empty());
 }
 
+/// `actor subject action verdict` of the rows about devices, oldest first.
+fn rows(world: &World) -> Vec<String> {
+    let rows = world.audit.0.lock().unwrap();
+    let about = rows.iter().filter(|row| row.kind == "auth" && (row.subject == "pair" || row.detail["action"].is_string()));
+    let short = |text: &str| text.chars().take("device 0123".len()).collect::<String>();
+    about.map(|row| format!("{} {} {}", short(&row.subject), row.detail["action"].as_str().unwrap_or("-"), row.verdict)).collect()
+}
+
+#[tokio::test]
+async fn a_device_that_could_not_be_stored_does_not_stand_in_the_audit_log_as_paired() {
+    let world = World::start().await;
+    world.access.full.store(true, std::sync::atomic::Ordering::Relaxed);
+    let mut socket = world.dial().await;
+    let answer = socket.hello(Hello::device(1)).await;
+    assert_eq!(answer["error"]["code"], "UNAVAILABLE", "{answer}");
+    assert_eq!(rows(&world), ["pair - ok", "pair - error"]);
+}
+
+#[tokio::test]
+async fn who_turns_a_device_away_or_forgets_one_is_in_the_audit_log_and_whether_there_was_one() {
+    let world = World::start().await;
+    let mut owner = world.owner().await;
+    let (_, answer) = remote(&world, Hello::device(7)).await;
+    let request = answer["error"]["details"]["requestId"].clone();
+    owner.call("device.pair.reject", json!({"requestId": request})).await;
+    owner.refused("device.pair.reject", json!({"requestId": request})).await;
+    owner.refused("device.pair.remove", json!({"deviceId": "x".repeat(100_000)})).await;
+    let rows = rows(&world);
+    assert!(rows[0].starts_with("device ") && rows[0].ends_with(" reject ok"), "{rows:?}");
+    assert_eq!(rows[1..], ["device xxxx remove ok", "device xxxx remove error"]);
+    let longest = world.audit.0.lock().unwrap().iter().map(|row| row.subject.len()).max();
+    assert!(longest < Some(100), "{longest:?}");
+}
+
 #[tokio::test]
 async fn a_device_comes_back_with_its_own_token_within_what_was_approved() {
     let world = World::start().await;

@@ -234,6 +234,8 @@ impl Audit for FakeAudit {
 pub(crate) struct FakeAccess {
     pub(crate) tokens: Mutex<Vec<(TokenHash, TokenRow)>>,
     pub(crate) devices: Mutex<BTreeMap<String, DeviceRow>>,
+    /// Takes no device.
+    pub(crate) full: AtomicBool,
 }
 
 #[async_trait]
@@ -257,6 +259,9 @@ impl AccessStore for FakeAccess {
     }
 
     async fn upsert_device(&self, device: DeviceRow) -> Result<(), StoreError> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(StoreError::Full("disk full".into()));
+        }
         self.devices.lock().unwrap().insert(device.id.clone(), device);
         Ok(())
     }
@@ -304,6 +309,7 @@ impl PluginAdmin for FakeAdmin {
             tools: vec!["hello".into()],
             trust: "local".into(),
             note: None,
+            waiting: None,
         }]
     }
 

@@ -13,6 +13,8 @@ pub(crate) struct FakeJobs {
     pub(crate) full: AtomicBool,
     /// How many fires were asked for, at most, in all questions together.
     pub(crate) asked: AtomicUsize,
+    /// How many questions about fires there were.
+    pub(crate) questions: AtomicUsize,
 }
 
 impl FakeJobs {
@@ -22,6 +24,11 @@ impl FakeJobs {
         let turn = TurnId(format!("schedule:{job}:{scheduled_ms}"));
         let fire = Fire { job: job.into(), scheduled_ms, turn, begun_ms: scheduled_ms + 500, ended_ms, how: how.map(str::to_owned) };
         self.fires.lock().unwrap().push(fire);
+    }
+
+    fn newest(&self, job: &str, limit: usize) -> Vec<Fire> {
+        self.asked.fetch_add(limit, Ordering::Relaxed);
+        self.fires.lock().unwrap().iter().rev().filter(|fire| fire.job == job).take(limit).cloned().collect()
     }
 }
 
@@ -80,8 +87,13 @@ impl Jobs for FakeJobs {
     }
 
     async fn fires(&self, job: &str, limit: usize) -> Result<Vec<Fire>, StoreError> {
-        self.asked.fetch_add(limit, Ordering::Relaxed);
-        Ok(self.fires.lock().unwrap().iter().rev().filter(|fire| fire.job == job).take(limit).cloned().collect())
+        self.questions.fetch_add(1, Ordering::Relaxed);
+        Ok(self.newest(job, limit))
+    }
+
+    async fn newest_fires(&self, filter: &JobFilter, each: usize) -> Result<Vec<Fire>, StoreError> {
+        self.questions.fetch_add(1, Ordering::Relaxed);
+        Ok(self.jobs(filter).await?.iter().flat_map(|job| self.newest(&job.id, each)).collect())
     }
 
     async fn interrupt_fires(&self) -> Result<u64, StoreError> {

@@ -5,6 +5,7 @@ use crate::wire::{Reply, http, request_text, soon};
 use crate::world::{OWNER, READER, World};
 use serde_json::{Value, json};
 use skynet_core::config::RatesConfig;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -247,6 +248,28 @@ async fn one_token_cannot_take_all_sessions() {
     assert_eq!(post(&world, &[], &hello).await.status, 503);
     let bearer = format!("Bearer {READER}");
     assert_eq!(post(&world, &[("authorization", &bearer)], &hello).await.status, 200, "another token has its own");
+}
+
+#[tokio::test]
+async fn a_session_that_ended_leaves_nothing_that_waits_for_the_next_list_of_tools() {
+    let world = World::start().await;
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    // The host's own tasks are there once it has answered somebody.
+    post(&world, &[], "{}").await;
+    let before = alive();
+    for _ in 0..3 {
+        let client = Client::open(&world, OWNER).await;
+        // Once more: whoever says often that it is ready is not told more often.
+        client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+        assert_eq!(client.exchange("DELETE", "").await.status, 204);
+    }
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    soon(async {
+        while alive() > before {
+            looks.tick().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -95,6 +95,7 @@ impl World {
             config,
             rates,
             version: "9.9.9".into(),
+            commit: Some("c0ffee".into()),
             ready: Arc::new(move || ready.lock().unwrap().clone()),
             state_dir: Some("state".into()),
         };

@@ -30,7 +30,7 @@ use skynet_policy::permission::{NetRule, Permissions, Scheme, SecretRule};
 use skynet_policy::scrub::Known;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 /// Who asks, and within what.
@@ -74,12 +74,13 @@ const NON_PUBLIC: &str = "non-public";
 
 /// Why a request goes nowhere.
 enum No {
-    Rule(String),
-    /// The server is on a private network, and no owner's word is there for it.
-    NonPublic(String),
+    /// By the rules: it says itself what helps.
+    Refused(EgressRefusal),
     /// It was granted, and the instance's ceiling keeps it back.
     Ceiling,
     Overrun(Overrun),
+    /// Many requests, or a grant that is over.
+    Other(String, String),
 }
 
 impl Door {
@@ -100,7 +101,7 @@ impl Door {
         match &self.staged {
             Some(staged) if staged.records() => {
                 let (asked, request) = crate::staged::read(request).await?;
-                staged.take_down(asked, self.send_out(errand, request).await?).await
+                staged.take_down(asked, self.send_out(errand, request).await?, &self.known.now()).await
             }
             _ => self.send_out(errand, request).await,
         }
@@ -115,7 +116,7 @@ impl Door {
             Err(no) => return Err(self.refuse(&errand, &request, no).await),
         };
         if let Some(staged) = self.staged.as_ref().filter(|staged| !staged.records()) {
-            return staged.play(http::Request::from_parts(request, body)).await;
+            return staged.play(http::Request::from_parts(request, body), &errand.budget, &self.known.now()).await;
         }
         let way = self.find_way(&errand, &share, &request, destination, &rule).await?;
         let exchange = Arc::clone(&way.exchange);
@@ -138,12 +139,7 @@ impl Door {
             Ok(address) => address,
             Err(refusal) => {
                 let cut = matches!(refusal, EgressRefusal::NonPublic { .. }) && withheld(errand, request).is_some_and(|rule| rule.private);
-                let no = match refusal {
-                    _ if cut => No::Ceiling,
-                    EgressRefusal::NonPublic { .. } => No::NonPublic(refusal.to_string()),
-                    _ => No::Rule(refusal.to_string()),
-                };
-                self.refuse(errand, request, no).await;
+                self.refuse(errand, request, if cut { No::Ceiling } else { No::Refused(refusal) }).await;
                 return Err(Error::DestinationIpProhibited);
             }
         };
@@ -168,7 +164,10 @@ impl Door {
     async fn still_granted(&self, errand: &Errand, request: &Parts) -> Result<(), Error> {
         match errand.granted.check() {
             Ok(()) => Ok(()),
-            Err(no_longer) => Err(self.refuse(errand, request, No::Rule(no_longer.to_string())).await),
+            Err(no_longer) => {
+                let remedy = format!("The owner can allow it again with `skynet plugin grant {}`", errand.plugin.id);
+                Err(self.refuse(errand, request, No::Other(no_longer.to_string(), remedy)).await)
+            }
         }
     }
 
@@ -191,7 +190,8 @@ impl Door {
         let make_room = |own: bool| self.pool.make_room(own.then_some(&route.plugin));
         let lease = self.shares.lease(share, make_room).await.ok_or(Error::ConnectionLimitReached)?;
         // In a box: a handshake's state is large, and most requests find an open connection.
-        let connection = Box::pin(dial::dial(&*self.wire, route, &self.tls, lease)).await?;
+        let dialled = timeout(limits::HTTP_DIAL, Box::pin(dial::dial(&*self.wire, route, &self.tls, lease))).await;
+        let connection = dialled.map_err(|_| Error::ConnectionTimeout)??;
         if let Some(shared) = connection.share() {
             self.pool.put(route.clone(), shared);
         }
@@ -236,39 +236,37 @@ impl Door {
 
     async fn refuse(&self, errand: &Errand, request: &Parts, no: No) -> Error {
         let what = target(request);
-        let kind = matches!(no, No::NonPublic(_)).then_some(NON_PUBLIC);
-        let (why, answer) = match no {
+        let kind = matches!(no, No::Refused(EgressRefusal::NonPublic { .. })).then_some(NON_PUBLIC);
+        let (why, remedy, answer) = match no {
             No::Overrun(overrun) => {
                 errand.budget.note_overrun(overrun);
-                (overrun.to_string(), Error::ConnectionLimitReached)
+                (overrun.to_string(), None, Error::ConnectionLimitReached)
             }
             No::Ceiling => {
                 let why = ceiling::cut(&errand.granted.withheld).unwrap_or_default();
-                let (who, remedy) = (errand.plugin.to_string(), ceiling::REMEDY.to_owned());
-                errand.budget.note_denial(Denial { who, what: what.clone(), why: why.clone(), remedy });
-                (why, Error::HttpRequestDenied)
+                (why, Some(ceiling::REMEDY.to_owned()), Error::HttpRequestDenied)
             }
-            No::Rule(why) | No::NonPublic(why) => {
-                let remedy =
-                    format!("The owner can look with `skynet plugin info {0}` and allow with `skynet plugin grant {0}`", errand.plugin.id);
-                let denial = Denial { who: errand.plugin.to_string(), what: what.clone(), why: why.clone(), remedy };
-                errand.budget.note_denial(denial);
-                (why, Error::HttpRequestDenied)
-            }
+            No::Refused(refusal) => (refusal.why(), Some(refusal.remedy(errand.plugin.id.as_str())), Error::HttpRequestDenied),
+            No::Other(why, remedy) => (why, Some(remedy), Error::HttpRequestDenied),
         };
-        if !errand.budget.count_refusal() {
-            // A guest that asks on and on must not fill the log: those before tell of it.
-            return answer;
+        if let Some(remedy) = remedy {
+            errand.budget.note_denial(Denial { who: errand.plugin.to_string(), what: what.clone(), why: why.clone(), remedy });
         }
-        tracing::info!(plugin = %errand.plugin, %what, %why, "egress denied");
         let mut detail = serde_json::json!({ "why": why });
         if let (Some(kind), Some(detail)) = (kind, detail.as_object_mut()) {
             detail.insert("kind".into(), kind.into());
         }
-        match exchange::record(&*self.audit, exchange::BEGUN, "denied", &errand.plugin.to_string(), &what, detail).await {
-            Ok(()) => answer,
-            Err(error) => error,
+        self.turned_away(errand, &what, detail).await.err().unwrap_or(answer)
+    }
+
+    /// The row of a request that goes nowhere.
+    pub(super) async fn turned_away(&self, errand: &Errand, what: &str, detail: serde_json::Value) -> Result<(), Error> {
+        if !errand.budget.count_refusal() {
+            // A guest that asks on and on must not fill the log: those before tell of it.
+            return Ok(());
         }
+        tracing::info!(plugin = %errand.plugin, %what, why = %detail["why"], "egress denied");
+        exchange::record(&*self.audit, exchange::BEGUN, "denied", &errand.plugin.to_string(), what, detail).await
     }
 }
 
@@ -276,19 +274,20 @@ impl Door {
 /// this one goes, and under which rule.
 fn may_go(errand: &Errand, share: &Share, request: &Parts) -> Result<(Destination, NetRule), No> {
     if !errand.budget.count_request() {
-        return Err(No::Rule(format!("more than {} requests in one call", limits::HTTP_REQUESTS)));
+        let why = format!("more than {} requests in one call", limits::HTTP_REQUESTS);
+        return Err(No::Other(why, "The plugin must do with less; tell its author".into()));
     }
     share.request().map_err(No::Overrun)?;
-    let destination = destination(request).map_err(No::Rule)?;
+    let destination = destination(request).map_err(No::Refused)?;
     let rule = egress::match_rule(&errand.permissions, &destination, request.method.as_str());
-    let no = |refusal: EgressRefusal| withheld(errand, request).map_or_else(|| No::Rule(refusal.to_string()), |_| No::Ceiling);
+    let no = |refusal: EgressRefusal| if withheld(errand, request).is_some() { No::Ceiling } else { No::Refused(refusal) };
     Ok((destination, rule.map_err(no)?.clone()))
 }
 
-fn destination(request: &Parts) -> Result<Destination, String> {
-    let scheme = request.uri.scheme_str().ok_or("a request without a scheme")?;
-    let authority = request.uri.authority().ok_or("a request without a host")?;
-    Destination::from_authority(scheme, authority.as_str()).map_err(|refusal| refusal.to_string())
+/// What a request lacks is refused as what cannot be read.
+fn destination(request: &Parts) -> Result<Destination, EgressRefusal> {
+    let authority = request.uri.authority().map_or("", |authority| authority.as_str());
+    Destination::from_authority(request.uri.scheme_str().unwrap_or_default(), authority)
 }
 
 /// The rule of the grant that this request needs and that the instance's ceiling keeps back.

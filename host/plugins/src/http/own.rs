@@ -209,7 +209,7 @@ fn told(undialled: &Undialled) -> String {
         }
         // Also an authority that only has the name of a trusted one.
         (_, Some(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
-            "nobody that this host trusts vouches for its certificate. For an authority of your own: skynet registry add --ca FILE".into()
+            "nobody that this host trusts vouches for its certificate. For an authority of your own: skynet registry add --ca FILE, or --ca FILE beside an oci:// reference".into()
         }
         (_, Some(other)) => format!("its certificate is refused: {other}"),
         (Error::ConnectionRefused, _) => "nobody listens there".into(),

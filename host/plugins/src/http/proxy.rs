@@ -12,6 +12,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::json;
+use skynet_policy::naming::plain_line;
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,7 +27,7 @@ pub(super) fn open(door: Arc<Door>, errand: Errand) -> io::Result<(OwnedFd, impl
     ours.set_nonblocking(true)?;
     let ours = TokioIo::new(UnixStream::from_std(ours)?);
     let serving = async move {
-        let service = service_fn(move |request| {
+        let service = service_fn(|request| {
             let (door, errand) = (Arc::clone(&door), errand.clone());
             async move { Ok::<_, Infallible>(answer(&door, errand, request).await) }
         });
@@ -33,6 +35,12 @@ pub(super) fn open(door: Arc<Door>, errand: Errand) -> io::Result<(OwnedFd, impl
         let server = server.max_buf_size(limits::SCRIPT_HTTP_BUFFER);
         if let Err(error) = server.serve_connection(ours, service).await {
             tracing::debug!(%error, "a script's way out broke off");
+            if error.is_parse() {
+                // It was answered with a bare 400, and the connection is over.
+                let why = plain_line(&format!("it is no request that can be read in one way only: {error}"), 200);
+                // It went nowhere; the log that takes no rows stops the next one that would.
+                let _ = door.turned_away(&errand, "a script's request", json!({ "why": why })).await;
+            }
         }
     };
     Ok((theirs.into(), serving))
@@ -42,7 +50,11 @@ async fn answer(door: &Door, errand: Errand, request: http::Request<Incoming>) -
     if request.method() == Method::CONNECT || request.uri().scheme().is_none() {
         let why = "send the request itself, with its whole address: GET https://host/path HTTP/1.1; this proxy speaks TLS for you, \
             and opens no tunnels";
-        return says(StatusCode::NOT_IMPLEMENTED, why);
+        let (head, _) = request.into_parts();
+        return match door.turned_away(&errand, &target(&head), json!({ "why": why })).await {
+            Ok(()) => says(StatusCode::NOT_IMPLEMENTED, why),
+            Err(error) => says(StatusCode::BAD_GATEWAY, &error.to_string()),
+        };
     }
     let (head, body) = request.into_parts();
     let asked = target(&head);
@@ -60,7 +72,7 @@ async fn answer(door: &Door, errand: Errand, request: http::Request<Incoming>) -
             // The first denial of a call is noted whole, for its owner; the script hears the rule.
             let noted = budget.notes().denial.filter(|denial| refused && denial.what == asked);
             let status = if refused { StatusCode::FORBIDDEN } else { StatusCode::BAD_GATEWAY };
-            says(status, &noted.map_or_else(|| error.to_string(), |denial| denial.why))
+            says(status, &noted.map_or_else(|| error.to_string(), |denial| format!("{} was refused: {}", denial.what, denial.why)))
         }
     }
 }

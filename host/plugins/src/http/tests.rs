@@ -7,6 +7,8 @@ mod h2;
 mod ledger;
 mod own;
 mod own_send;
+mod proxy;
+mod recording;
 mod redirects;
 mod requests;
 mod responses;

@@ -5,6 +5,7 @@
 //! too often. A refusal is a `Denial` for the owner, one sentence for the guest and a row
 //! in the audit log; an act whose row the log does not take does not happen.
 
+use crate::ceiling;
 use crate::limits;
 use crate::store::CallState;
 use serde_json::{Value, json};
@@ -39,21 +40,24 @@ impl Act {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shut {
     why: String,
-    remedy: String,
+    /// Absent where the grant is what is missing: which one helps depends on whose it is.
+    remedy: Option<&'static str>,
 }
 
 impl Shut {
     /// The grant does not hold this.
     pub(crate) fn not_granted(what: &str) -> Self {
-        Self {
-            why: format!("it was not granted {what}"),
-            remedy: "`skynet plugin info` shows what it asks for; the owner can allow that with `skynet plugin grant`".into(),
-        }
+        Self { why: format!("it was not granted {what}"), remedy: None }
+    }
+
+    /// Not allowed here, and this is what helps.
+    pub(crate) fn with(why: &str, remedy: &'static str) -> Self {
+        Self { why: why.into(), remedy: Some(remedy) }
     }
 
     /// A bound of the host's.
     pub(crate) fn too_much(why: impl Into<String>) -> Self {
-        Self { why: why.into(), remedy: "The plugin must do with less; tell its author".into() }
+        Self { why: why.into(), remedy: Some("The plugin must do with less; tell its author") }
     }
 }
 
@@ -88,6 +92,15 @@ impl CallState {
     /// Refuses it.
     pub(crate) async fn refuse(&mut self, act: &Act, shut: Shut) -> String {
         let Shut { why, remedy } = shut;
+        let cut = if remedy.is_none() { ceiling::cut_of(&self.reach.granted.withheld, act) } else { None };
+        let id = &self.reach.plugin.id;
+        let (why, remedy) = match (cut, remedy) {
+            (Some(cut), _) => (cut, ceiling::REMEDY.to_owned()),
+            (None, Some(remedy)) => (why, remedy.to_owned()),
+            (None, None) => {
+                (why, format!("`skynet plugin info {id}` shows what it asks for; the owner can allow that with `skynet plugin grant {id}`"))
+            }
+        };
         let denial = Denial { who: self.reach.plugin.to_string(), what: act.what(), why, remedy };
         let said = format!("denied: {}", denial.why);
         if self.hooks.budget.count_refusal() {

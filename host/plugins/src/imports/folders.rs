@@ -16,6 +16,13 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 /// The interface as `wasmtime-wasi` links it; a test fails when that moves on.
 const INTERFACE: &str = "wasi:filesystem/types@0.2.12";
 
+/// What the system tells apart no further.
+const WHY: &str = "it was not granted this in the folders it has, or the path leaves them";
+
+/// A grant alone does not help, and for a path that leaves the folder nothing does.
+const REMEDY: &str = "A path that leaves its folder, also by a link, cannot be allowed. To write there, its grant must say so \
+    (`skynet plugin grants`), the root must be `writable` in skynet.toml, and [ceiling] there must not keep it back";
+
 type Folder = Resource<Descriptor>;
 type Answer<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;
 
@@ -40,7 +47,7 @@ async fn told<T>(state: &mut CallState, action: &'static str, path: &str, answer
     // What the system itself refuses, a file of somebody else's, is `Access` or `ReadOnly`.
     if code == ErrorCode::NotPermitted {
         let path = state.clean(path);
-        state.refuse(&Act::new("fs", action, &path), Shut::not_granted("this in the folders it has, or the path leaves them")).await;
+        state.refuse(&Act::new("fs", action, &path), Shut::with(WHY, REMEDY)).await;
     }
     Ok((Err(code),))
 }

@@ -8,6 +8,7 @@ use super::door::{Act, granted};
 use crate::bindings::v0::skynet::plugin::script::{Host, ScriptError, ScriptResult};
 use crate::limits;
 use crate::store::{CallLimits, CallState};
+use crate::validity::Granted;
 use serde_json::Value;
 use skynet_core::neighbours::{self, Caller, ScriptOutcome, Talk};
 use skynet_core::ports::Progress;
@@ -51,11 +52,19 @@ impl CallState {
                 let output = self.clean(&outcome.output);
                 Ok(ScriptResult { exit_code: outcome.exit_code, output, truncated: outcome.truncated })
             }
-            Err(error) => {
-                let said = self.failed(&act, error.to_string()).await;
-                Err(told(&error, said))
-            }
+            Err(error) => Err(self.did_not_work(&act, &error).await),
         }
+    }
+
+    /// A script's last words are for who called it; the row has the host's own.
+    async fn did_not_work(&mut self, act: &Act, error: &neighbours::ScriptError) -> ScriptError {
+        let row = match error {
+            neighbours::ScriptError::Unknown(_) | neighbours::ScriptError::Denied(_) => error.to_string(),
+            neighbours::ScriptError::TimedOut(_) => "it took too long".into(),
+            neighbours::ScriptError::Failed(_) => "it failed".into(),
+        };
+        self.failed(act, row).await;
+        told(error, self.clean(&error.to_string()))
     }
 
     async fn begin_talk(&mut self, name: String) -> Result<u64, ScriptError> {
@@ -75,16 +84,35 @@ impl CallState {
                 self.reach.talk = Some(talk);
                 Ok(before)
             }
-            Err(error) => {
-                let said = self.failed(&act, error.to_string()).await;
-                Err(told(&error, said))
-            }
+            Err(error) => Err(self.did_not_work(&act, &error).await),
         }
+    }
+
+    async fn say_line(&mut self, line: &str) -> Result<(), ScriptError> {
+        if line.len() > limits::SCRIPT_INPUT_BYTES || line.contains(['\n', '\r']) {
+            let why = format!("a line has no line end in it and at most {} bytes", limits::SCRIPT_INPUT_BYTES);
+            return Err(ScriptError::Failed(why));
+        }
+        let said = self.talk()?.say(line).await;
+        said.map_err(|error| self.broken_off(&error))
+    }
+
+    async fn hear_line(&mut self, wait: Duration) -> Result<Option<String>, ScriptError> {
+        let heard = self.talk()?.hear(wait).await;
+        heard.map(|line| line.map(|line| self.clean(&line))).map_err(|error| self.broken_off(&error))
     }
 
     /// The conversation that is under way. Its lines have no rows: they are a matter of program and bridge.
     fn talk(&mut self) -> Result<&mut Box<dyn Talk>, ScriptError> {
         self.reach.talk.as_mut().ok_or_else(|| ScriptError::Failed("no conversation was begun".into()))
+    }
+
+    /// A program whose grant no longer holds is let go at once, and not when the call is cleared away.
+    fn kept_by<T>(&mut self, done: wasmtime::Result<T>) -> wasmtime::Result<T> {
+        if done.is_err() {
+            self.reach.talk = None;
+        }
+        done
     }
 
     /// What broke off is not spoken to any more.
@@ -113,44 +141,34 @@ fn told(error: &neighbours::ScriptError, said: String) -> ScriptError {
     }
 }
 
+/// What comes of it, as long as the grant holds. A script or a program takes no steps to the host that could be
+/// refused: it is dropped with all that it started, as the call is at its end.
+async fn while_granted<T>(granted: Arc<Granted>, work: impl Future<Output = T> + Send) -> wasmtime::Result<T> {
+    tokio::select! {
+        biased;
+        no_longer = granted.ended() => Err(no_longer.into()),
+        done = work => Ok(done),
+    }
+}
+
 impl Host for CallState {
     async fn run(&mut self, name: String, input: String) -> wasmtime::Result<Result<ScriptResult, ScriptError>> {
-        let granted = Arc::clone(&self.hooks.granted);
-        tokio::select! {
-            biased;
-            // A script takes no steps to the host that could be refused; it is dropped with all that it started.
-            no_longer = granted.ended() => Err(no_longer.into()),
-            said = self.run_script(name, input) => Ok(said),
-        }
+        while_granted(Arc::clone(&self.hooks.granted), self.run_script(name, input)).await
     }
 
     async fn begin(&mut self, name: String) -> wasmtime::Result<Result<u64, ScriptError>> {
-        Ok(self.begin_talk(name).await)
+        while_granted(Arc::clone(&self.hooks.granted), self.begin_talk(name)).await
     }
 
     async fn say(&mut self, line: String) -> wasmtime::Result<Result<(), ScriptError>> {
-        if line.len() > limits::SCRIPT_INPUT_BYTES || line.contains(['\n', '\r']) {
-            let why = format!("a line has no line end in it and at most {} bytes", limits::SCRIPT_INPUT_BYTES);
-            return Ok(Err(ScriptError::Failed(why)));
-        }
-        let talk = match self.talk() {
-            Ok(talk) => talk,
-            Err(none) => return Ok(Err(none)),
-        };
-        let said = talk.say(&line).await;
-        Ok(said.map_err(|error| self.broken_off(&error)))
+        let said = while_granted(Arc::clone(&self.hooks.granted), self.say_line(&line)).await;
+        self.kept_by(said)
     }
 
     async fn hear(&mut self, milliseconds: u64) -> wasmtime::Result<Result<Option<String>, ScriptError>> {
-        let talk = match self.talk() {
-            Ok(talk) => talk,
-            Err(none) => return Ok(Err(none)),
-        };
-        let heard = talk.hear(Duration::from_millis(milliseconds)).await;
-        Ok(match heard {
-            Ok(line) => Ok(line.map(|line| self.clean(&line))),
-            Err(error) => Err(self.broken_off(&error)),
-        })
+        let wait = Duration::from_millis(milliseconds);
+        let heard = while_granted(Arc::clone(&self.hooks.granted), self.hear_line(wait)).await;
+        self.kept_by(heard)
     }
 
     async fn finish(&mut self) -> wasmtime::Result<()> {

@@ -1,6 +1,7 @@
 //! Ports that break at a chosen step: before or after any one call that the plugin host
-//! makes to what is around it, the process ends with kill -9; or calls of one name fail.
+//! makes to what is around it, the process ends with kill -9; or calls of one name fail, or one waits.
 
+use super::stubs::Gate;
 use async_trait::async_trait;
 use semver::Version;
 use skynet_core::ports::{Audit, AuditRow, KvQuota, PluginChange, PluginStore, StoredGrant};
@@ -17,11 +18,13 @@ pub(crate) struct Fuse {
     burns_at: u64,
     /// Calls by name, each with how many of them still go through.
     refused: Mutex<BTreeMap<&'static str, usize>>,
+    /// The name of a call that waits once, and how many before it do not.
+    waits: Mutex<Option<(&'static str, usize, Arc<Gate>)>>,
 }
 
 impl Default for Fuse {
     fn default() -> Self {
-        Self { steps: AtomicU64::new(0), burns_at: u64::MAX, refused: Mutex::default() }
+        Self { steps: AtomicU64::new(0), burns_at: u64::MAX, refused: Mutex::default(), waits: Mutex::default() }
     }
 }
 
@@ -53,6 +56,28 @@ impl Fuse {
                 *few -= 1;
                 Ok(())
             }
+        }
+    }
+
+    /// The one call of this name that comes after the next few waits at the gate.
+    pub(crate) fn hold_after(&self, name: &'static str, few: usize, gate: &Arc<Gate>) {
+        *self.waits.lock().unwrap() = Some((name, few, Arc::clone(gate)));
+    }
+
+    async fn wait(&self, name: &str) {
+        let gate = {
+            let mut waits = self.waits.lock().unwrap();
+            match waits.as_mut().filter(|(waiting, ..)| *waiting == name) {
+                None => return,
+                Some((_, few @ 1.., _)) => {
+                    *few -= 1;
+                    return;
+                }
+                Some(_) => waits.take(),
+            }
+        };
+        if let Some((_, _, gate)) = gate {
+            gate.pass().await;
         }
     }
 
@@ -116,6 +141,7 @@ macro_rules! fused {
         impl PluginStore for Fused {
             $(async fn $name(&self, $($argument: $kind),*) -> Result<$given, StoreError> {
                 self.fuse.check(stringify!($name))?;
+                self.fuse.wait(stringify!($name)).await;
                 self.fuse.around(self.store.$name($($argument),*)).await
             })*
         }

@@ -20,7 +20,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Neighbourhood {
     jobs: Mutex<Vec<Job>>,
-    heard: Mutex<Vec<String>>,
+    heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Neighbourhood {
@@ -90,6 +90,10 @@ impl Schedule for Neighbourhood {
     async fn fires(&self, _: &str, _: usize) -> Result<Vec<Fire>, StoreError> {
         Ok(Vec::new())
     }
+
+    async fn newest_fires(&self, _: &JobFilter, _: usize) -> Result<Vec<Fire>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]
@@ -124,9 +128,10 @@ impl Scripts for Neighbourhood {
         self.hear(caller, &format!("{name} {input}"));
         match name {
             "endless" => {
-                let _gone = Gone(&self.heard);
+                let _gone = Gone(Arc::clone(&self.heard));
                 std::future::pending().await
             }
+            "fails" => Err(ScriptError::Failed("the script ended with code 3; it said: the owner's own words".into())),
             "backup" => Ok(ScriptOutcome { exit_code: 0, output: "backed up".into(), truncated: false }),
             _ => Err(ScriptError::Unknown(name.into())),
         }
@@ -134,14 +139,38 @@ impl Scripts for Neighbourhood {
 
     async fn begin(&self, caller: &Caller, name: &str, _: Option<&KeptScript>, _: Holds) -> Result<Box<dyn Talk>, ScriptError> {
         self.hear(caller, &format!("begins with {name}"));
-        Err(ScriptError::Unknown(name.into()))
+        match name {
+            "endless" => Ok(Box::new(Silent(Gone(Arc::clone(&self.heard))))),
+            "fails" => Err(ScriptError::TimedOut("it said: the owner's own words".into())),
+            _ => Err(ScriptError::Unknown(name.into())),
+        }
     }
 }
 
-/// Tells that a script was ended before it was done.
-struct Gone<'a>(&'a Mutex<Vec<String>>);
+/// A program that was begun with and never says a word.
+struct Silent(#[allow(dead_code, reason = "its end is what counts")] Gone);
 
-impl Drop for Gone<'_> {
+#[async_trait]
+impl Talk for Silent {
+    fn before(&self) -> u64 {
+        0
+    }
+
+    async fn say(&mut self, _: &str) -> Result<(), ScriptError> {
+        std::future::pending().await
+    }
+
+    async fn hear(&mut self, _: Duration) -> Result<Option<String>, ScriptError> {
+        std::future::pending().await
+    }
+
+    fn finish(self: Box<Self>) {}
+}
+
+/// Tells that a script was ended before it was done.
+struct Gone(Arc<Mutex<Vec<String>>>);
+
+impl Drop for Gone {
     fn drop(&mut self) {
         self.0.lock().unwrap().push("endless was ended".into());
     }

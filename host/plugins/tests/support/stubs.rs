@@ -29,7 +29,7 @@ impl Gate {
         Arc::new(Self { arrived: Semaphore::new(0), go: Semaphore::new(0) })
     }
 
-    async fn pass(&self) {
+    pub(super) async fn pass(&self) {
         self.arrived.add_permits(1);
         self.go.acquire().await.unwrap().forget();
     }

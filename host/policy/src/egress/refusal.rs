@@ -1,9 +1,9 @@
-//! Why a connection was refused: what, why, and what an owner can do.
+//! Why a connection was refused: what, why, and what an owner can do: a command that
+//! helps, or the word that none does.
 
 use super::{AddressClass, Destination};
 use crate::host_name::HostFault;
 use crate::naming::plain_line;
-use skynet_core::Denial;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -128,39 +128,36 @@ impl EgressRefusal {
         }
     }
 
-    /// What a person can do about it.
-    pub fn remedy(&self) -> String {
+    /// What a person can do about it; `plugin` is who was refused, by its id.
+    pub fn remedy(&self, plugin: &str) -> String {
+        let grant = |asked: &str| {
+            format!(
+                "If its manifest asks for {asked} (`skynet plugin info {plugin}`), an owner can allow it with \
+                 `skynet plugin grant {plugin}`; else its author must ask for it"
+            )
+        };
         match self {
             Self::Scheme { .. } | Self::Host { .. } | Self::Port { .. } => "Use a plain http or https URL".into(),
             Self::Method { .. } | Self::Never { .. } => "Use another server or method; this cannot be granted".into(),
-            Self::NotGranted { destination, .. } => {
-                format!(
-                    "If the plugin's manifest asks for {destination}, an owner can allow it with `skynet plugin grant`; else its author must ask for it"
-                )
-            }
-            Self::MethodNotGranted { method, .. } => {
-                format!("If the plugin's manifest asks for {}, an owner can allow it with `skynet plugin grant`", plain_line(method, 20))
-            }
+            Self::NotGranted { destination, .. } => grant(&destination.to_string()),
+            Self::MethodNotGranted { method, .. } => grant(&plain_line(method, 20)),
             Self::Unresolved { destination } => format!("Check the spelling of {} and this machine's name service", destination.host()),
             Self::Substituted { .. } => "Check this machine's name service".into(),
             Self::Mixed { destination, .. } => {
                 format!("Ask whoever runs {} to publish addresses of one kind; this is also how an attack looks", destination.host())
             }
             Self::NonPublic { destination, .. } => {
-                format!("If this server is meant, an owner can allow exactly {destination} with `private = true` in the grant")
+                format!(
+                    "If this server is meant, an owner can allow exactly this one: skynet plugin grant {plugin} --private={destination}"
+                )
             }
         }
-    }
-
-    /// The same as a denial of this plugin or client.
-    pub fn denial(&self, who: &str) -> Denial {
-        Denial { who: who.into(), what: self.what(), why: self.why(), remedy: self.remedy() }
     }
 }
 
 impl fmt::Display for EgressRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} was refused: {}. {}", self.what(), self.why(), self.remedy())
+        write!(f, "{} was refused: {}", self.what(), self.why())
     }
 }
 

@@ -130,10 +130,11 @@ fn a_destination_has_one_spelling() {
     assert_eq!(to("wss://x.com").to_string(), "https://x.com");
     assert_eq!(to("http://[::1]:8080").authority(), "[::1]:8080");
     let refused = |scheme: &str, host: &str, port: Option<u16>| Destination::from_parts(scheme, host, port).unwrap_err().to_string();
-    expect!["a connection to `2130706433` was refused: it is an IPv4 address in an odd form; write four decimal numbers without leading zeros. Use a plain http or https URL"]
-        .assert_eq(&refused("http", "2130706433", None));
-    expect!["a connection by `gopher` was refused: only http and https are carried. Use a plain http or https URL"]
-        .assert_eq(&refused("gopher", "x.com", None));
+    expect![
+        "a connection to `2130706433` was refused: it is an IPv4 address in an odd form; write four decimal numbers without leading zeros"
+    ]
+    .assert_eq(&refused("http", "2130706433", None));
+    expect!["a connection by `gopher` was refused: only http and https are carried"].assert_eq(&refused("gopher", "x.com", None));
     assert!(refused("http", "u:p@x.com", None).contains("user information"));
     assert!(refused("http", "x.com", Some(0)).contains("its port is not a number"));
     assert!(!refused("http", "x\n\u{202e}y", None).contains(['\n', '\u{202e}']));
@@ -159,16 +160,18 @@ fn refusals_say_what_why_and_what_to_do() {
         ..Default::default()
     };
     let refused = |url: &str, method: &str| match_rule(&permissions, &to(url), method).unwrap_err();
-    expect!["POST https://x.com was refused: only GET is granted for this server. If the plugin's manifest asks for POST, an owner can allow it with `skynet plugin grant`"]
-        .assert_eq(&refused("https://x.com", "POST").to_string());
-    expect!["GET https://y.org:8443 was refused: no granted rule names this scheme, host and port. If the plugin's manifest asks for https://y.org:8443, an owner can allow it with `skynet plugin grant`; else its author must ask for it"]
-        .assert_eq(&refused("https://y.org:8443", "GET").to_string());
+    let whole = |refusal: EgressRefusal| format!("{refusal}. {}", refusal.remedy("acme/x"));
+    expect!["POST https://x.com was refused: only GET is granted for this server. If its manifest asks for POST (`skynet plugin info acme/x`), an owner can allow it with `skynet plugin grant acme/x`; else its author must ask for it"]
+        .assert_eq(&whole(refused("https://x.com", "POST")));
+    expect!["GET https://y.org:8443 was refused: no granted rule names this scheme, host and port. If its manifest asks for https://y.org:8443 (`skynet plugin info acme/x`), an owner can allow it with `skynet plugin grant acme/x`; else its author must ask for it"]
+        .assert_eq(&whole(refused("https://y.org:8443", "GET")));
     for tunnel in ["CONNECT", "connect", "TRACE", "track"] {
         assert!(matches!(refused("https://x.com", tunnel), EgressRefusal::Method { .. }), "{tunnel}");
     }
     assert!(matches!(refused("https://x.com", "get"), EgressRefusal::MethodNotGranted { .. }), "methods have one spelling");
-    let denial = refused("https://y.org", "GET").denial("acme/x@1.0.0#3");
-    assert!(denial.to_string().starts_with("GET https://y.org was denied to acme/x@1.0.0#3"), "{denial}");
+    for hopeless in [refused("https://x.com", "TRACE"), Destination::from_parts("http", "010.0.0.1", None).unwrap_err()] {
+        assert!(!hopeless.remedy("acme/x").contains("skynet plugin grant"), "no grant helps: {hopeless}");
+    }
 }
 
 /// Rule, destination and answer in; the address to dial or a word of the refusal out.
@@ -202,7 +205,11 @@ fn an_owner_opens_one_private_server_by_name_and_never_the_worst() {
     dial(&nas, "http://nas.lan:5000", &["192.168.1.9", "8.8.8.8"], Err("answers with public addresses"));
     dial(&nas, "http://nas.lan:5000", &["fd00::9", "127.0.0.1"], Ok("fd00::9"));
     dial(&nas, "http://nas.lan:5000", &["64:ff9b::8.8.8.8"], Ok("64:ff9b::808:808"));
-    dial(&rule("http://nas.lan:5000"), "http://nas.lan:5000", &["192.168.1.9"], Err("`private = true`"));
+    dial(&rule("http://nas.lan:5000"), "http://nas.lan:5000", &["192.168.1.9"], Err("192.168.1.9 is a private address"));
+    let refusal = check_addresses(&rule("http://nas.lan:5000"), &to("http://nas.lan:5000"), &addresses(&["192.168.1.9"])).unwrap_err();
+    assert!(refusal.remedy("acme/x").ends_with("skynet plugin grant acme/x --private=http://nas.lan:5000"), "the command that helps");
+    let never = check_addresses(&nas, &to("http://nas.lan:5000"), &addresses(&["169.254.169.254"])).unwrap_err();
+    assert!(never.remedy("acme/x").ends_with("this cannot be granted"), "{never}");
     let forbidden = [
         "169.254.169.254",
         "fd00:ec2::254",

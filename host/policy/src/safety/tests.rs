@@ -1,6 +1,7 @@
 //! One row for each rule, and beside each the texts that only look like it.
 
 use super::{Danger, Verdict, look};
+use crate::limits::LOOKED_THROUGH_BYTES;
 
 fn check(verdict: Verdict, commands: &[&str]) {
     for command in commands {
@@ -129,4 +130,21 @@ fn what_destroys_or_wants_more_rights_is_said() {
 fn a_verdict_is_a_word_and_its_reason() {
     assert_eq!(look("sudo ls").advice(), "dangerous: it asks for the rights of another user");
     assert_eq!((look("ls").advice(), look("make").advice()), ("harmless".into(), "unremarked".into()));
+}
+
+#[test]
+fn a_function_that_pipes_into_another_one_or_is_only_spoken_of_before_is_no_bomb() {
+    check(Verdict::Unremarked, &["f() { g | h & }; f", "f|f& f() { true; }", "f() { f | g & }; f", "() { |& }", "f() { true; } ; a|a&"]);
+    check(Verdict::Dangerous(Danger::ForkBomb), &["a(){ b; }; ü() { ü|ü& }; ü", "x() { y; }; a|a& a() { c | a|a & }"]);
+}
+
+#[test]
+fn a_text_that_no_shell_would_be_given_is_not_read_and_one_that_fits_is_read_in_one_go() {
+    let long = |piece: &str| format!("sudo ls; {}", piece.repeat(LOOKED_THROUGH_BYTES / piece.len()));
+    // Each of these was read anew from each of its places, which took hours for what a plugin can hand over.
+    for piece in ["a(){", "a|a", "(){|", "function", "a ", "'"] {
+        check(Verdict::Unremarked, &[&long(piece)]);
+        let fits: String = long(piece).chars().take(LOOKED_THROUGH_BYTES).collect();
+        check(Verdict::Dangerous(Danger::AsksForRights), &[&fits]);
+    }
 }

@@ -5,8 +5,8 @@
 //! would not read as they are.
 
 use crate::digest::is_sha256_hex;
-use crate::limits::{SERVER_TOOLS, SERVER_WORD_CHARS, SERVER_WORDS};
-use crate::naming::{is_plain_line, is_tool_name, plain_line};
+use crate::limits::{SERVER_TOOLS, SERVER_TOOLS_BYTES, SERVER_WORD_CHARS, SERVER_WORDS};
+use crate::naming::{hidden_in, is_plain_line, is_tool_name, plain_line};
 use crate::tree::{self, Files};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -81,6 +81,9 @@ impl KeptProgram {
             return Err(format!("server.program: there is no file `{}` in the folder", plain_line(inside, 100)));
         }
         let text = files.get(TOOLS_FILE).ok_or_else(|| format!("it has no {TOOLS_FILE}; make it with: skynet plugin add-mcp"))?;
+        if text.len() > SERVER_TOOLS_BYTES {
+            return Err(format!("{TOOLS_FILE}: has {} bytes; at most {SERVER_TOOLS_BYTES} are read", text.len()));
+        }
         let tools: Vec<Value> = serde_json::from_slice(text).map_err(|error| format!("{TOOLS_FILE}: {error}"))?;
         if tools.len() > SERVER_TOOLS {
             return Err(format!("{TOOLS_FILE}: has {} tools; at most {SERVER_TOOLS} are taken", tools.len()));
@@ -90,6 +93,10 @@ impl KeptProgram {
             let name = tool.get("name").and_then(Value::as_str).unwrap_or_default();
             if !is_tool_name(name) || !names.insert(name) || !tool.get("tool").is_some_and(Value::is_object) {
                 return Err(format!("{TOOLS_FILE}: `{}` is no tool with a name of its own", plain_line(name, 60)));
+            }
+            // As in the manifest: what no eye can check does not reach the model.
+            if let Some(c) = hidden_in(tool) {
+                return Err(format!("{TOOLS_FILE}: `{name}` holds a character that cannot be seen (U+{:04X})", u32::from(c)));
             }
         }
         self.tools = tools;

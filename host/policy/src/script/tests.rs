@@ -150,6 +150,10 @@ fn a_program_that_nobody_could_agree_to_is_refused() {
     check("", "", "{}", "tools.json");
     check("", "", r#"[{"name":"A","tool":{}}]"#, "`A` is no tool");
     check("", "", r#"[{"name":"a","tool":{}},{"name":"a","tool":{}}]"#, "`a` is no tool");
+    let unseen = "[{\"name\":\"a\",\"tool\":{\"inputSchema\":{\"title\":\"x\u{e0049}y\"}}}]";
+    check("", "", unseen, "tools.json: `a` holds a character that cannot be seen (U+E0049)");
+    let long = format!(r#"[{{"name":"a","tool":{{"description":"{}"}}}}]"#, "x".repeat(crate::limits::SERVER_TOOLS_BYTES));
+    check("", "", &long, "tools.json: has 10");
     let fault = kept(&format!("{KEPT}[[permissions.net]]\nurl = 'https://a.example'\nmethods = ['GET']\n"), "[]").unwrap_err();
     assert!(fault.contains("no way to the network"), "{fault}");
     assert!(ScriptManifest::parse(b"name = 'a'\ndescription = 'b'\n").unwrap_err().contains("`[run]`"));

@@ -48,7 +48,12 @@ impl Launcher {
     }
 
     /// Refuses.
-    pub async fn open(&self, _command: &Command) -> Result<Tty, ScriptError> {
+    pub async fn open_tty(&self, _command: &Command) -> Result<Tty, ScriptError> {
+        Err(self.refusal())
+    }
+
+    /// Refuses.
+    pub async fn keep(&self, _confinement: &Confinement, _proxy: Option<OwnedFd>) -> Result<Kept, ScriptError> {
         Err(self.refusal())
     }
 
@@ -90,11 +95,6 @@ impl Tty {
     /// Never called.
     pub async fn ended(&self) -> Result<Option<End>, ScriptError> {
         match *self {}
-    }
-
-    /// Refuses.
-    pub async fn keep(&self, _confinement: &Confinement, _proxy: Option<OwnedFd>) -> Result<Kept, ScriptError> {
-        Err(self.abilities.refusal().unwrap_or_else(|| Refusal::new(super::Part::Machine, OFF)).into())
     }
 }
 

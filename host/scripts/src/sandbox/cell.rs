@@ -51,15 +51,15 @@ pub(super) fn play(ready: &Ready, handed: Vec<OwnedFd>) {
     }
 }
 
-/// What the program inherits: a terminal made here, or what the host handed over.
-fn streams(asked: &Asked, control: &UnixStream, mut handed: impl Iterator<Item = OwnedFd>) -> Result<Streams, Refusal> {
+/// What the program inherits: what the host handed over, or a terminal made here, whose outer end is the host's.
+fn streams(asked: &Asked, mut handed: impl Iterator<Item = OwnedFd>) -> Result<(Streams, Option<OwnedFd>), Refusal> {
     if let Asked::Command(command) = asked
         && let Some(window) = command.window
     {
-        return pty::open(control, window);
+        return pty::open(window).map(|(streams, master)| (streams, Some(master)));
     }
     match (handed.next(), handed.next(), handed.next()) {
-        (Some(input), Some(output), Some(errors)) => Ok(Streams { input, output, errors, proxy: handed.next() }),
+        (Some(input), Some(output), Some(errors)) => Ok((Streams { input, output, errors, proxy: handed.next() }, None)),
         _ => Err(Refusal::new(Part::Request, "it came without its streams")),
     }
 }
@@ -78,12 +78,15 @@ fn keep(ready: &Ready, control: &mut UnixStream, handed: impl Iterator<Item = Ow
     control.set_read_timeout(Some(REQUEST_TIMEOUT)).map_err(failed(Part::Start, "no deadline can be set"))?;
     let asked: Asked = frame::read(control).map_err(failed(Part::Request, "it cannot be read"))?;
     // Ahead of the namespaces, in which the system's terminals are not.
-    let streams = streams(&asked, control, handed)?;
+    let (streams, master) = streams(&asked, handed)?;
     if ready.strength == Strength::Full {
         // First, as folders that are opened outside cannot be mounted inside.
         spaces::enter()?;
     }
     let job = check::job(asked, &ready.ceiling, &ready.system, ready.strength)?;
+    if let Some(master) = master {
+        pty::hand(control, master)?;
+    }
     // Orphans of the script come to this process, so that the last of them is seen to end.
     set_child_subreaper(Some(getpid())).map_err(failed(Part::Start, "orphans cannot be caught"))?;
     let keeper = pidfd_open(getpid(), PidfdFlags::empty()).map_err(failed(Part::Start, "its end cannot be tied to ours"))?;

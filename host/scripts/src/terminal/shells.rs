@@ -28,21 +28,23 @@ pub struct Shells {
     makes_room: bool,
 }
 
-/// Ends the shell of this owner that nobody used for longest, if it has as many as it may and one of them rests.
+/// Ends the shell that nobody used for longest, if one of them rests: of this owner's, if it has as many as it may,
+/// else of everybody's, if there are as many as there may be.
 fn make_room(slots: &mut BTreeMap<Key, Slot>, owner: &str) {
-    let own = || slots.iter().filter(|(key, _)| key.owner == owner);
-    if own().count() < SHELLS_OF_ONE {
+    let own = slots.keys().filter(|key| key.owner == owner).count();
+    if own < SHELLS_OF_ONE && slots.len() < SHELLS {
         return;
     }
-    let idle = own().filter_map(|(key, slot)| Some((slot.get()?.idle()?, key.clone())));
+    let may_go = |key: &Key| own < SHELLS_OF_ONE || key.owner == owner;
+    let idle = slots.iter().filter(|(key, _)| may_go(key)).filter_map(|(key, slot)| Some((slot.get()?.idle()?, key.clone())));
     if let Some((_, key)) = idle.max_by_key(|(idle, _)| *idle) {
         slots.remove(&key);
     }
 }
 
 impl Shells {
-    /// A place where the shell that rested for longest gives way to a new one of its owner: for owners who cannot
-    /// see their shells.
+    /// A place where the shell that rested for longest gives way to a new one: for owners who cannot see their
+    /// shells.
     pub fn that_make_room() -> Self {
         Self { makes_room: true, ..Self::default() }
     }
@@ -76,7 +78,8 @@ impl Shells {
 
     fn slot(&self, key: &Key) -> Result<Slot, ShellError> {
         let mut slots = self.slots();
-        slots.retain(|_, slot| slot.get().is_none_or(|shell| !shell.is_over()));
+        // Those that ended, and those whose start was dropped: who still starts one has its slot too.
+        slots.retain(|_, slot| slot.get().map_or(Arc::strong_count(slot) > 1, |shell| !shell.is_over()));
         if let Some(slot) = slots.get(key) {
             return Ok(Arc::clone(slot));
         }

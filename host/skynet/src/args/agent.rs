@@ -12,6 +12,11 @@ pub(crate) enum Agent {
     /// Write this agent into one file, signed, to be given away.
     #[command(after_help = "Example: skynet agent export me/butler --summary \"Keeps house\" --with-plugins")]
     Export(AgentExport),
+    /// Search the registries for whole agents; without words, all that they list.
+    Search {
+        /// Words of its name or summary.
+        words: Vec<String>,
+    },
     /// Show what is in an agent's file, without installing anything.
     Inspect {
         /// The file, or namespace/name[@version] of an agent that a registry lists.

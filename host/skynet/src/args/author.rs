@@ -22,7 +22,7 @@ pub(crate) enum Author {
 \"now_ms\": 0, \"seed\": 1, \"expect\": {\"text\": \"Hello, Ada.\"}}]}; expect takes text, structured or error.\n\
 {\"hooks\": [{\"point\", \"payload\", \"expect\": {\"verdict\"}}]}, {\"events\": [{\"event\", \"expect\": {\"actions\"}}]} and\n\
 {\"completions\": [{\"ask\": {\"messages\"}, \"expect\": {\"text\"}}]} are for the other kinds; the templates have one of each.\n\
-Servers are played back from exchanges.json, which --record makes."
+Servers are played back from exchanges.json, which --record makes; a secret stands there as [secret NAME]."
     )]
     Test(Test),
     /// Measure its calls, beside an empty component of the same kind, and its tools called bare.
@@ -78,14 +78,25 @@ pub(crate) struct NewPlugin {
     pub(crate) path: Option<PathBuf>,
 }
 
+/// Which folder, and how far it is trusted.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Build {
+pub(crate) struct ProjectFolder {
     /// The plugin's folder.
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
     /// Its language, where its files do not tell.
     #[arg(long)]
     pub(crate) lang: Option<String>,
+    /// Whoever made this folder may run programs on this machine: take compilers that lie in it
+    /// before those on PATH, and install what it depends on, without asking.
+    #[arg(long)]
+    pub(crate) trust_project: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) project: ProjectFolder,
     /// The key file; the dev key of this machine when absent.
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
@@ -96,12 +107,8 @@ pub(crate) struct Build {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Dev {
-    /// The plugin's folder.
-    #[arg(default_value = ".")]
-    pub(crate) folder: PathBuf,
-    /// Its language, where its files do not tell.
-    #[arg(long)]
-    pub(crate) lang: Option<String>,
+    #[command(flatten)]
+    pub(crate) project: ProjectFolder,
     /// Build and drop once, then end.
     #[arg(long)]
     pub(crate) once: bool,
@@ -109,28 +116,24 @@ pub(crate) struct Dev {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Test {
-    /// The plugin's folder.
-    #[arg(default_value = ".")]
-    pub(crate) folder: PathBuf,
-    /// Its language, where its files do not tell.
-    #[arg(long)]
-    pub(crate) lang: Option<String>,
+    #[command(flatten)]
+    pub(crate) project: ProjectFolder,
     /// Make the calls of calls.json with the real servers, and keep what they answer in exchanges.json.
     #[arg(long)]
     pub(crate) record: bool,
     /// Do not ask before recording.
     #[arg(long, short, requires = "record")]
     pub(crate) yes: bool,
+    /// A secret that the calls are recorded with, read from this file; asked for at the terminal
+    /// where it is not named. It goes to its servers, and into no recording.
+    #[arg(long = "secret", value_name = "NAME=FILE", requires = "record")]
+    pub(crate) secrets: Vec<String>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct BenchPlugin {
-    /// The plugin's folder.
-    #[arg(default_value = ".")]
-    pub(crate) folder: PathBuf,
-    /// Its language, where its files do not tell.
-    #[arg(long)]
-    pub(crate) lang: Option<String>,
+    #[command(flatten)]
+    pub(crate) project: ProjectFolder,
     /// Which tool; the first when absent.
     #[arg(long)]
     pub(crate) tool: Option<String>,

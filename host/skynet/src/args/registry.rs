@@ -72,7 +72,7 @@ pub(crate) struct Agreement {
     /// Do not ask. Without a terminal this needs --release or --unseen beside it.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Agree to this release only, by its digest as --plan shows it; may be given more than once.
+    /// Agree to this release only, by its whole digest as --plan shows it; may be given more than once.
     #[arg(long = "release", value_name = "SHA256")]
     pub(crate) releases: Vec<String>,
     /// With --yes: agree to whatever is listed, unseen.

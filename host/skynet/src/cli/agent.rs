@@ -7,6 +7,7 @@ mod export;
 mod files;
 mod install;
 mod plugins;
+mod search;
 mod source;
 
 use crate::args::Agent;
@@ -27,6 +28,7 @@ use std::path::Path;
 pub(crate) async fn run(home: &Home, verb: Agent, out: &Out) -> Result<()> {
     match verb {
         Agent::Export(wish) => export::run(home, wish, out).await,
+        Agent::Search { words } => search::run(home, &words.join(" "), out).await,
         Agent::Inspect { file } => inspect(home, &file, out).await,
         Agent::Install(wish) => install::run(home, wish, out).await,
     }

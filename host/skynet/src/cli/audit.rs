@@ -98,6 +98,9 @@ async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &O
     for (number, at_ms, row) in found.iter().rev() {
         print(out, *number, *at_ms, row);
     }
+    if found.is_empty() && !follow {
+        out.line("the log has no such row");
+    }
     if !follow {
         return Ok(());
     }
@@ -127,6 +130,9 @@ fn parse(kept: &KeptRow) -> Result<AuditRow> {
 }
 
 async fn export(store: &Store, from: u64, to: u64, path: Option<&Path>) -> Result<()> {
+    if from > to {
+        return Err(fail(Kind::Refused, format!("rows {from} to {to} are none; --from is the lower number")));
+    }
     let mut writer: Box<dyn std::io::Write> = match path {
         Some(path) => {
             let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);

@@ -58,7 +58,9 @@ async fn start(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
         manager.start().await?;
     } else {
         let program = std::env::current_exe().context("the path of this program")?;
-        start_detached(&DetachSpec { program, args: vec!["start".into()], log: home.log() })?;
+        // The folder that was asked for, whatever SKYNET_HOME says.
+        let args = vec!["--home".into(), home.root().display().to_string(), "start".into()];
+        start_detached(&DetachSpec { program, args, log: home.log() })?;
     }
     let begun = Instant::now();
     while begun.elapsed() < READY {

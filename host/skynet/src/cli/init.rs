@@ -81,7 +81,11 @@ async fn prepare(home: &Home) -> Result<Prepared> {
     if store.vault_changes().await?.is_none() || home.old_secrets().exists() {
         let (unlocked, made) = vault::ensure(&store, &places, Ask::Terminal).await?;
         if made {
-            done.push(format!("{} (opens the vault with the secrets; keep a copy in a safe place)", places.keyfile.display()));
+            done.push(format!(
+                "{} (opens the vault with the secrets; keep a copy in a safe place. A copy of this whole folder has it too: \
+                 for a passphrase in its place see `skynet secret slot add --help`)",
+                places.keyfile.display()
+            ));
         }
         let by = who::at_the_command_line();
         moved = secrets_file::import(home, &store, &unlocked, &by).await?.map(|names| secrets_file::told(&names));

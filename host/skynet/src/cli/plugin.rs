@@ -90,11 +90,20 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
     let plugins = answer["plugins"].as_array().cloned().unwrap_or_default();
     if plugins.is_empty() {
         let (plugins, tools) = (home.plugins(), home.tools());
-        out.line(&format!("no plugins; drop signed .wasm files into {}, or script plugins into {}", plugins.display(), tools.display()));
+        let is_file = |entry: std::fs::DirEntry| entry.path().extension().is_some_and(|end| end == "wasm");
+        let there = std::fs::read_dir(&plugins).is_ok_and(|entries| entries.flatten().any(is_file));
+        if there {
+            out.line(&format!("none yet: the host looks at what lies in {}; try again in a moment", plugins.display()));
+        } else {
+            let (plugins, tools) = (plugins.display(), tools.display());
+            out.line(&format!("no plugins; drop signed .wasm files into {plugins}, or script plugins into {tools}"));
+        }
     }
     for plugin in plugins {
         let version = text(&plugin["serving"]["version"]);
-        let state = text(&plugin["state"]);
+        // An update that waits leaves what serves in its place.
+        let waiting = plugin["waiting"].as_str();
+        let state = if waiting.is_some() { "serving" } else { text(&plugin["state"]) };
         let color = match state {
             "serving" => "32",
             "pending" => "33",
@@ -108,10 +117,13 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
             version,
             text(&plugin["summary"])
         ));
+        if let Some(version) = waiting {
+            out.line(&format!("           {version} waits for your word; what it changes: skynet plugin info {}", text(&plugin["name"])));
+        }
         for ask in plugin["asks"].as_array().into_iter().flatten() {
             out.line(&format!("           asks: {}", text(ask)));
         }
-        if state == "pending" {
+        if text(&plugin["state"]) == "pending" {
             let verb = if text(&plugin["trust"]) == skynet_plugins::BY_OWNER { "approve" } else { "grant" };
             out.line(&format!("           allow it with: skynet plugin {verb} {}", text(&plugin["name"])));
         }
@@ -128,8 +140,12 @@ pub(super) fn show_info(id: &PluginId, info: &Value, out: &Out) {
     out.line(&format!("{id} {}", text(&status["serving"]["version"])));
     out.line(&format!("  {}", text(&status["summary"])));
     let or = |value: &Value| value.as_str().filter(|text| !text.is_empty()).unwrap_or("-").to_owned();
+    let state = match (status["waiting"].as_str(), text(&status["serving"]["version"])) {
+        (Some(waits), serves) => format!("serving {serves}; {waits} waits for your word"),
+        _ => or(&status["state"]),
+    };
     for (name, value) in [
-        ("state", or(&status["state"])),
+        ("state", state),
         ("trust", or(&status["trust"])),
         ("signed by", or(&info["publisher"])),
         ("file", or(&info["file"])),
@@ -152,6 +168,9 @@ pub(super) fn show_info(id: &PluginId, info: &Value, out: &Out) {
     section("may", &info["may"]);
     section("kept from it by [ceiling] in skynet.toml", &info["above_ceiling"]);
     section("waits for your grant", &info["waiting"]["asks"]);
+    if status["waiting"].is_string() {
+        section("what that changes", &json!(text(&info["waiting"]["diff_text"]).lines().collect::<Vec<_>>()));
+    }
     section("was denied, and a grant would allow", &info["denied"]["asks"]);
     section("tools", &status["tools"]);
     section("versions kept here", &info["history"]);

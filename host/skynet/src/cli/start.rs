@@ -54,7 +54,7 @@ fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
 pub(crate) struct Begun {
     lock: HostLock,
     known: Known,
-    anchor: Anchor,
+    anchor: Arc<Anchor>,
     places: Places,
     scripts: HostScripts,
     wall: Told,
@@ -70,7 +70,7 @@ pub(crate) fn begin(home: &Home) -> Result<Begun> {
     let config = crate::config_file::load(home)?;
     let known = Known::default();
     start_log(&config.log, &known)?;
-    let anchor = Anchor::start(home, &config.audit)?;
+    let anchor = Arc::new(Anchor::start(home, &config.audit)?);
     let places = Places::of(home)?.ahead_of_the_wall();
     let code = CodePages::find();
     let scripts = HostScripts::start(home, &config);
@@ -79,14 +79,24 @@ pub(crate) fn begin(home: &Home) -> Result<Begun> {
 }
 
 pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
-    let Begun { mut lock, known, anchor, places, scripts, wall, code } = begun;
     // Before anybody can know that there is a host to end.
-    let mut asked = Signals::take()?;
+    let asked = Signals::take()?;
     let store = wire::open_store(home).await?;
+    let anchor = Arc::clone(&begun.anchor);
     begin_run(&store).await?;
-    let wired = wire::wire(home, store, known, places, scripts).await?;
+    let served = serve(home, begun, &store, asked, out).await;
+    // A start that failed is no crash: the next one must not speak of lost rows.
+    let ended = end_run(home, &anchor, &store, if served.is_ok() { "ok" } else { "error" }).await;
+    served.and(ended)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// All between the first row of a run and its last.
+async fn serve(home: &Home, begun: Begun, store: &Store, mut asked: Signals, out: &Out) -> Result<()> {
+    let Begun { mut lock, known, anchor, places, scripts, wall, code } = begun;
+    let wired = wire::wire(home, store.clone(), known, places, scripts).await?;
     wall::close(wall, home)?;
-    let store = wired.store;
     let address = wired.gateway.local_addr();
     lock.listens_on(address)?;
     out.both(
@@ -130,8 +140,7 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
             tracing::debug!(%error, "code that only the start needed stays in memory");
         }
     });
-    let anchor = Arc::new(anchor);
-    let checkpoints = tokio::spawn(Arc::clone(&anchor).tend(home.clone(), Store::clone(&store)));
+    let checkpoints = tokio::spawn(anchor.tend(home.clone(), store.clone()));
     wired.gateway.serve(wait(stopped)).await?;
     signals.abort();
     checkpoints.abort();
@@ -140,8 +149,6 @@ pub(crate) async fn run(home: &Home, begun: Begun, out: &Out) -> Result<()> {
     ahead.abort();
     // Both end with the same word; what serves and what is planned is already durable.
     let _ = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(plugins, jobs) }).await;
-    end_run(home, &anchor, &store).await?;
-    tracing::info!("stopped");
     Ok(())
 }
 
@@ -159,8 +166,8 @@ async fn begin_run(store: &Store) -> Result<()> {
 }
 
 /// The last row also takes along those that no later write did, and is signed.
-async fn end_run(home: &Home, anchor: &Anchor, store: &Store) -> Result<()> {
-    store.record(host_row("stop", "ok")).await?;
+async fn end_run(home: &Home, anchor: &Anchor, store: &Store, verdict: &str) -> Result<()> {
+    store.record(host_row("stop", verdict)).await?;
     store.end_run().await?;
     anchor.sign(home, store).await;
     Ok(store.fold().await?)

@@ -66,8 +66,7 @@ pub(crate) async fn fetch(
 ) -> Result<Ready> {
     let kept = held.fetch(lock, visit, &proposal.offer, &Bar::default()).await.map_err(super::failed)?;
     let trust = trust_with(keys::load_trust(home)?, &proposal.offer)?;
-    // Names that are like others' are among the proposal's own notes.
-    check(held, &proposal.offer.name(), kept, (trust, Vec::new()), policy).await
+    check(held, &proposal.offer.name(), kept, (trust, proposal.beside.clone()), policy).await
 }
 
 /// The same for a file of the lockfile.
@@ -80,7 +79,7 @@ pub(crate) async fn reproduced(
 ) -> Result<Ready> {
     let kept = held.reproduce(lock, visit, locked, &Bar::default()).await.map_err(super::failed)?;
     let trust = trust_with(keys::load_trust(home)?, &proposal.offer)?;
-    check(held, &proposal.offer.name(), kept, (trust, Vec::new()), policy).await
+    check(held, &proposal.offer.name(), kept, (trust, proposal.beside.clone()), policy).await
 }
 
 /// Checks a kept file as the host will, and looks through it. `known` are names that its own
@@ -108,6 +107,13 @@ pub(crate) async fn check(
 /// Takes away what no lockfile entry needs any more.
 pub(crate) fn tidy(held: &Registries, lock: &HomeLock) -> Result<()> {
     let needed = held.read_lock().map_err(super::failed)?.needed();
+    held.prune(lock, &needed).map(drop).map_err(super::failed)
+}
+
+/// The same, ahead of a look at this offer: what was fetched of it before stays.
+pub(crate) fn tidy_but(held: &Registries, lock: &HomeLock, offer: &Offer) -> Result<()> {
+    let mut needed = held.read_lock().map_err(super::failed)?.needed();
+    needed.extend(held.whole(offer).map_err(super::failed)?.map(|kept| kept.sha256));
     held.prune(lock, &needed).map(drop).map_err(super::failed)
 }
 
@@ -144,7 +150,7 @@ pub(crate) async fn make(home: &Home, (held, lock): (&Registries, &HomeLock), ch
     installed.install(origin, kept, Approval { by: word.by.clone(), at: word.now.to_string(), grant: digest });
     let locked = installed.find(&id).cloned().context("the lockfile lost an entry")?;
     let (by, seen) = (word.by.clone(), approved.stored.cloned());
-    let intent = Intent { id, action: action.into(), by, locked: Some(locked), trust, grant, seen, lower, recorded: false };
+    let intent = Intent { id, action: action.into(), by, locked: Some(locked), trust, grant, seen, revoke: false, lower, recorded: false };
     intent.carry_out(home, held, lock).await
 }
 
@@ -162,7 +168,7 @@ pub(crate) async fn make_again(
     let grant = if whole { approved.grant(&word.by, word.at_ms()) } else { None };
     let (id, by) = (locked.id.clone(), word.by.clone());
     let (locked, seen) = (Some(locked.clone()), approved.stored.cloned());
-    let intent = Intent { id, action: "install".into(), by, locked, trust, grant, seen, lower, recorded: false };
+    let intent = Intent { id, action: "install".into(), by, locked, trust, grant, seen, revoke: false, lower, recorded: false };
     intent.carry_out(home, held, lock).await
 }
 

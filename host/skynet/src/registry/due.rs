@@ -10,6 +10,7 @@ use crate::output::Out;
 use anyhow::Result;
 use serde_json::Value;
 use skynet_core::PluginId;
+use skynet_policy::permission::Permissions;
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::lock::Locked;
@@ -60,6 +61,15 @@ impl Due {
             Self::Listed(one) => one.0.offer.release.permissions.sentences(),
             Self::Pulled(pull) => pull.pulled.release.permissions.sentences(),
         }
+    }
+
+    /// Digest of what its publisher's grant on this machine allows.
+    pub(crate) fn granted(&self) -> Option<String> {
+        let granted = match self {
+            Self::Listed(one) => one.0.granted(),
+            Self::Pulled(pull) => pull.granted(),
+        };
+        granted.as_ref().map(Permissions::digest)
     }
 
     /// What beyond the present grant it would be allowed, in sentences.

@@ -5,12 +5,13 @@
 //! network; a name may lead there only where the owner said so.
 
 use crate::exit::{Kind, fail};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use async_trait::async_trait;
 use skynet_plugins::{OwnDoor, Pieces, SystemResolver};
 use skynet_registry_client::Fetch;
 use skynet_registry_client::fetch::{Answer, Body, FetchError};
 use skynet_registry_client::places::Place;
+use std::path::Path;
 use std::sync::Arc;
 use url::{Host, Url};
 
@@ -34,6 +35,16 @@ pub(crate) fn fetch(place: &Place) -> Result<Arc<dyn Fetch>> {
         None => OwnDoor::to(&servers, Arc::new(SystemResolver)),
     };
     Ok(Arc::new(OverTheDoor(door.map_err(|error| fail(Kind::Refused, format!("registry {}: {error}", place.name)))?)))
+}
+
+/// The certificate of whoever vouches for a server, kept as it is now: the file may go.
+pub(crate) fn authority(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if text.contains("PRIVATE KEY") {
+        let why = "it holds a private key, which belongs with the authority alone; name a file with its certificate";
+        return Err(fail(Kind::Refused, format!("{}: {why}", path.display())));
+    }
+    Ok(text)
 }
 
 /// Where a registry is, for people.

@@ -1,9 +1,9 @@
 //! One change to what is installed, written down before it begins, so that a crash at any
 //! point is finished by the next command or the next start.
 //!
-//! Owns the order: trusted keys, grant and audit row, plugin file, lockfile. Each step may
-//! be taken twice. Refuses to begin before the new file lies whole beside its place, so
-//! that a full disk changes nothing.
+//! Owns the order: grant and audit row, trusted keys, plugin file, lockfile. Each step may
+//! be taken twice. The row comes first, with the comparison that may still end all of it. Refuses to
+//! begin before the new file lies whole beside its place, so that a full disk changes nothing.
 
 use crate::home::{self, Home};
 use crate::keys;
@@ -15,7 +15,7 @@ use skynet_core::ports::{AuditRow, PluginChange, PluginStore as _, StoredGrant};
 use skynet_core::{PluginId, StoreError};
 use skynet_policy::sha256_hex;
 use skynet_policy::signature::KeyId;
-use skynet_policy::trust::TrustedKey;
+use skynet_policy::trust::{TrustStore, TrustedKey};
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::lock::Locked;
@@ -43,6 +43,9 @@ pub(crate) struct Intent {
     /// The one in force when that was decided. If it is another by then, nothing is stored.
     #[serde(default)]
     pub(crate) seen: Option<StoredGrant>,
+    /// The grant in force ends: what comes back had none.
+    #[serde(default)]
+    pub(crate) revoke: bool,
     /// An older version than ran here is wanted.
     pub(crate) lower: bool,
     /// The audit row and what is in its transaction are written.
@@ -52,6 +55,11 @@ pub(crate) struct Intent {
 /// The name of a plugin's file in the plugins folder. Ids have no `--`, so no two share one.
 pub(crate) fn file_name(id: &PluginId) -> String {
     format!("{}--{}.wasm", id.namespace(), id.name())
+}
+
+/// Whether an entry of the lockfile is of this release.
+pub(crate) fn is_of(locked: Option<&Locked>, release: &str) -> bool {
+    locked.is_some_and(|locked| locked.release == release)
 }
 
 fn file(home: &Home, id: &PluginId) -> PathBuf {
@@ -73,6 +81,8 @@ impl Intent {
         if self.grant.is_some() {
             self.check_grant(wire::open_store(home).await?.grant(&self.id).await?)?;
         }
+        // Keys that cannot count are found ahead of the row that says that they do.
+        self.trust_after(home, held)?;
         self.begin(home, held)?;
         let id = self.id.clone();
         let ended = self.finish(home, held, lock).await;
@@ -109,19 +119,19 @@ impl Intent {
     }
 
     async fn finish(&mut self, home: &Home, held: &Registries, lock: &HomeLock) -> Result<()> {
-        self.settle_trust(home, held)?;
         if let Err(error) = self.settle_store(home).await {
             if has_changed(&error) {
                 self.give_up(home)?;
             }
             return Err(error);
         }
+        self.settle_trust(home, held)?;
         self.settle_file(home, held)?;
         self.settle_lock(held, lock)?;
         forget(home)
     }
 
-    /// Ends it before anything that serves was touched.
+    /// Ends it before anything was touched.
     fn give_up(&self, home: &Home) -> Result<()> {
         let _ = std::fs::remove_file(staged(home, &self.id));
         forget(home)
@@ -129,8 +139,13 @@ impl Intent {
 
     /// The publisher's keys count, or no longer when the last plugin of theirs goes.
     fn settle_trust(&self, home: &Home, held: &Registries) -> Result<()> {
+        let trust = self.trust_after(home, held)?;
+        if trust == keys::load_trust(home)? { Ok(()) } else { keys::save_trust(home, &trust) }
+    }
+
+    /// The trusted keys as they will be.
+    fn trust_after(&self, home: &Home, held: &Registries) -> Result<TrustStore> {
         let mut trust = keys::load_trust(home)?;
-        let before = trust.clone();
         for key in &self.trust {
             // One that the owner revoked stays revoked, whatever a registry says.
             if trust.find(&key.keyid).is_none_or(|known| known.revoked.is_none()) {
@@ -148,7 +163,7 @@ impl Intent {
             let listed: Vec<KeyId> = self.trust.iter().map(|key| key.keyid.clone()).collect();
             trust.leave(self.id.namespace(), &listed);
         }
-        if trust == before { Ok(()) } else { keys::save_trust(home, &trust) }
+        Ok(trust)
     }
 
     /// What the host's own store holds of it, in one transaction with the row that tells of it.
@@ -168,16 +183,17 @@ impl Intent {
                 if self.lower {
                     steps.push(PluginChange::Lower { id: self.id.clone(), version: locked.version.clone() });
                 }
+                let trusted: Vec<&KeyId> = self.trust.iter().map(|key| &key.keyid).collect();
                 json!({
                     "version": locked.version.to_string(), "from": locked.origin(), "release": locked.release,
-                    "signers": locked.publisher_keys, "permissions": self.grant.as_ref().map(|grant| &grant.permissions),
+                    "signers": locked.publisher_keys, "trusted": trusted, "permissions": self.grant.as_ref().map(|grant| &grant.permissions),
                 })
             }
-            None => {
-                steps.push(PluginChange::Revoke(self.id.clone()));
-                json!({})
-            }
+            None => json!({}),
         };
+        if self.revoke || (self.locked.is_none() && self.grant.is_none()) {
+            steps.push(PluginChange::Revoke(self.id.clone()));
+        }
         let kind = format!("plugin.{}", self.action);
         let row = AuditRow { kind, actor: self.by.clone(), subject: self.id.to_string(), verdict: "ok".into(), detail };
         store.change(steps, row).await?;
@@ -205,7 +221,9 @@ impl Intent {
             return Ok(());
         }
         if is_new(&waiting) {
-            return std::fs::rename(&waiting, &target).with_context(|| format!("{} cannot be replaced", target.display()));
+            // Lasting before the lockfile names it: a power cut must not keep the one without the other.
+            let put = std::fs::rename(&waiting, &target).and_then(|()| std::fs::File::open(home.plugins())?.sync_all());
+            return put.with_context(|| format!("{} cannot be replaced", target.display()));
         }
         let bytes = held.kept(&locked.file).map_err(super::failed)?;
         home::write_file(&target, &bytes, 0o600)

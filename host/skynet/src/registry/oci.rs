@@ -1,6 +1,7 @@
 //! The library's `Exchange` with OCI registries, over the host's own door.
 //!
-//! The reference that the owner typed is what lets its server be asked.
+//! The reference that the owner typed is what lets its server be asked, and who vouches for that server is the system's
+//! authorities, or the one that the owner names beside it.
 
 use super::failed;
 use super::fetch::{OverTheDoor, stream};
@@ -23,7 +24,12 @@ pub(crate) fn repository(reference: &str, account: &OciAccount) -> Result<Oci> {
     // Plain http is for a literal loopback address, and nothing else is read from there.
     let local = server.scheme() == "http";
     let origin = server.as_str().trim_end_matches('/');
-    let door = OwnDoor::to_write(origin, local || account.private, !local, Arc::new(SystemResolver));
+    let authority = account.ca.as_deref().map(super::authority).transpose()?;
+    if local && authority.is_some() {
+        let why = "a literal address of this machine is asked over plain http, where nobody vouches for anything; leave --ca out";
+        return Err(fail(Kind::Refused, format!("{reference}: {why}")));
+    }
+    let door = OwnDoor::to_write(origin, (local || account.private, !local), authority.as_deref(), Arc::new(SystemResolver));
     let door = door.map_err(|error| fail(Kind::Refused, error.to_string()))?;
     Ok(Oci::new(Arc::new(OverTheDoor(door)), reference, login(account)?))
 }

@@ -20,16 +20,16 @@ use skynet_policy::grant::{beyond, exceeds};
 use skynet_policy::permission::Permissions;
 use skynet_policy::registry::index::Index;
 use skynet_policy::registry::publisher::Continuity;
-use skynet_policy::registry::similar::similar;
 use skynet_policy::release::{Release, split};
 use skynet_policy::signature::KeyId;
 use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
 use skynet_registry_client::Home as Registries;
-use skynet_registry_client::lock::Locked;
+use skynet_registry_client::lock::{Lock, Locked};
 use skynet_registry_client::offer::Offer;
 use skynet_registry_client::plan::{Action, Installed, Step};
 use skynet_review::Report;
 use skynet_store::Store;
+use std::collections::BTreeSet;
 
 /// One.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub(crate) struct Proposal {
     pub(crate) ended: Option<StoredGrant>,
     /// An older version than ran here.
     pub(crate) lower: bool,
+    /// Names that its own must not be taken for.
+    pub(crate) beside: Vec<PluginId>,
     /// Sentences of this machine: what stays kept from it, and what speaks against it.
     pub(crate) notes: Vec<String>,
 }
@@ -71,14 +73,12 @@ impl Proposal {
         let step = Step::new(&offer, known, listed.map(|release| release.listed.as_str()), now);
         let highest = store.highest_version(&id).await?;
         let lower = highest.as_ref().is_some_and(|highest| *highest > offer.release.version);
-        check_namespace(&keys::load_trust(home)?, &store.serving().await?, &offer)?;
+        let serving = store.serving().await?;
+        check_namespace(&keys::load_trust(home)?, &serving, &offer)?;
+        let beside = beside(&id, &lock, &serving, Some(index));
         let before = installed.map(|release| release.permissions);
-        let mut proposal = Self { before, offer, step, stored, ended, lower, notes: Vec::new() };
+        let mut proposal = Self { before, offer, step, stored, ended, lower, beside, notes: Vec::new() };
         proposal.notes = proposal.said_here(home, locked, highest.as_ref())?;
-        let known = lock.plugins.iter().map(|plugin| &plugin.id).chain(index.plugins.iter().map(|entry| &entry.id));
-        if let Some((other, how)) = similar(&id, known.filter(|other| **other != id)).filter(|_| locked.is_none()) {
-            proposal.notes.push(format!("its name is like that of {other} ({how}): look twice whether it is the one that you mean"));
-        }
         Ok(proposal)
     }
 
@@ -96,9 +96,9 @@ impl Proposal {
         }
     }
 
-    /// Whether it may be installed without a word.
+    /// Whether it may be installed without a word. To go back behind what ran here is its owner's to say.
     pub(crate) fn may_go_alone(&self) -> bool {
-        self.step.may_go_alone() && self.widens().is_empty()
+        self.step.may_go_alone() && self.widens().is_empty() && !self.lower
     }
 
     fn said_here(&self, home: &Home, locked: Option<&Locked>, highest: Option<&semver::Version>) -> Result<Vec<String>> {
@@ -117,8 +117,12 @@ impl Proposal {
 
     /// What beyond the present grant it would be allowed, in sentences.
     pub(crate) fn widens(&self) -> Vec<String> {
-        let granted = granted(self.stored.as_ref(), &self.offer).unwrap_or_default();
-        exceeds(&self.offer.release.permissions, &granted)
+        exceeds(&self.offer.release.permissions, &self.granted().unwrap_or_default())
+    }
+
+    /// What it is allowed here, by a grant for its publisher.
+    pub(crate) fn granted(&self) -> Option<Permissions> {
+        granted(self.stored.as_ref(), &self.offer)
     }
 
     /// Everything its owner needs, line by line; with what a review found in its file, once it was fetched.
@@ -143,6 +147,18 @@ impl Proposal {
             "widens": self.widens(), "notes": self.notes, "findings": found,
         })
     }
+}
+
+/// Names that a new plugin's must not be taken for: of all that is installed, and all that its registry lists. The name
+/// of one that came from a registry before was agreed to then.
+pub(super) fn beside(id: &PluginId, lock: &Lock, serving: &[Receipt], index: Option<&Index>) -> Vec<PluginId> {
+    if lock.find(id).is_some() {
+        return Vec::new();
+    }
+    let listed = index.into_iter().flat_map(|index| index.plugins.iter().map(|entry| &entry.id));
+    let here = lock.plugins.iter().map(|plugin| &plugin.id).chain(serving.iter().map(|receipt| &receipt.plugin.id));
+    let others: BTreeSet<&PluginId> = here.chain(listed).filter(|other| *other != id).collect();
+    others.into_iter().cloned().collect()
 }
 
 /// What this machine has to say of a release, wherever it came from. `above`: a higher version ran here.

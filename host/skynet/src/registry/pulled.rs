@@ -13,7 +13,6 @@ use crate::keys;
 use crate::output::Out;
 use anyhow::Result;
 use serde_json::{Value, json};
-use skynet_core::PluginId;
 use skynet_core::ports::{PluginStore as _, StoredGrant};
 use skynet_policy::diff::{PermissionDiff, diff};
 use skynet_policy::grant::exceeds;
@@ -58,9 +57,9 @@ impl Pull {
             return Err(fail(Kind::Refused, why));
         }
         let trust = keys::load_trust(home)?;
-        let known: Vec<PluginId> = lock.plugins.iter().map(|plugin| plugin.id.clone()).filter(|known| *known != id).collect();
+        let beside = proposal::beside(&id, &lock, &store.serving().await?, None);
         let name = format!("{id} {}", pulled.release.version);
-        let ready = carry::check(held, &name, pulled.kept.clone(), (trust, known), policy).await?;
+        let ready = carry::check(held, &name, pulled.kept.clone(), (trust, beside), policy).await?;
         let before = proposal::installed(held, store, &id, locked.as_ref()).await?.map(|release| release.permissions);
         let stored = store.grant(&id).await?;
         let ended = if locked.is_some() { store.ended_grant(&id).await? } else { None };
@@ -100,10 +99,13 @@ impl Pull {
 
     /// What beyond the present grant it would be allowed, in sentences.
     pub(crate) fn widens(&self) -> Vec<String> {
-        // Another publisher's grant covers nothing.
-        let stored = self.stored.as_ref().filter(|stored| stored.publisher == self.ready.publisher);
-        let granted = stored.and_then(|stored| serde_json::from_value(stored.permissions.clone()).ok()).unwrap_or_default();
-        exceeds(&self.pulled.release.permissions, &granted)
+        exceeds(&self.pulled.release.permissions, &self.granted().unwrap_or_default())
+    }
+
+    /// What it is allowed here. Another publisher's grant covers nothing.
+    pub(crate) fn granted(&self) -> Option<Permissions> {
+        let stored = self.stored.as_ref().filter(|stored| stored.publisher == self.ready.publisher)?;
+        serde_json::from_value(stored.permissions.clone()).ok()
     }
 
     /// What changes in what it asks for.

@@ -1,10 +1,12 @@
 //! A signed file goes into the drop folder, and is seen to serve or taken out again.
 //!
 //! The plugin host admits it as it would anybody's file; this only waits for its answer.
-//! What lay there before is put back when the new one does not serve.
+//! What lay there before is kept beside it until then, under a name that the plugin host does not
+//! read, and put back when the new one does not serve: also by the next start after a crash.
 
 use crate::home::{self, Home};
 use crate::registry::intent;
+use anyhow::Context as _;
 use skynet_core::PluginId;
 use skynet_core::admin::PluginAdmin as _;
 use skynet_core::plugin::{PluginState, PluginStatus};
@@ -36,14 +38,21 @@ pub(super) async fn newer_than(host: &PluginHost, id: &PluginId, version: &semve
 pub(super) async fn put(home: &Home, host: &PluginHost, candidate: &Candidate, signed: &[u8]) -> Result<(), String> {
     let name = intent::file_name(&candidate.subject);
     let path = home.plugins().join(&name);
-    let before = std::fs::read(&path).ok();
-    home::write_file(&path, signed, 0o644).map_err(|error| format!("{error:#}"))?;
-    let ended = served(host, candidate, &name).await;
-    if ended.is_err() {
-        put_back(&path, before);
+    let written = set_aside(&path).and_then(|()| home::write_file(&path, signed, 0o644));
+    written.map_err(|error| format!("{error:#}"))?;
+    served(host, candidate, &name).await
+}
+
+/// After an attempt, however it came to its end: what lay there before goes, or comes back.
+pub(super) fn settle(home: &Home, host: &PluginHost, candidate: &Candidate, serves: bool) {
+    let path = home.plugins().join(intent::file_name(&candidate.subject));
+    let settled = if serves { remove(&aside(&path)) } else { put_back(&path) };
+    if let Err(error) = settled {
+        tracing::warn!(%error, file = %path.display(), "what a new plugin took the place of could not be put back or removed");
+    }
+    if !serves {
         host.look_now();
     }
-    ended
 }
 
 /// Whether this very release serves now.
@@ -71,12 +80,74 @@ pub(crate) async fn served(host: &PluginHost, candidate: &Candidate, file: &str)
     })
 }
 
-fn put_back(path: &Path, before: Option<Vec<u8>>) {
-    let done = match before {
-        Some(bytes) => home::write_file(path, &bytes, 0o644).map_err(|error| format!("{error:#}")),
-        None => std::fs::remove_file(PathBuf::from(path)).map_err(|error| error.to_string()),
+/// Where that waits what lay there before; an empty file where nothing did.
+fn aside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.before"))
+}
+
+/// Keeps what lies there. What an attempt kept that was cut off is the older one, and stays.
+fn set_aside(path: &Path) -> anyhow::Result<()> {
+    let kept = aside(path);
+    if kept.exists() {
+        return Ok(());
+    }
+    let there = match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        read => read.with_context(|| format!("{} cannot be read", path.display()))?,
     };
-    if let Err(error) = done {
-        tracing::warn!(error, file = %path.display(), "a plugin that did not serve could not be taken out again");
+    home::write_file(&kept, &there, 0o600)
+}
+
+fn put_back(path: &Path) -> std::io::Result<()> {
+    let kept = aside(path);
+    match std::fs::metadata(&kept) {
+        // Nothing was put there yet.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(meta) if meta.len() == 0 => remove(path).and_then(|()| remove(&kept)),
+        Ok(_) => std::fs::rename(&kept, path),
+    }
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_lay_there_before_the_first_attempt_comes_back_after_any_number_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made--x.wasm");
+        for before in [Some("old"), None] {
+            remove(&path).unwrap();
+            if let Some(text) = before {
+                std::fs::write(&path, text).unwrap();
+            }
+            put_back(&path).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), before, "nothing was put there yet");
+            // The second attempt is that of the next start: the first was killed with the new file in its place.
+            for _ in 0..2 {
+                set_aside(&path).unwrap();
+                std::fs::write(&path, "new").unwrap();
+            }
+            assert!(names(folder.path()).contains(&".made--x.wasm.before".to_owned()), "no name that a plugin has");
+            put_back(&path).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), before);
+            assert_eq!(names(folder.path()).len(), usize::from(before.is_some()), "and nothing is left beside it");
+        }
     }
 }

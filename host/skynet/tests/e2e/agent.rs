@@ -53,7 +53,11 @@ fn an_agent_is_inspected_tried_and_installed_elsewhere_and_again_changes_nothing
     install(&home, &file, &["--yes"]).refused(4, &["--mine keep or --mine replace"]);
     assert_eq!(std::fs::read_to_string(home.home().join("SOUL.md")).unwrap(), "My own soul.\n");
     assert!(home.plugin("skynet/tool-reminder").is_none(), "nothing was done before everything was answered");
-    let done = install(&home, &file, &["--yes", "--mine", "replace"]).json();
+    let release = made["agent"]["plugins"][0]["release"].as_str().unwrap();
+    install(&home, &file, &["--yes", "--mine", "replace"]).refused(4, &["nobody is here to agree", release]);
+    assert_eq!(std::fs::read_to_string(home.home().join("SOUL.md")).unwrap(), "My own soul.\n");
+    assert!(home.plugin("skynet/tool-reminder").is_none(), "a yes alone is a yes to nothing that was seen");
+    let done = install(&home, &file, &["--yes", "--release", release, "--mine", "replace"]).json();
     let kept = done["kept"][0].as_str().unwrap();
     assert_eq!(std::fs::read_to_string(home.home().join(kept)).unwrap(), "My own soul.\n");
     assert!(std::fs::read_to_string(home.home().join("SOUL.md")).unwrap().contains("a butler"));
@@ -79,7 +83,9 @@ fn a_soul_that_is_kept_stays_and_a_plugin_that_is_not_here_is_named_with_its_dig
     assert_eq!(std::fs::read_to_string(home.home().join("SOUL.md")).unwrap(), "My own soul.\n");
     // From a folder with the very release it goes on, without a host that runs.
     let plugins = away.home().join("plugins");
-    let done = install(&home, &file, &["--yes", "--mine", "keep", "--from", plugins.to_str().unwrap()]).json();
+    let from = ["--mine", "keep", "--from", plugins.to_str().unwrap()];
+    install(&home, &file, &[&from[..], &["--yes"]].concat()).refused(4, &["nobody is here to agree"]);
+    let done = install(&home, &file, &[&from[..], &["--yes", "--unseen"]].concat()).json();
     assert_eq!(done["plugins"][0]["state"], "installed");
     assert!(home.home().join("plugins/skynet--tool-reminder.wasm").exists());
 }
@@ -92,6 +98,12 @@ fn what_looks_like_a_secret_stops_an_export_with_its_place() {
     away.run(&["agent", "export", "me/butler", "-o", path]).refused(4, &["TOOLS.md line 2", "a token or key", "nothing was written"]);
     assert!(!file.exists());
     away.run(&["agent", "export", "me/butler", "-o", path, "--plugin", "acme/none"]).refused(4, &["TOOLS.md"]);
+    // Too short and too plain to be told from a word by itself, but of a shape that is known.
+    let cloud = format!("For the files:\n\nuse AKIA{} there.\n", "IOSFODNN7EXAMPLE");
+    std::fs::write(away.home().join("TOOLS.md"), cloud).unwrap();
+    away.run(&["agent", "export", "me/butler", "-o", path]).refused(4, &["TOOLS.md line 3", "access key", "nothing was written"]);
+    std::fs::write(away.home().join("TOOLS.md"), format!("Use sk-{} for it.\n", "ant-api03-".to_owned() + &"A".repeat(40))).unwrap();
+    away.run(&["agent", "export", "me/butler", "-o", path]).refused(4, &["TOOLS.md line 1", "nothing was written"]);
     std::fs::remove_file(away.home().join("TOOLS.md")).unwrap();
     away.run(&["agent", "export", "me/butler", "-o", path, "--plugin", "acme/none"]).refused(5, &["does not serve here"]);
 }

@@ -94,6 +94,29 @@ fn a_start_after_a_crash_says_so_in_the_log() {
 }
 
 #[test]
+fn a_start_that_fails_with_a_reason_is_no_crash_in_the_log() {
+    let mut home = Household::new();
+    home.start();
+    assert_eq!(home.terminate(), 0);
+    let key = home.home().join("vault.key");
+    let away = home.home().join("away");
+    std::fs::rename(&key, &away).unwrap();
+    home.run(&["start"]).refused(78, &["does not open"]);
+    std::fs::rename(&away, &key).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    home.run(&["config", "set", "gateway.port", &taken.local_addr().unwrap().port().to_string()]).done();
+    home.run(&["start"]).refused(1, &["in use"]);
+    home.run(&["config", "set", "gateway.port", "0"]).done();
+    home.start();
+    assert_eq!(home.terminate(), 0);
+    let rows = lines(&home.run(&["--json", "audit", "tail", "--kind", "host"]).done());
+    let told = |row: &Value| format!("{} {}", row["subject"].as_str().unwrap(), row["verdict"].as_str().unwrap());
+    let run = |end: &str| ["start ok".to_owned(), format!("stop {end}")];
+    assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), [run("ok"), run("error"), run("error"), run("ok")].concat());
+    assert_eq!(home.run(&["--json", "audit", "verify"]).json()["crashes"], 0);
+}
+
+#[test]
 fn a_program_that_the_owner_names_gets_each_checkpoint() {
     let home = lived_in();
     let kept = home.home().join("kept.txt");

@@ -2,6 +2,9 @@
 //! than it may have: the compiling child ends at its limit, and the host does not notice.
 
 use crate::household::{Household, guest};
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
 
 /// A number as WebAssembly writes it.
 fn number(mut value: usize) -> Vec<u8> {
@@ -31,6 +34,30 @@ fn bomb(variables: usize, loops: usize) -> Vec<u8> {
     let body = [locals, LOOP.repeat(loops), changes, AGAIN.repeat(loops), vec![0x0b]].concat();
     let code = [vec![0x01], number(body.len()), body].concat();
     [b"\0asm\x01\0\0\0".to_vec(), section(1, &[1, 0x60, 0, 0]), section(3, &[1, 0]), section(10, &code)].concat()
+}
+
+/// A component that takes any compiler many seconds.
+fn slow() -> Vec<u8> {
+    let component = b"\0asm\x0d\0\x01\0".to_vec();
+    [component, section(1, &bomb(50_000, 2_000))].concat()
+}
+
+#[test]
+fn the_compiler_ends_when_its_time_is_up_and_does_nothing_when_nobody_said_how_long() {
+    let compile = |seconds: &[&str]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_skynet"));
+        child.arg("--compile-worker").args(seconds).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        // It need not read it all.
+        let _ = child.stdin.take().unwrap().write_all(&slow());
+        child.wait_with_output().unwrap()
+    };
+    let ended = compile(&["1"]);
+    assert_eq!((ended.status.signal(), ended.stdout.len()), (Some(rustix::process::Signal::XCPU.as_raw()), 0), "{ended:?}");
+    for unsaid in [&[][..], &["soon"], &["-1"], &["301"]] {
+        let ended = compile(unsaid);
+        assert_eq!(ended.status.code(), Some(71), "{unsaid:?}: {ended:?}");
+    }
 }
 
 #[test]

@@ -32,3 +32,16 @@ fn a_daemon_that_cannot_start_says_why() {
     std::fs::write(home.home().join("skynet.toml"), "[gateway]\nprot = 1\n").unwrap();
     home.run(&["daemon", "start"]).refused(78, &["skynet.toml", "prot"]);
 }
+
+#[test]
+fn the_daemon_starts_on_the_folder_that_was_named_not_on_the_one_of_the_environment() {
+    let (named, elsewhere) = (Household::new(), Household::new());
+    let said = named
+        .command(&["--home", named.home().to_str().unwrap(), "--json", "daemon", "start"])
+        .env("SKYNET_HOME", elsewhere.home())
+        .output();
+    let said: crate::household::Said = said.unwrap().into();
+    assert_eq!(said.json()["started"], true);
+    elsewhere.run(&["daemon", "status"]).refused(3, &["not running"]);
+    named.run(&["daemon", "stop"]).done();
+}

@@ -124,7 +124,8 @@ fn a_program_is_added_remembers_between_calls_and_dies_with_the_host() {
     home.run(&["plugin", "revoke", "local/counter"]).done();
     home.until_state("local/counter", "pending");
     assert!(call(&home, "count").contains("not offered"));
-    home.run(&["plugin", "approve", "--yes", "local/counter"]).done();
+    let approved = home.run(&["plugin", "approve", "--yes", "local/counter"]).done();
+    assert!(approved.contains("5 tools") && approved.contains("Counts."), "what the model reads is shown: {approved}");
     home.until_state("local/counter", "serving");
     assert!(call(&home, "count").contains("call 1 after 1 greeting"));
     assert_eq!(home.terminate(), 0);

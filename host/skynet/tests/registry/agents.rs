@@ -46,6 +46,11 @@ fn an_agent_is_installed_by_name_with_its_plugins_in_one_approval() {
     let mut keeper = Keeper::new();
     butler(&mut keeper, true);
     let mut user = user(&keeper);
+    let found = user.run(&["--json", "agent", "search", "BUTLER"]).json();
+    assert_eq!((&found[0]["id"], &found[0]["version"], &found[0]["plugins"]), (&json!("acme/butler"), &json!("1.0.0"), &json!([CLOCK])));
+    assert!(user.run(&["agent", "search", "an", "agent"]).done().contains("acme/butler"), "its summary is looked at too");
+    assert!(user.run(&["agent", "search", "gardener"]).done().contains("no agent fits"));
+    Household::new().run(&["agent", "search"]).refused(5, &["registry add"]);
     let shown = user.run(&["agent", "inspect", "acme/butler"]).done();
     assert!(shown.contains("You are a butler.") && shown.contains("listed by registry main"), "{shown}");
 
@@ -58,6 +63,7 @@ fn an_agent_is_installed_by_name_with_its_plugins_in_one_approval() {
     assert!(!user.home().join("plugins/acme--clock.wasm").exists());
 
     install(&user, "acme/butler", &[]).refused(4, &["nobody is here to agree", &release]);
+    install(&user, "acme/butler", &["--yes"]).refused(4, &["nobody is here to agree", &release]);
     install(&user, "acme/butler", &["--yes", "--release", &"a".repeat(64)]).refused(4, &["not among those that you agree to"]);
     install(&user, "acme/butler", &["--yes", "--block-from", "medium"]).refused(4, &["does not pass the review"]);
     let soul = || std::fs::read_to_string(user.home().join("SOUL.md")).unwrap();
@@ -126,4 +132,34 @@ fn an_agent_is_listed_once_signed_by_its_publisher_and_without_plugin_files() {
     user.run(&add).done();
     user.run(&["agent", "inspect", "acme/butler@2"]).refused(5, &["an agent acme/butler"]);
     assert!(user.run(&["agent", "inspect", "acme/butler"]).done().contains("a butler"));
+}
+
+#[test]
+fn a_file_that_comes_with_an_agent_is_not_put_over_what_a_registry_installed() {
+    let mut keeper = Keeper::new();
+    butler(&mut keeper, false);
+    keeper.publish("1.1.0", NET);
+    keeper.home.run(&["plugin", "update", "--yes", "--unseen"]).done();
+    keeper.serves("1.1.0");
+    let (file, key) = (keeper.path("newer.agent"), keeper.path("acme.key"));
+    let (file, key) = (file.to_str().unwrap(), key.to_str().unwrap());
+    keeper
+        .home
+        .run(&["agent", "export", "acme/butler", "--as", "1.1.0", "--plugin", CLOCK, "--with-plugins", "--key", key, "-o", file])
+        .done();
+    let user = user(&keeper);
+    user.run(&["key", "trust", &crate::keeper::key(1).public().text(), "--namespace", "acme"]).done();
+    user.run(&["plugin", "install", "acme/clock@1.0.0", "--yes", "--unseen"]).done();
+    let lock = || std::fs::read_to_string(user.home().join("registries/plugins.lock")).unwrap();
+    let in_folder = || skynet_policy::sha256_hex(&std::fs::read(user.home().join("plugins/acme--clock.wasm")).unwrap());
+    let (before, bytes) = (lock(), in_folder());
+
+    // Nobody answers for it any more: the lockfile would be left behind.
+    user.run(&["registry", "remove", "main"]).done();
+    install(&user, file, &["--yes", "--mine", "keep"]).refused(5, &["1.0.0 of it came from registry main", "skynet plugin remove"]);
+    assert_eq!((lock(), in_folder()), (before, bytes));
+    user.run(&["registry", "add", &keeper.server.url(), "--name", "main", "--root", &keeper.root(), "--namespace", "acme"]).done();
+    let done = install(&user, file, &["--yes", "--mine", "keep"]).json();
+    assert_eq!(done["plugins"][0]["state"], "installed");
+    assert!(lock().contains("version = \"1.1.0\"") && lock().contains(&in_folder()), "{}", lock());
 }

@@ -154,3 +154,14 @@ fn a_second_registry_is_not_asked_for_a_namespace_that_has_one() {
     let found = home.run(&["plugin", "search", "clock"]).done();
     assert!(found.contains("nothing fits"), "what it may not bring is not shown as if it could: {found}");
 }
+
+#[test]
+fn a_password_in_an_address_that_was_typed_stands_in_no_row() {
+    let keeper = Keeper::new();
+    let add = ["registry", "add", "https://me:s3cr3t@127.0.0.1:9/", "--root", &keeper.root(), "--namespace", "bob"];
+    keeper.home.run(&add).refused(4, &["no user"]);
+    keeper.home.run(&["plugin", "install", "oci://me:s3cr3t@127.0.0.1:9/bob/x:1", "--yes", "--unseen"]).refused(4, &["its host is none"]);
+    let rows = keeper.home.run(&["--json", "audit", "tail", "-n", "100"]).done();
+    assert!(rows.contains("plugin.install") && rows.contains("127.0.0.1:9/bob/x:1"), "{rows}");
+    assert!(!rows.contains("s3cr3t"), "{rows}");
+}

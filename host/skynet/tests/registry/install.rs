@@ -121,7 +121,7 @@ fn a_registry_is_known_by_its_keepers_word_alone() {
     let root = skynet_policy::sha256_hex(&std::fs::read(keeper.root()).unwrap());
     assert!(add(&["--fingerprint", &root]).done().contains("at-127-0-0-1"));
     add(&["--fingerprint", &root]).refused(4, &["there is one of that name"]);
-    add(&["--fingerprint", &root, "--name", "second"]).refused(4, &["two registries"]);
+    add(&["--fingerprint", &root, "--name", "second"]).refused(4, &["at-127-0-0-1 answers for the namespace acme already"]);
     let wide = other.run(&["registry", "add", "http://registry.example/", "--root", &keeper.root(), "--namespace", "bob"]);
     wide.refused(4, &["plain http"]);
     let list = other.run(&["--json", "registry", "list"]).json();

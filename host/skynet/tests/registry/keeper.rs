@@ -25,7 +25,7 @@ pub(crate) fn days_ago(days: i64) -> Timestamp {
     Timestamp::now() - SignedDuration::from_hours(24 * days)
 }
 
-fn wait<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
@@ -80,6 +80,14 @@ impl Keeper {
         let statement = KeyStatement::first(namespace, &[key(seed).public()], 1, "2026-01-01T00:00:00Z");
         let record = PublisherRecord::new(namespace, None, statement.signed(&[&key(seed)]));
         wait(self.author().put_publisher(&record, false, &self.keys(), then)).unwrap();
+    }
+
+    /// The publisher of acme names a second key from now on.
+    pub(crate) fn joined_by(&self, seed: u8) {
+        let mut record = self.author().publisher("acme").unwrap().unwrap();
+        let next = record.next(&[key(1).public(), key(seed).public()], 1, Vec::new(), "2026-01-02T00:00:00Z");
+        record.statements.push(next.signed(&[&key(1), &key(seed)]));
+        wait(self.author().put_publisher(&record, false, &self.keys(), Timestamp::now())).unwrap();
     }
 
     /// A plugin file of the publisher's: the time tool under another name.

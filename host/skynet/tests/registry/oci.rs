@@ -3,11 +3,13 @@
 
 use crate::household::{Household, Said};
 use crate::keeper::{CLOCK, Keeper, NET, key};
+use crate::tls::Authority;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use skynet_policy::sha256_hex;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::{Arc, Mutex};
 
 /// What of the distribution API a push and a pull take, in memory.
@@ -24,13 +26,20 @@ struct Distribution {
 
 impl Distribution {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(IpAddr::V4(Ipv4Addr::LOCALHOST), None)
+    }
+
+    fn at(here: IpAddr, tls: Option<Arc<ServerConfig>>) -> Self {
+        let listener = TcpListener::bind((here, 0)).unwrap();
         let (address, held) = (listener.local_addr().unwrap(), Arc::<Mutex<Held>>::default());
         let shared = Arc::clone(&held);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || drop(answer(stream, &shared)));
+                let (shared, tls) = (Arc::clone(&shared), tls.clone());
+                std::thread::spawn(move || {
+                    let Some(config) = tls else { return drop(answer(stream, &shared)) };
+                    drop(answer(StreamOwned::new(ServerConnection::new(config).unwrap(), stream), &shared));
+                });
             }
         });
         Self { address, held }
@@ -46,8 +55,8 @@ impl Distribution {
     }
 }
 
-fn answer(mut stream: TcpStream, held: &Mutex<Held>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+fn answer(stream: impl Read + Write, held: &Mutex<Held>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head)? == 0 {
@@ -57,6 +66,7 @@ fn answer(mut stream: TcpStream, held: &Mutex<Held>) -> std::io::Result<()> {
     let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.trim().parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body)?;
+    let mut stream = reader.into_inner();
     let mut words = head.split(' ');
     let (method, target) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
     let name = target.rsplit('/').next().unwrap_or_default().split('?').next().unwrap_or_default().to_owned();
@@ -214,4 +224,37 @@ fn its_lockfile_gives_the_same_bytes_where_its_key_is_trusted_and_nothing_elsewh
     std::fs::write(&there, floating.collect::<Vec<_>>().join("\n")).unwrap();
     other.run(&["plugin", "install", "--locked", "--yes"]).refused(4, &["reference with a digest", "backup"]);
     assert!(!other.home().join("plugins/acme--clock.wasm").exists());
+}
+
+#[test]
+fn an_authority_of_ones_own_vouches_for_the_server_where_its_owner_says_so() {
+    let (keeper, _) = stage();
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    // Where this machine finds itself under the one name that needs no server of names.
+    let here = ("localhost", 0).to_socket_addrs().unwrap().next().unwrap().ip();
+    let server = Distribution::at(here, Some(authority.vouches("localhost", 2099)));
+    let reference = format!("oci://localhost:{}/acme/clock:latest", server.address.port());
+    let file = |name: &str, text: &str| {
+        std::fs::write(keeper.path(name), text).unwrap();
+        keeper.path(name).to_str().unwrap().to_owned()
+    };
+    let (ca, other) = (file("ca.pem", &authority.pem()), file("other.pem", &stranger.pem()));
+    let plugin = keeper.path("pushed.wasm");
+    std::fs::write(&plugin, keeper.file(CLOCK, "1.0.0", "", 1)).unwrap();
+    let push = ["plugin", "publish", plugin.to_str().unwrap(), "--to", &reference, "--yes", "--oci-private"];
+    keeper.home.run(&push).refused(75, &["nobody that this host trusts vouches", "--ca FILE"]);
+    keeper.home.run(&[&push[..], &["--ca", &other]].concat()).refused(75, &["vouches for its certificate"]);
+    keeper.home.run(&[&push[..], &["--ca", &ca]].concat()).done();
+    let install = ["plugin", "install", &reference, "--yes", "--unseen", "--oci-private"];
+    keeper.home.run(&install).refused(75, &["vouches"]);
+    keeper.home.run(&[&install[..], &["--ca", &ca]].concat()).done();
+    assert!(entry(&keeper.home)["oci"].as_str().unwrap().starts_with(&reference));
+    let outdated = ["plugin", "outdated", "--oci-private"];
+    keeper.home.run(&outdated).refused(75, &["vouches"]);
+    assert!(keeper.home.run(&[&outdated[..], &["--ca", &ca]].concat()).done().contains("nothing newer"));
+    // Who vouches for nothing is not named in vain.
+    let plain = Distribution::start();
+    keeper.home.run(&["plugin", "install", &plain.reference(":latest"), "--ca", &ca]).refused(4, &["plain http", "leave --ca out"]);
+    let key = file("key.pem", &format!("{}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", authority.pem()));
+    keeper.home.run(&[&install[..], &["--ca", &key]].concat()).refused(4, &["private key"]);
 }

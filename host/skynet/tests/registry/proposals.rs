@@ -1,10 +1,10 @@
 //! "Install the clock" in a chat: looked for and proposed by a tool, installed by the owner's
 //! code, and by nothing else.
 
-use crate::keeper::{CLOCK, Keeper, NET};
+use crate::keeper::{CLOCK, Keeper, NET, key};
 use skynet_policy::registry::advisories::AdvisoryKind;
 
-fn asking() -> (Keeper, String) {
+pub(crate) fn asking() -> (Keeper, String) {
     let mut keeper = Keeper::new();
     let digest = keeper.publish("1.0.0", NET);
     keeper.home.install("provider-offline");
@@ -17,12 +17,12 @@ fn asking() -> (Keeper, String) {
     (keeper, digest)
 }
 
-fn tool(keeper: &Keeper, call: &str) -> String {
+pub(crate) fn tool(keeper: &Keeper, call: &str) -> String {
     keeper.home.run(&["chat", &format!("/tool {call}")]).done()
 }
 
 /// Its id, and a code for it.
-fn waiting(keeper: &Keeper) -> (String, String) {
+pub(crate) fn waiting(keeper: &Keeper) -> (String, String) {
     let list = keeper.home.run(&["--json", "proposals", "list"]).json();
     let id = list[0]["id"].as_str().expect("one that waits").to_owned();
     let shown = keeper.home.run(&["--json", "proposals", "show", &id]).json();
@@ -64,4 +64,43 @@ fn what_was_revoked_between_the_proposal_and_the_yes_is_not_installed() {
     assert_eq!((keeper.locked(), keeper.in_folder()), (None, None));
     let said = tool(&keeper, r#"plugin_install {"id":"acme/other"}"#);
     assert!(said.contains("did not work") && said.contains("acme/other"), "{said}");
+}
+
+#[test]
+fn a_key_that_joined_since_the_owner_looked_has_to_be_shown_first() {
+    let (keeper, _) = asking();
+    tool(&keeper, r#"plugin_install {"id":"acme/clock"}"#);
+    let (id, code) = waiting(&keeper);
+    keeper.joined_by(9);
+    let new = key(9).public().key_id().to_string();
+    keeper.home.run(&["proposals", "approve", &id, &code]).refused(4, &["proposed again", &new, "may sign for acme"]);
+    assert_eq!((keeper.locked(), keeper.in_folder()), (None, None));
+    assert!(!keeper.home.run(&["key", "list"]).done().contains(&new));
+    // Proposed again it says so, and a yes to that counts.
+    tool(&keeper, r#"plugin_install {"id":"acme/clock"}"#);
+    let (id, _) = waiting(&keeper);
+    assert!(keeper.home.run(&["proposals", "show", &id]).done().contains(&new));
+    let (_, code) = waiting(&keeper);
+    keeper.home.run(&["proposals", "approve", &id, &code]).done();
+    keeper.serves("1.0.0");
+    assert!(keeper.home.run(&["key", "list"]).done().contains(&new));
+}
+
+#[test]
+fn an_approved_upgrade_that_does_not_serve_leaves_the_version_before_it_and_its_grant() {
+    let (keeper, _) = asking();
+    keeper.install();
+    keeper.serves("1.0.0");
+    keeper.publish("1.1.0", "\n[permissions]\nnet = [{ url = \"https://more.example.org\", methods = [\"GET\"] }]\n");
+    keeper.home.run(&["plugin", "disable", CLOCK]).done();
+    let state = || (keeper.locked(), keeper.in_folder(), keeper.home.run(&["--json", "plugin", "grants", CLOCK]).done());
+    let before = state();
+    tool(&keeper, r#"plugin_install {"id":"acme/clock"}"#);
+    let (id, code) = waiting(&keeper);
+    let said = keeper.home.run(&["proposals", "approve", &id, &code]);
+    assert!(said.code != 0 && said.err.contains("could not be installed"), "{}", said.err);
+    assert_eq!(state(), before);
+    assert!(!keeper.home.home().join("registries/before.json").exists());
+    let rows = keeper.home.run(&["audit", "tail", "-n", "100"]).done();
+    assert!(rows.contains("plugin.update") && rows.contains("plugin.rollback"), "{rows}");
 }

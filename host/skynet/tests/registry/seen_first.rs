@@ -1,6 +1,8 @@
 //! What a review finds is seen before the yes, and keeps out only what a policy names.
 
+use crate::household::Household;
 use crate::keeper::{CLOCK, Keeper, NET};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// The rule that speaks against a permission that the component never uses.
@@ -53,4 +55,23 @@ fn only_a_policy_keeps_out_and_somebody_who_looked_lets_in() {
     assert_eq!(keeper.locked().as_deref(), Some("1.0.0"));
     keeper.home.run(&["plugin", "update", "--yes", "--unseen"]).done();
     assert_eq!(keeper.locked().as_deref(), Some("1.1.0"));
+}
+
+#[test]
+fn a_name_a_slip_away_from_another_is_said_before_anybody_agrees() {
+    let keeper = Keeper::new();
+    keeper.publisher_at("zeta", 2, Timestamp::now());
+    keeper.publish_first("acme/weather", "1.0.0", "", 1);
+    keeper.publish_first("zeta/wheather", "1.0.0", "", 2);
+    let user = Household::new();
+    let add = ["registry", "add", &keeper.server.url(), "--name", "main", "--root", &keeper.root(), "--namespace", "acme"];
+    user.run(&[&add[..], &["--namespace", "zeta"]].concat()).done();
+    let plan = user.run(&["plugin", "install", "zeta/wheather", "--plan"]).done();
+    assert!(plan.contains("near-another") && plan.contains("acme/weather"), "{plan}");
+    let blocked = ["plugin", "install", "zeta/wheather", "--yes", "--unseen", "--block", "near-another"];
+    user.run(&blocked).refused(4, &["does not pass the review", "near-another"]);
+    // Whoever looked and took it is not told again.
+    user.run(&["plugin", "install", "zeta/wheather", "--yes", "--unseen"]).done();
+    let again = user.run(&["plugin", "install", "--locked", "--plan"]).done();
+    assert!(again.contains("zeta/wheather") && !again.contains("near-another"), "{again}");
 }

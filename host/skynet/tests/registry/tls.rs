@@ -12,24 +12,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Somebody who vouches for servers.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
     /// As a file that an owner would be given.
-    fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         let text = base64::engine::general_purpose::STANDARD.encode(self.0.der());
         let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
         format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
     }
 
     /// A server's end, with a certificate for this name up to this year.
-    fn vouches(&self, name: &str, until: i32) -> Arc<ServerConfig> {
+    pub(crate) fn vouches(&self, name: &str, until: i32) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(until, 1, 1));
         let key = KeyPair::generate().unwrap();

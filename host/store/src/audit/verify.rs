@@ -5,7 +5,7 @@ use super::head::Head;
 use super::page;
 use crate::error::{Doing, Result};
 use crate::limits::CHECKPOINT_ROWS;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use skynet_core::StoreError;
 use skynet_core::ports::AuditRow;
 use skynet_policy::audit::{BEFORE_FIRST, Checkpoint, CheckpointError, Frontier, Hash, SetAside, link};
@@ -263,15 +263,23 @@ pub(super) fn verify(db: &Connection, key: Option<&PublicKey>, anchors: &[Checkp
     let newest = signed.last().map_or(0, |checkpoint| checkpoint.size);
     signed.extend_from_slice(anchors);
     let mut walk = Walk::start(key.copied(), &signed);
-    let (end, end_hash) = end(db)?;
+    let Some((end, end_hash)) = end(db)? else {
+        let last: Option<u64> =
+            db.query_row("SELECT max(first + rows - 1) FROM audit_pages", [], |row| row.get(0)).doing("looking for the last row")?;
+        return Err(AuditFault::Row {
+            number: last.unwrap_or(1),
+            why: "is the last one that is left, and what the log keeps of its end is gone",
+        });
+    };
     walk.pages(db, end)?;
     finish(walk, db, (end, &end_hash), (key.is_some(), newest))
 }
 
-fn end(db: &Connection) -> Result<(u64, Vec<u8>)> {
+/// Absent where somebody took it out.
+fn end(db: &Connection) -> Result<Option<(u64, Vec<u8>)>> {
     let doing = "reading the end of the audit log";
     let mut query = db.prepare_cached("SELECT number, hash FROM audit_head").doing(doing)?;
-    query.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).doing(doing)
+    query.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional().doing(doing)
 }
 
 fn finish(

@@ -137,6 +137,11 @@ async fn a_deleted_row_is_named_also_at_both_ends() {
 }
 
 #[tokio::test]
+async fn an_end_that_was_taken_out_is_damage_and_no_want_of_space() {
+    check(|_| {}, "DELETE FROM audit_head", "5 is the last one that is left, and what the log keeps of its end is gone").await;
+}
+
+#[tokio::test]
 async fn an_inserted_or_swapped_row_is_named() {
     let again = |pages: &mut Pages| pages.push((6, 1, pages[4].2.clone()));
     check(again, "", "6 was put in by somebody else").await;

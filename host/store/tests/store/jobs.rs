@@ -182,6 +182,30 @@ async fn what_an_earlier_life_left_open_is_interrupted_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn the_newest_fires_of_many_jobs_come_in_one_question_and_only_of_those_that_are_meant() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let (one, two) = (add(&store, "a", 1).await, add(&store, "b", 1).await);
+    let strange = store.add_job(NewJob { user: UserId("other".into()), ..by("c", "a/x") }, 1).await.unwrap();
+    for (job, last) in [(&one, 3), (&two, 1), (&strange, 2)] {
+        for at in 1..=last {
+            assert!(store.claim(&job.id, at, Some(at + 1), &turn("t")).await.unwrap());
+        }
+    }
+    let newest = async |filter: JobFilter, each: usize| -> Vec<(String, u64)> {
+        let mut fires = store.newest_fires(&filter, each).await.unwrap();
+        fires.sort_by_key(|fire| (fire.job != one.id, fire.job != two.id));
+        let name = |id: &str| [&one, &two, &strange].into_iter().find(|job| job.id == id).unwrap().name.clone();
+        fires.iter().map(|fire| (name(&fire.job), fire.scheduled_ms)).collect()
+    };
+    let told = |fires: &[(&str, u64)]| fires.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect::<Vec<_>>();
+    assert_eq!(newest(of(Some("owner"), None), 2).await, told(&[("a", 3), ("a", 2), ("b", 1)]));
+    assert_eq!(newest(of(None, Some("a/x")), 1).await, told(&[("c", 2)]));
+    assert_eq!(newest(JobFilter::default(), 1).await, told(&[("a", 3), ("b", 1), ("c", 2)]));
+    assert_eq!(newest(JobFilter::default(), usize::MAX).await.len(), 6);
+}
+
+#[tokio::test]
 async fn only_the_newest_fires_of_a_job_are_kept() {
     let scratch = Scratch::new();
     let store = scratch.open();

@@ -21,3 +21,4 @@ mod sessions;
 mod set_aside;
 mod turns;
 mod vault;
+mod wiped;

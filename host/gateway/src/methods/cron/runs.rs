@@ -11,6 +11,7 @@ use crate::refusal::Refusal;
 use crate::schema::{COUNT, Field, Kind, TEXT, WORD, may};
 use serde_json::{Map, Value, json};
 use skynet_core::schedule::{Fire, Job};
+use std::collections::HashMap;
 
 const STATUS: Kind = Kind::OneOf(&["ok", "error", "skipped"]);
 const DELIVERY: Kind = Kind::OneOf(&["delivered", "not-delivered", "unknown", "not-requested"]);
@@ -51,17 +52,21 @@ pub(super) async fn runs(call: Call) -> Answer {
     let delivery_fits = deliveries.is_none_or(|wanted| wanted.iter().any(|word| word == "not-requested"));
     let query = call.text("query").map(|text| text.trim().to_lowercase()).unwrap_or_default();
     let of_each = RUNS_LOOKED_AT.checked_div(jobs.len()).unwrap_or(0).max(RUNS_OF_EACH);
-    let mut ended: Vec<(&Job, Fire)> = Vec::new();
-    for job in jobs.iter().filter(|_| delivery_fits) {
-        let fits = |fire: &Fire| {
-            let Some((status, why)) = end_of(fire) else { return false };
-            let told = || format!("{} {}", job.name, why.unwrap_or_default()).to_lowercase();
-            let of_status = statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|word| word == status));
-            of_status && (query.is_empty() || told().contains(&query))
-        };
-        let fires = within(call.server.schedule.fires(&job.id, of_each)).await?;
-        ended.extend(fires.into_iter().filter(fits).map(|fire| (job, fire)));
-    }
+    let fires = match (id, delivery_fits) {
+        (_, false) => Vec::new(),
+        (Some(id), true) => within(call.server.schedule.fires(id, of_each)).await?,
+        (None, true) => within(call.server.schedule.newest_fires(&of_owner(), of_each)).await?,
+    };
+    let by_id: HashMap<&str, &Job> = jobs.iter().map(|job| (job.id.as_str(), job)).collect();
+    let fits = |job: &Job, fire: &Fire| {
+        let Some((status, why)) = end_of(fire) else { return false };
+        let told = || format!("{} {}", job.name, why.unwrap_or_default()).to_lowercase();
+        let of_status = statuses.as_ref().is_none_or(|wanted| wanted.iter().any(|word| word == status));
+        of_status && (query.is_empty() || told().contains(&query))
+    };
+    // Of a job that is another's, or came since, nothing is told.
+    let known = fires.into_iter().filter_map(|fire| Some((*by_id.get(fire.job.as_str())?, fire)));
+    let mut ended: Vec<(&Job, Fire)> = known.filter(|(job, fire)| fits(job, fire)).collect();
     ended.sort_by_key(|(_, fire)| fire.begun_ms);
     if call.text("sortDir") != Some("asc") {
         ended.reverse();

@@ -4,8 +4,8 @@
 //! TLS, where that server keeps its downloads; writing goes to the named one alone. Adds
 //! no credential: the caller names each header, and each server that is shown it.
 
-use super::{AGENT, Outside, OwnDoor, OwnError, Pieces};
-use crate::http::dial::{Sender, Tcp, Tls, system_roots};
+use super::{AGENT, Outside, OwnDoor, OwnError, Pieces, authorities};
+use crate::http::dial::{Roots, Sender, Tcp, Tls, system_roots};
 use crate::http::meter::Outgoing;
 use crate::http::pool::Pool;
 use crate::http::resolve::Resolver;
@@ -50,9 +50,19 @@ pub struct Answered {
 
 impl OwnDoor {
     /// A door to this server for reading and writing. `private` lets it be on this machine
-    /// or the private network; `elsewhere` lets any public server be read from under TLS.
-    pub fn to_write(server: &str, private: bool, elsewhere: bool, resolver: Arc<dyn Resolver>) -> Result<Self, OwnError> {
-        Self::writing_over(server, (private, elsewhere), resolver, Arc::new(Tcp))
+    /// or the private network; `elsewhere` lets any public server be read from under TLS. Where an `authority` is
+    /// named (certificates in PEM), it alone vouches for all of them, in place of the system's.
+    pub fn to_write(
+        server: &str,
+        (private, elsewhere): (bool, bool),
+        authority: Option<&str>,
+        resolver: Arc<dyn Resolver>,
+    ) -> Result<Self, OwnError> {
+        let roots: Roots = match authority.map(authorities).transpose()? {
+            Some(roots) => Arc::new(move || roots.clone()),
+            None => Arc::new(system_roots),
+        };
+        Self::writing_over(server, (private, elsewhere), resolver, Arc::new(Tcp), roots)
     }
 
     pub(crate) fn writing_over(
@@ -60,6 +70,7 @@ impl OwnDoor {
         (private, elsewhere): (bool, bool),
         resolver: Arc<dyn Resolver>,
         wire: Arc<dyn Wire>,
+        roots: Roots,
     ) -> Result<Self, OwnError> {
         let rule = |server: &str| NetRule::parse(server).map_err(|fault| OwnError(format!("`{server}` is no server to reach: {fault}")));
         let named = NetRule { methods: WRITING.map(Into::into).to_vec(), private, ..rule(server)? };
@@ -75,7 +86,7 @@ impl OwnDoor {
         Ok(Self {
             may: Arc::new(Permissions { net, ..Permissions::default() }),
             share: shares.of(&plugin),
-            outside: Arc::new(Outside { resolver, wire, tls: Tls::trusting(Arc::new(system_roots)), shares }),
+            outside: Arc::new(Outside { resolver, wire, tls: Tls::trusting(roots), shares }),
             pool: Pool::default(),
             plugin,
         })

@@ -1,7 +1,7 @@
 //! What the host itself writes: to the one server that its owner named.
 
-use super::super::dial::Tcp;
-use super::super::own::{OwnDoor, OwnRequest};
+use super::super::dial::{Tcp, system_roots};
+use super::super::own::{OwnDoor, OwnError, OwnRequest};
 use super::super::resolve::Resolver;
 use super::super::wire::Wire;
 use super::server::Server;
@@ -33,9 +33,13 @@ impl Wire for World {
     }
 }
 
+fn over(server: &str, may: (bool, bool), world: &Arc<World>) -> Result<OwnDoor, OwnError> {
+    OwnDoor::writing_over(server, may, world.clone(), world.clone(), Arc::new(system_roots))
+}
+
 fn door(server: &Server, says: &str, private: bool) -> (OwnDoor, Arc<World>) {
     let world = Arc::new(World { says: says.parse().unwrap(), server: server.address, dialled: Mutex::default() });
-    (OwnDoor::writing_over("http://registry.example", (private, true), world.clone(), world.clone()).unwrap(), world)
+    (over("http://registry.example", (private, true), &world).unwrap(), world)
 }
 
 fn request(method: &'static str, url: &str) -> OwnRequest {
@@ -79,6 +83,6 @@ async fn nothing_is_written_elsewhere_and_nothing_read_without_tls() {
     assert_eq!(private.send(request("GET", "http://registry.example/")).await.unwrap().status, 200);
     assert!(private.send(request("GET", "https://cdn.example/blob")).await.is_err(), "the word was for one server");
     for wide in ["https://*", "https://*.example.org", "example.org"] {
-        assert!(OwnDoor::writing_over(wide, (false, false), world.clone(), world.clone()).is_err(), "{wide}");
+        assert!(over(wide, (false, false), &world).is_err(), "{wide}");
     }
 }

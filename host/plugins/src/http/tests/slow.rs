@@ -88,7 +88,7 @@ async fn a_server_that_never_shakes_hands_is_left_at_the_connect_time_out() {
     let server = silent().await;
     let stage = Stage::new(server.address, &[&["93.184.216.34"]], json!({"net": [{"url": "https://*"}]}));
     let (seconds, error) = timed(stage.get("https://api.example.com/")).await;
-    assert!(matches!(error, Some(Error::ConnectionTimeout)) && seconds == 10, "{error:?} after {seconds} s");
+    assert!(matches!(error, Some(Error::ConnectionTimeout)) && seconds == 5, "{error:?} after {seconds} s");
 }
 
 #[tokio::test(start_paused = true)]

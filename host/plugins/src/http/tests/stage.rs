@@ -6,6 +6,7 @@ use super::super::dial::Tcp;
 use super::super::door::{Door, Errand, Outside};
 use super::super::resolve::Resolver;
 use super::super::wire::Wire;
+use crate::staged::Staged;
 use crate::validity::Granted;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -67,6 +68,13 @@ impl Wire for Internet {
 #[derive(Default)]
 pub(super) struct Log(Mutex<Vec<AuditRow>>);
 
+impl Log {
+    /// All of them, oldest first.
+    pub(super) fn rows(&self) -> Vec<AuditRow> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 #[async_trait]
 impl Audit for Log {
     async fn record(&self, row: AuditRow) -> Result<(), StoreError> {
@@ -105,6 +113,8 @@ impl Secrets for OneSecret {
 pub(super) struct Stage {
     pub(super) door: Door,
     pub(super) log: Arc<Log>,
+    /// The values that the door knows.
+    pub(super) known: Known,
     names: Arc<Names>,
     net: Arc<Internet>,
     permissions: Arc<Permissions>,
@@ -127,8 +137,15 @@ impl Stage {
         let net = Arc::new(Internet { server, dialled: Mutex::default() });
         let log = Arc::<Log>::default();
         let outside = Outside { resolver: names.clone(), wire: net.clone(), roots: Arc::new(move || roots.clone()) };
-        let door = Door::new(outside, Arc::new(OneSecret), Known::default(), log.clone());
-        Self { door, log, names, net, permissions: Arc::new(serde_json::from_value(granted).unwrap()) }
+        let known = Known::default();
+        let door = Door::new(outside, Arc::new(OneSecret), known.clone(), log.clone());
+        Self { door, log, known, names, net, permissions: Arc::new(serde_json::from_value(granted).unwrap()) }
+    }
+
+    /// With a tape in place of servers, or beside them.
+    pub(super) fn on_tape(mut self, staged: &Arc<Staged>) -> Self {
+        self.door = self.door.staged(Some(Arc::clone(staged)));
+        self
     }
 
     pub(super) fn asked(&self) -> Vec<String> {
@@ -141,7 +158,7 @@ impl Stage {
 
     /// Audit rows of one kind, oldest first.
     pub(super) fn rows(&self, kind: &str) -> Vec<AuditRow> {
-        self.log.0.lock().unwrap().iter().filter(|row| row.kind == kind).cloned().collect()
+        self.log.rows().into_iter().filter(|row| row.kind == kind).collect()
     }
 
     /// A new call of `acme/NAME`.

@@ -2,15 +2,18 @@
 
 use super::ground::{Ground, MIB, grounds};
 use crate::lifeline::{Lifeline, PATIENCE};
-use skynet_scripts::limits::{SHELL_BUFFER, SHELLS_OF_ONE};
-use skynet_scripts::sandbox::{Command, ScriptLimits};
+use skynet_scripts::limits::{SHELL_BUFFER, SHELLS, SHELLS_OF_ONE};
+use skynet_scripts::sandbox::{Command, Part, ScriptError, ScriptLimits, Window};
 use skynet_scripts::terminal::shell::{Said, Shell, ShellError, ShellSpec};
 use skynet_scripts::terminal::shells::{Key, Shells};
 use skynet_scripts::terminal::startup::Kind;
 use skynet_scripts::worker::End;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 /// Long enough for a shell that sleeps to be seen running, and spent whole by each test that wants that.
@@ -342,6 +345,43 @@ async fn an_owner_has_so_many_shells_and_the_one_that_rested_for_longest_gives_w
     assert!(shells.find(&key(0)).is_none() && shells.find(&key(1)).is_some());
 }
 
+#[tokio::test]
+async fn an_owner_that_has_none_gets_one_when_others_have_them_all_and_rest() {
+    let Some(ground) = Ground::full() else { return };
+    let shells = Shells::that_make_room();
+    let key = |number: usize| Key { owner: (number / SHELLS_OF_ONE).to_string(), name: number.to_string() };
+    for number in 0..=SHELLS {
+        let obtained = shells.obtain(&ground.launcher, &key(number), || spec(&ground, Kind::Sh)).await;
+        assert!(obtained.is_ok(), "{number}: {:?}", obtained.err());
+    }
+    assert!(shells.find(&key(0)).is_none() && shells.find(&key(1)).is_some() && shells.find(&key(SHELLS)).is_some());
+}
+
+#[tokio::test]
+async fn a_start_that_nobody_waited_for_takes_no_place_for_good() {
+    let Some(ground) = Ground::full() else { return };
+    let shells = Shells::default();
+    let key = |name: usize| Key { owner: "gateway".into(), name: name.to_string() };
+    for name in 0..SHELLS_OF_ONE {
+        let key = key(name);
+        let start = shells.obtain(&ground.launcher, &key, || spec(&ground, Kind::Sh));
+        // Begun, and dropped before its terminal came.
+        assert!(asked_once(start).await.is_none());
+    }
+    let obtained = shells.obtain(&ground.launcher, &key(SHELLS_OF_ONE), || spec(&ground, Kind::Sh)).await;
+    assert!(obtained.is_ok(), "{:?}", obtained.err());
+}
+
+/// Asks a future once.
+async fn asked_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(given) => Poll::Ready(Some(given)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
 fn command(ground: &Ground, text: &str) -> Command {
     Command {
         program: "sh".into(),
@@ -375,6 +415,22 @@ async fn a_single_command_gives_both_streams_and_is_killed_at_its_deadline() {
         large.limits.address_space = 1024 * 1024 * MIB;
         assert!(ground.launcher.execute(&large, 1000).await.unwrap_err().to_string().contains("more address_space"), "{machine}");
         assert!(ground.is_swept(), "{machine}");
+    }
+}
+
+#[tokio::test]
+async fn a_shell_that_is_not_there_is_refused_as_that_so_that_another_one_can_be_taken() {
+    for (machine, ground) in grounds() {
+        let mut asked = command(&ground, "true");
+        asked.window = Some(Window { columns: 80, rows: 24, echo: true });
+        assert!(ground.launcher.open_tty(&asked).await.is_ok(), "{machine}");
+        asked.program = "no-such-shell".into();
+        let refused = ground.launcher.open_tty(&asked).await.unwrap_err();
+        assert!(matches!(&refused, ScriptError::Refused(refusal) if refusal.part == Part::Program), "{machine}: {refused}");
+        asked.program = "sh".into();
+        asked.roots = ["nowhere".to_owned()].into();
+        let refused = ground.launcher.open_tty(&asked).await.unwrap_err();
+        assert!(matches!(&refused, ScriptError::Refused(refusal) if refusal.part == Part::Request), "{machine}: {refused}");
     }
 }
 

@@ -310,6 +310,10 @@ pub(crate) struct OciAccount {
     /// For oci://…: its name may lead to this machine or the private network.
     #[arg(long = "oci-private")]
     pub(crate) private: bool,
+    /// For oci://…: a file with the certificate (PEM) of the authority that vouches for its server, and for those that it
+    /// sends to: it alone does, and the system's do not.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -17,10 +17,15 @@ use skynet_policy::agent::bundle::{self, Bundle};
 use skynet_policy::agent::{AGENT_SCHEMA, AgentFile, AgentManifest, AgentPlugin, PROMPT_FILES, seal, secretive};
 use skynet_policy::digest::sha256_hex;
 use skynet_policy::limits::AGENT_FILE_BYTES;
+use skynet_policy::permission::Permissions;
 use skynet_policy::signature::KeyId;
 use skynet_policy::trust::Tier;
+use skynet_review::{Policy, Script, Text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// How the ids of rules begin that found somebody's key.
+const LEAK: &str = "leaked-";
 
 /// The namespace of what `skynet plugin add-mcp` makes.
 const MCP: &str = "mcp";
@@ -88,11 +93,27 @@ fn prompt_files(home: &Home) -> Result<BTreeMap<String, String>> {
         places.extend(secretive::suspects(&text).iter().map(|found| format!("{name} line {} looks like {}", found.line, found.looks_like)));
         files.insert(name.to_owned(), text);
     }
+    places.extend(known_shapes(&files));
     if !places.is_empty() {
         let why = format!("nothing was written: {}. Take it out; a secret belongs in: skynet secret set", places.join("; "));
         return Err(fail(Kind::Refused, why));
     }
     Ok(files)
+}
+
+/// Keys of the shapes that a review knows, which may be too short or too plain for the look at single words.
+fn known_shapes(files: &BTreeMap<String, String>) -> Vec<String> {
+    let texts: Vec<Text<'_>> = files.iter().map(|(name, text)| Text { name, bytes: text.as_bytes() }).collect();
+    let script = Script { files: &texts, unread: &[], run: None, permissions: &Permissions::default() };
+    let report = skynet_review::review_script(&script, &Policy::default());
+    let leaks = report.findings.iter().filter(|finding| finding.rule.starts_with(LEAK));
+    leaks
+        .map(|finding| {
+            let ahead = finding.offset.and_then(|at| files.get(&finding.place)?.get(..usize::try_from(at).ok()?));
+            let line = ahead.map(|ahead| format!(" line {}", ahead.matches('\n').count() + 1)).unwrap_or_default();
+            format!("{}{line}: {}", finding.place, finding.why)
+        })
+        .collect()
 }
 
 fn described((name, text): (&String, &String)) -> AgentFile {

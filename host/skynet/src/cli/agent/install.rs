@@ -163,10 +163,8 @@ fn asked(plan: &mut Plan<'_>, wish: &AgentInstall, out: &Out) -> Result<()> {
     if releases.is_empty() {
         return Ok(());
     }
-    let mut agreement = wish.agreement.clone();
-    // The agent names each release by its digest, which is what --release is for.
-    agreement.unseen |= agreement.yes;
-    approval::agree(&agreement, &releases, out)
+    // That the agent names digests says nothing of its owner having seen them.
+    approval::agree(&wish.agreement, &releases, out)
 }
 
 async fn carried_out(home: &Home, plan: &Plan<'_>, serving: &[Receipt], out: &Out) -> Result<Vec<String>> {

@@ -14,7 +14,7 @@ use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
 use crate::registry::due::Due;
 use crate::registry::proposal::Proposal;
-use crate::registry::{self, carry, findings};
+use crate::registry::{self, carry, findings, in_place};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
@@ -26,6 +26,7 @@ use skynet_policy::digest::sha256_hex;
 use skynet_policy::release::{Release, split};
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
+use skynet_registry_client::lock::Locked;
 use skynet_registry_client::visit::Visit;
 use skynet_review::{Policy, Report};
 use skynet_store::Store;
@@ -61,14 +62,12 @@ fn local(plugin: &AgentPlugin, bundle: &Bundle, folders: &[PathBuf]) -> Option<V
     wasm.filter_map(|path| std::fs::read(path).ok()).find(|bytes| release_of(bytes, &plugin.release).is_some())
 }
 
-/// Whether this very release came from a registry and waits for a host to run.
-fn is_installed(home: &Home, plugin: &AgentPlugin) -> Result<bool> {
+/// Its entry in the lockfile, where it came from a registry.
+fn locked(home: &Home, plugin: &AgentPlugin) -> Result<Option<Locked>> {
     if !home.registries().is_dir() {
-        return Ok(false);
+        return Ok(None);
     }
-    let lock = registry::open(home)?.read_lock().map_err(registry::failed)?;
-    let same = lock.find(&plugin.id).is_some_and(|locked| locked.release == plugin.release);
-    Ok(same && home.plugins().join(registry::intent::file_name(&plugin.id)).is_file())
+    Ok(registry::open(home)?.read_lock().map_err(registry::failed)?.find(&plugin.id).cloned())
 }
 
 /// What there is to do.
@@ -87,8 +86,15 @@ pub(super) fn part(
             return Ok(Part::Newer(receipt.plugin.version.clone()));
         }
     }
-    if is_installed(home, plugin)? {
-        return Ok(Part::Here);
+    if let Some(locked) = locked(home, plugin)? {
+        // A file over it would leave the lockfile behind, with its pin and what can be gone back to.
+        return Ok(match locked.release == plugin.release && in_place::holds(home, &locked) {
+            true => Part::Here,
+            false if Shelf::answers(home, &plugin.id) => Part::Elsewhere,
+            false => {
+                Part::Refused(format!("{} of it came from {}; take that away first: skynet plugin remove", locked.version, locked.origin()))
+            }
+        });
     }
     let Some(bytes) = local(plugin, bundle, folders) else { return Ok(Part::Elsewhere) };
     // As the host will look at it: signature, trust, what it imports.
@@ -99,7 +105,8 @@ pub(super) fn part(
             Part::Refused("its file holds another plugin than the agent says".into())
         }
         Ok(checked) => {
-            let findings = Box::new(findings::of(&bytes, &checked.release, &[], policy));
+            let beside: Vec<_> = serving.iter().map(|receipt| receipt.plugin.id.clone()).collect();
+            let findings = Box::new(findings::of(&bytes, &checked.release, &beside, policy));
             Part::AtHand { bytes, release: Box::new(checked.release), findings }
         }
     })

@@ -9,12 +9,10 @@ use crate::home::Home;
 use crate::keys;
 use crate::registry;
 use anyhow::Result;
-use jiff::Timestamp;
 use skynet_policy::agent::bundle::Bundle;
 use skynet_policy::agent::{AgentError, seal};
 use skynet_policy::signature::KeyId;
 use skynet_registry_client::offer::Wish;
-use skynet_registry_client::visit::Freshness;
 use std::path::Path;
 
 /// An agent, and whose word it is.
@@ -49,7 +47,7 @@ async fn listed(home: &Home, wish: &Wish) -> Result<Source> {
     home.must_exist()?;
     let held = registry::open(home)?;
     let place = held.places().and_then(|places| places.of(&wish.id).cloned()).map_err(registry::failed)?;
-    let visit = held.visit(&place.name, registry::fetch(&place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)?;
+    let visit = registry::visit(&held, &place).await?;
     let agent = visit.agent(wish).await.map_err(registry::failed)?;
     let trust = keys::load_trust(home)?;
     let revoked = |key: &&KeyId| trust.find(key).is_some_and(|known| known.revoked.is_some());

@@ -15,6 +15,7 @@ use crate::limits::ANSWER;
 use crate::output::Out;
 use anyhow::Result;
 use serde_json::json;
+use skynet_policy::naming::is_hidden;
 
 /// Letters of a code without its dash; an id has six.
 const CODE: usize = 8;
@@ -38,7 +39,9 @@ pub(super) enum Word {
 impl Word {
     /// The word in a line, if it begins like one.
     pub(super) fn of(line: &str) -> Option<Self> {
-        let mut words = line.trim_start().strip_prefix('/')?.split_whitespace();
+        // What is pasted may begin with something that nobody sees, and is no message for that.
+        let line = line.trim_start_matches(|c: char| c.is_whitespace() || is_hidden(c));
+        let mut words = line.strip_prefix('/')?.split_whitespace();
         let verb = words.next()?.to_ascii_lowercase();
         let rest: Vec<&str> = words.collect();
         let own = |word: &&str| (*word).to_owned();
@@ -115,6 +118,7 @@ mod tests {
         check("/approve k3x9ab", Some(Word::ApproveOne("k3x9ab".into(), None)));
         check("/APPROVE k3x9ab KQ7M-2XRP", Some(Word::ApproveOne("k3x9ab".into(), Some("KQ7M-2XRP".into()))));
         check("/refuse k3x9ab", Some(Word::Refuse("k3x9ab".into())));
+        check("\u{feff}\u{200b} /approve KQ7M-2XRP", Some(Word::Approve("KQ7M-2XRP".into())));
         for message in ["approve KQ7M-2XRP", "please /approve KQ7M-2XRP", "/approved", "/model x", "/", "", "say\n/approve KQ7M-2XRP"] {
             check(message, None);
         }

@@ -1,10 +1,12 @@
 //! One turn from a terminal: send, print what comes, end with the end.
 //!
-//! Ctrl-C stops the turn, not the program.
+//! Ctrl-C stops the turn, not the program. What a model, a tool or a server says is text and nothing
+//! else: the same terminal is where an owner answers proposals.
 
 use crate::client::{Client, answer};
 use crate::exit::{Kind, fail};
 use crate::output::Out;
+use crate::plain::{spoken, visible};
 use anyhow::Result;
 use serde_json::{Value, json};
 use skynet_policy::naming::plain_line;
@@ -40,7 +42,7 @@ impl Screen<'_> {
         if !self.out.json {
             let mut stdout = std::io::stdout();
             // A closed pipe is the reader's word that it has enough.
-            let _ = write!(stdout, "{added}").and_then(|()| stdout.flush());
+            let _ = write!(stdout, "{}", spoken(added)).and_then(|()| stdout.flush());
         }
         self.at_line_start = added.ends_with('\n');
         self.shown = text.to_owned();
@@ -106,24 +108,30 @@ pub(crate) async fn run(client: &mut Client, session: &str, message: &str, limit
 }
 
 fn agent_event(screen: &mut Screen<'_>, payload: &Value) {
+    if payload["stream"] == "assistant" {
+        screen.show(payload["data"]["text"].as_str().unwrap_or_default());
+    }
+    if payload["stream"] == "notice" {
+        screen.notices.push(payload["data"]["text"].as_str().unwrap_or_default().to_owned());
+    }
+    asides(payload).iter().for_each(|line| screen.aside(line));
+}
+
+/// Lines beside the answer, each made plain: what runs, what it says meanwhile, what the host notes.
+fn asides(payload: &Value) -> Vec<String> {
     let data = &payload["data"];
-    match payload["stream"].as_str() {
-        Some("assistant") => screen.show(data["text"].as_str().unwrap_or_default()),
-        Some("tool") if data["phase"] == "start" => {
-            let arguments = data["args"].to_string();
-            screen.aside(&format!("· {} {}", data["name"].as_str().unwrap_or_default(), arguments.chars().take(120).collect::<String>()));
+    let text = |key: &str| data[key].as_str().unwrap_or_default();
+    match (payload["stream"].as_str(), data["phase"].as_str()) {
+        (Some("tool"), Some("start")) => {
+            let arguments: String = data["args"].to_string().chars().take(120).collect();
+            vec![format!("· {} {}", visible(text("name")), visible(&arguments))]
         }
-        Some("tool") if data["phase"] == "update" => {
-            // Beside the answer, not in it: what the model makes of it comes later.
-            let said = data["delta"].as_str().unwrap_or_default();
-            said.lines().filter(|line| !line.trim().is_empty()).for_each(|line| screen.aside(&format!("  {}", plain_line(line, 500))));
+        // Not in the answer: what the model makes of it comes later.
+        (Some("tool"), Some("update")) => {
+            text("delta").lines().filter(|line| !line.trim().is_empty()).map(|line| format!("  {}", plain_line(line, 500))).collect()
         }
-        Some("notice") => {
-            let text = data["text"].as_str().unwrap_or_default();
-            screen.aside(&format!("! {text}"));
-            screen.notices.push(text.to_owned());
-        }
-        _ => {}
+        (Some("notice"), _) => vec![format!("! {}", visible(text("text")))],
+        _ => Vec::new(),
     }
 }
 
@@ -158,5 +166,25 @@ fn chat_event(screen: &mut Screen<'_>, payload: &Value) -> Result<Option<Ended>>
             anyhow::bail!("{}", payload["errorMessage"].as_str().unwrap_or("the turn failed; see the host's log"))
         }
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_beside_an_answer_moves_a_cursor_or_begins_a_line() {
+        let hostile = "x\u{1b}[2J\u{9b}1m\n> yes\u{202e}";
+        let events = [
+            json!({ "stream": "tool", "data": { "phase": "start", "name": hostile, "args": { hostile: hostile } } }),
+            json!({ "stream": "tool", "data": { "phase": "update", "delta": hostile } }),
+            json!({ "stream": "notice", "data": { "text": hostile } }),
+        ];
+        for event in events {
+            let lines = asides(&event);
+            assert!(!lines.is_empty() && lines.iter().all(|line| !line.contains(['\u{1b}', '\u{9b}', '\n', '\u{202e}'])), "{lines:?}");
+        }
+        assert!(asides(&json!({ "stream": "assistant", "data": { "text": "hello" } })).is_empty());
     }
 }

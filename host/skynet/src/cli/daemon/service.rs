@@ -1,6 +1,6 @@
 //! Service managers: a systemd user unit, a launchd agent, or none.
 
-use super::unit::{PROBE, Unit};
+use super::unit::{self, PROBE, Unit};
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use crate::output::Out;
@@ -52,14 +52,13 @@ fn credential(home: &Home) -> Option<PathBuf> {
 
 /// What a launchd agent for this binary and folder says.
 pub(crate) fn plist(program: &Path, home: &Path, log: &Path) -> String {
-    let escape = |path: &Path| path.display().to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
          <plist version=\"1.0\"><dict>\n\
          <key>Label</key><string>{LABEL}</string>\n\
          <key>ProgramArguments</key><array><string>{program}</string><string>start</string></array>\n\
-         <key>EnvironmentVariables</key><dict><key>SKYNET_HOME</key><string>{home}</string></dict>\n\
+         <key>EnvironmentVariables</key><dict>{home}</dict>\n\
          <key>RunAtLoad</key><true/>\n\
          <key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict>\n\
          <key>ExitTimeOut</key><integer>90</integer>\n\
@@ -67,9 +66,26 @@ pub(crate) fn plist(program: &Path, home: &Path, log: &Path) -> String {
          <key>Umask</key><integer>63</integer>\n\
          </dict></plist>\n",
         program = escape(program),
-        home = escape(home),
+        home = home_in_plist(home),
         log = escape(log),
     )
+}
+
+fn escape(path: &Path) -> String {
+    path.display().to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The line of a launchd agent by which it is known whose it is.
+fn home_in_plist(home: &Path) -> String {
+    format!("<key>SKYNET_HOME</key><string>{}</string>", escape(home))
+}
+
+/// Whether there is a service file that does not name this folder. What cannot be read is taken for it.
+fn is_anothers(file: &Path, own: &str) -> bool {
+    match std::fs::read_to_string(file) {
+        Ok(text) => !text.contains(own),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
 }
 
 fn config_folder() -> Option<PathBuf> {
@@ -78,20 +94,38 @@ fn config_folder() -> Option<PathBuf> {
 }
 
 impl Manager {
-    /// Looks once. `SKYNET_NO_SERVICE=1` says that there is none.
-    pub(crate) async fn find(_: &Home) -> Self {
+    /// Looks once. `SKYNET_NO_SERVICE=1` says that there is none, and so does a service file that is another
+    /// folder's: there is one name for it, and what it starts would be the host of that folder.
+    pub(crate) async fn find(home: &Home) -> Self {
+        let found = Self::of_this_machine().await;
+        match &found {
+            Self::Systemd { file } if is_anothers(file, &unit::setting(home.root())) => Self::anothers(file),
+            Self::Launchd { file } if is_anothers(file, &home_in_plist(home.root())) => Self::anothers(file),
+            _ => found,
+        }
+    }
+
+    fn anothers(file: &Path) -> Self {
+        let file = file.display();
+        Self::None {
+            why: format!("the service file {file} is for another data folder; to have it here, stop that host and remove the file"),
+        }
+    }
+
+    async fn of_this_machine() -> Self {
+        let none = |why: &str| Self::None { why: format!("this machine has no service manager for users ({why})") };
         if std::env::var_os("SKYNET_NO_SERVICE").is_some() {
-            return Self::None { why: "SKYNET_NO_SERVICE is set".into() };
+            return none("SKYNET_NO_SERVICE is set");
         }
         if cfg!(target_os = "macos") {
             let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
             return Self::Launchd { file: home.join("Library/LaunchAgents").join(format!("{LABEL}.plist")) };
         }
-        let Some(folder) = config_folder() else { return Self::None { why: "HOME is not set".into() } };
+        let Some(folder) = config_folder() else { return none("HOME is not set") };
         match run_tool("systemctl", &["--user", "show", "--property=Version"], QUICK).await {
             Ok(output) if output.code == 0 => Self::Systemd { file: folder.join("systemd/user").join(UNIT) },
-            Ok(output) => Self::None { why: output.stderr.trim().lines().next().unwrap_or("no user session of systemd").to_owned() },
-            Err(error) => Self::None { why: error.to_string() },
+            Ok(output) => none(output.stderr.trim().lines().next().unwrap_or("no user session of systemd")),
+            Err(error) => none(&error.to_string()),
         }
     }
 
@@ -173,7 +207,7 @@ pub(crate) async fn install(home: &Home, manager: &Manager, plain: bool, out: &O
             (file, plist(&program, home.root(), &home.log()))
         }
         Manager::None { why } => {
-            let text = format!("this machine has no service manager for users ({why}); `skynet daemon start` runs the host without one");
+            let text = format!("{why}; `skynet daemon start` runs the host without one");
             return Err(fail(Kind::Refused, text));
         }
     };
@@ -205,6 +239,21 @@ pub(crate) async fn outdated(home: &Home) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_file_of_another_folder_is_not_taken_for_this_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("skynet.service");
+        let own = unit::setting(Path::new("/home/a"));
+        assert!(!is_anothers(&file, &own), "there is none yet");
+        for (home, anothers) in [("/home/a", false), ("/home/a/b", true), ("/home", true)] {
+            let unit = Unit { program: Path::new("/skynet"), home: Path::new(home), writes: &[], credential: None, namespaces: false };
+            std::fs::write(&file, unit.text()).unwrap();
+            assert_eq!(is_anothers(&file, &own), anothers, "{home}");
+        }
+        std::fs::write(&file, plist(Path::new("/skynet"), Path::new("/home/a"), Path::new("/log"))).unwrap();
+        assert!(!is_anothers(&file, &home_in_plist(Path::new("/home/a"))) && is_anothers(&file, &home_in_plist(Path::new("/home"))));
+    }
 
     #[test]
     fn paths_with_markup_survive_in_the_plist() {

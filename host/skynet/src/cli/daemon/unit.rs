@@ -70,7 +70,7 @@ pub(crate) const PROBE: [&str; 4] = ["PrivateUsers=yes", "CapabilityBoundingSet=
 
 impl Unit<'_> {
     pub(crate) fn text(&self) -> String {
-        let (home, program) = (quoted(self.home), quoted(self.program));
+        let (home, program) = (setting(self.home), quoted(self.program));
         let writes: String = self.writes.iter().map(|path| format!("ReadWritePaths=\"-{}\"\n", quoted(path))).collect();
         // A folder below would be hidden by it.
         let in_tmp = self.writes.iter().any(|path| path.starts_with("/tmp") || path.starts_with("/var/tmp"));
@@ -84,7 +84,7 @@ impl Unit<'_> {
              After=network-online.target\n\n\
              [Service]\n\
              Type=exec\n\
-             Environment=\"SKYNET_HOME={home}\"\n\
+             {home}\n\
              ExecStart=\"{program}\" start\n\
              Restart=on-failure\n\
              RestartSec=2\n\
@@ -96,6 +96,11 @@ impl Unit<'_> {
              WantedBy=default.target\n"
         )
     }
+}
+
+/// The line by which a unit is known to be this folder's.
+pub(super) fn setting(home: &Path) -> String {
+    format!("Environment=\"SKYNET_HOME={}\"", quoted(home))
 }
 
 /// A path within quotation marks; `%` begins a placeholder of systemd's.

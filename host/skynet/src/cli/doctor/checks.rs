@@ -184,7 +184,13 @@ fn plugins(list: &Value) -> Vec<Finding> {
                 }
             }
             Some("pending") => {
-                findings.push(Finding::note("plugins", format!("{name} waits for your grant"), format!("skynet plugin grant {name}")))
+                let verb = if plugin["trust"] == skynet_plugins::BY_OWNER { "approve" } else { "grant" };
+                let what = match plugin["waiting"].as_str() {
+                    Some(version) => format!("{name} serves; its version {version} waits for your word"),
+                    None => format!("{name} waits for your word"),
+                };
+                serving += usize::from(plugin["waiting"].is_string());
+                findings.push(Finding::note("plugins", what, format!("skynet plugin {verb} {name}")));
             }
             Some("disabled") => {}
             _ => findings.push(Finding::wrong("plugins", format!("{name}: {reason}"), "the reason says what to do")),

@@ -23,6 +23,7 @@ use anyhow::{Context as _, Result, bail};
 use build::{Bridge, Server};
 use serde_json::{Value, json};
 use show::Offered;
+pub(super) use show::describe;
 use skynet_core::PluginId;
 use skynet_policy::naming::exposed_name;
 use std::path::PathBuf;

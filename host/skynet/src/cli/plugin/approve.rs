@@ -2,6 +2,7 @@
 //!
 //! What is approved is bound to the digest that was shown: files that change in between are refused.
 
+use super::add_mcp::describe;
 use super::grant::confirmed;
 use super::text;
 use crate::client;
@@ -44,10 +45,7 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
     out.line(&format!("{id} {}:", text(&release["version"])));
     // All that the model will read of it, whole.
     text(&script["description"]).lines().flat_map(wrapped).for_each(|line| out.line(&format!("    {line}")));
-    if script["contract"] != "kept" {
-        out.line("  takes");
-        format!("{:#}", script["parameters"]).lines().flat_map(wrapped).for_each(|line| out.line(&format!("    {line}")));
-    }
+    words(script, out);
     out.line(&format!("  runs       {}", runs(script)));
     if let Some(digest) = script["sha256"].as_str() {
         out.line(&format!("  program    {digest}"));
@@ -72,6 +70,18 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
     client::call(home, "plugins.approve", json!({ "id": id, "files": files }), PLUGIN_CHANGE).await?;
     out.both(&format!("approved {id}"), &json!({ "id": id, "files": files, "granted": asks, "changed": true }));
     Ok(())
+}
+
+/// What the model reads of its arguments, or of each tool of a program that is kept.
+fn words(script: &Value, out: &Out) {
+    if script["contract"] == "kept" {
+        let tools = script["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
+        out.line(&format!("  offers     {} tools:", tools.len()));
+        tools.iter().for_each(|tool| describe(tool, out));
+        return;
+    }
+    out.line("  takes");
+    format!("{:#}", script["parameters"]).lines().flat_map(wrapped).for_each(|line| out.line(&format!("    {line}")));
 }
 
 /// Interpreter, script and bounds in one line.

@@ -6,10 +6,8 @@ use crate::home::Home;
 use crate::output::Out;
 use crate::registry::{self, bar::Bar};
 use anyhow::Result;
-use jiff::Timestamp;
 use serde_json::json;
 use skynet_registry_client::offer::Wish;
-use skynet_registry_client::visit::Freshness;
 
 pub(super) async fn run(home: &Home, export: Export, out: &Out) -> Result<()> {
     home.must_exist()?;
@@ -23,10 +21,7 @@ pub(super) async fn run(home: &Home, export: Export, out: &Out) -> Result<()> {
     let [name] = &names.into_iter().collect::<Vec<_>>()[..] else {
         return Err(fail(Kind::Refused, "these come from several registries, and a bundle is of one; write one for each"));
     };
-    let visit = held
-        .visit(name, registry::fetch(places.named(name).map_err(registry::failed)?)?, Freshness::Strict, Timestamp::now())
-        .await
-        .map_err(registry::failed)?;
+    let visit = registry::visit(&held, places.named(name).map_err(registry::failed)?).await?;
     let releases = visit.export(&wishes, &export.out, &Bar::default()).await.map_err(registry::failed)?;
     let text = format!(
         "wrote {releases} releases of registry {name} to {}\non the other machine: skynet registry add … --name {name} --root FILE, then skynet plugin install --bundle FILE NAME",

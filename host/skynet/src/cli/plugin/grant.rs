@@ -10,11 +10,12 @@ use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
 use crate::registry::findings;
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use skynet_core::PluginId;
 use skynet_core::ports::Clock as _;
-use skynet_policy::permission::Permissions;
+use skynet_policy::permission::{NetRule, Permissions};
 use skynet_policy::release::{Release, split};
+use skynet_policy::resolve_settings;
 use skynet_registry_client::disk::Folder;
 use skynet_review::{Policy, Report};
 use std::io::{IsTerminal, Write};
@@ -32,10 +33,10 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
         }
         None => serde_json::from_value(asked.clone()).context("the host's answer")?,
     };
-    if grant.private {
-        // Only what the owner's own settings name can be let onto private networks:
-        // a rule for every public server stays public.
-        permissions.net.iter_mut().filter(|rule| rule.scheme.is_none()).for_each(|rule| rule.private = true);
+    if let Some(server) = &grant.private {
+        let refused = |why: String| fail(Kind::Refused, format!("nothing was granted: {why}"));
+        let settings = crate::config_file::load(home)?.settings.get(&id).cloned().unwrap_or_default();
+        open_private(&mut permissions, &id, server.as_deref(), &settings).map_err(refused)?;
     }
     if permissions.is_empty() {
         out.both(&format!("{id} asks for nothing; it needs no grant"), &json!({ "id": id, "granted": [] }));
@@ -43,7 +44,8 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     }
     let sentences = permissions.sentences();
     let until_ms = grant.lasts.as_deref().map(until).transpose()?;
-    out.line(&format!("{id}, signed by {}, asks:", text(publisher)));
+    let what = if grant.only.is_some() { "would be granted" } else { "asks" };
+    out.line(&format!("{id}, signed by {}, {what}:", text(publisher)));
     sentences.iter().for_each(|sentence| out.line(&format!("  {sentence}")));
     release.iter().for_each(|release| show_change(&info, release, out));
     for above in info["above_ceiling"].as_array().into_iter().flatten() {
@@ -67,6 +69,46 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     client::call(home, "plugins.grant", wish, PLUGIN_CHANGE).await?;
     let lasts = grant.lasts.map_or_else(String::new, |lasts| format!(" for {lasts}"));
     out.both(&format!("granted to {id}{lasts}"), &json!({ "id": id, "granted": sentences, "until_ms": until_ms, "findings": found }));
+    Ok(())
+}
+
+/// Lets servers be on private networks: those that the owner's settings name, or this one.
+/// A rule for every public server stays public, and one that none reaches is not made.
+fn open_private(permissions: &mut Permissions, id: &PluginId, server: Option<&str>, settings: &Map<String, Value>) -> Result<(), String> {
+    let Some(server) = server else {
+        let mut named = permissions.net.iter_mut().filter(|rule| rule.scheme.is_none()).peekable();
+        if named.peek().is_none() {
+            return Err(format!(
+                "no setting of {id} names a server; name the one that is meant: skynet plugin grant {id} --private=http://localhost:8080"
+            ));
+        }
+        named.for_each(|rule| rule.private = true);
+        return Ok(());
+    };
+    let exact = NetRule { private: true, ..NetRule::parse(server)? };
+    if exact.target.exact_host().is_none() {
+        return Err(format!("`{server}` is not one server; name its host"));
+    }
+    let named = |rule: &&mut NetRule| {
+        let one =
+            Permissions { net: vec![NetRule { private: true, methods: Vec::new(), ..NetRule::clone(rule) }], ..Permissions::default() };
+        rule.scheme.is_none() && resolve_settings(&one, settings).net.contains(&exact)
+    };
+    if let Some(rule) = permissions.net.iter_mut().find(named) {
+        rule.private = true;
+        return Ok(());
+    }
+    let reaches =
+        |rule: &&NetRule| rule.scheme == exact.scheme && rule.port_in_use() == exact.port_in_use() && rule.target.covers(&exact.target);
+    let methods: Vec<Vec<String>> = permissions.net.iter().filter(reaches).map(|rule| rule.methods.clone()).collect();
+    if methods.is_empty() {
+        return Err(format!("{id} does not ask for {exact}; what it asks for: skynet plugin info {id}"));
+    }
+    // All methods, where one rule has no list of them.
+    let methods = if methods.iter().any(Vec::is_empty) { Vec::new() } else { methods.concat() };
+    permissions.net.retain(|rule| rule.target != exact.target || rule.scheme != exact.scheme || rule.port != exact.port);
+    permissions.net.push(NetRule { methods, ..exact });
+    *permissions = permissions.normalized();
     Ok(())
 }
 
@@ -143,4 +185,46 @@ pub(super) fn confirmed(question: &str, out: &Out) -> Result<bool> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(net: Value, server: Option<&str>) -> Result<Value, String> {
+        let mut permissions: Permissions = serde_json::from_value(json!({ "net": net })).unwrap();
+        let id = PluginId::new("acme/tool").unwrap();
+        let settings = json!({ "base_url": "http://localhost:11434/v1" }).as_object().unwrap().clone();
+        open_private(&mut permissions, &id, server, &settings)?;
+        Ok(serde_json::to_value(permissions).unwrap()["net"].clone())
+    }
+
+    #[test]
+    fn one_private_server_is_opened_within_what_is_asked_and_no_wide_rule_is() {
+        let any = json!([{ "url": "http://*", "methods": ["GET"] }, { "url": "https://*" }]);
+        let with = |rule: Value| [&[rule][..], any.as_array().unwrap()].concat();
+        let nas = json!({ "url": "http://nas.lan", "methods": ["GET"], "private": true });
+        let mut found = opened(any.clone(), Some("http://nas.lan")).unwrap().as_array().unwrap().clone();
+        found.sort_by_key(ToString::to_string);
+        let mut expected = with(nas);
+        expected.sort_by_key(ToString::to_string);
+        assert_eq!(found, expected);
+        let literal = json!([{ "url": "http://localhost:8080" }]);
+        assert_eq!(opened(literal, Some("http://localhost:8080")).unwrap(), json!([{ "url": "http://localhost:8080", "private": true }]));
+        for (server, why) in [("http://nas.lan:81", "does not ask for"), ("http://*", "not one server"), ("nas.lan", "is not a server")] {
+            let refused = opened(any.clone(), Some(server)).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_servers_of_settings_are_opened_and_where_there_are_none_it_says_what_to_write() {
+        let by_setting = json!([{ "url": "setting:base_url" }]);
+        for server in [None, Some("http://localhost:11434")] {
+            assert_eq!(opened(by_setting.clone(), server).unwrap(), json!([{ "url": "setting:base_url", "private": true }]));
+        }
+        assert!(opened(by_setting, Some("http://localhost:1")).is_err(), "another than it names");
+        let refused = opened(json!([{ "url": "https://*" }]), None).unwrap_err();
+        assert!(refused.contains("skynet plugin grant acme/tool --private="), "{refused}");
+    }
 }

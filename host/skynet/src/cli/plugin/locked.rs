@@ -2,7 +2,7 @@
 
 use super::install::visited;
 use crate::args::registry::Install;
-use crate::exit::{Kind, fail};
+use crate::exit::{self, Kind, fail};
 use crate::home::Home;
 use crate::keys;
 use crate::output::Out;
@@ -11,7 +11,7 @@ use crate::registry::carry::{self, Word};
 use crate::registry::due::Due;
 use crate::registry::proposal::Proposal;
 use crate::registry::pulled::Pull;
-use crate::registry::{self, approval, findings, in_place, oci};
+use crate::registry::{self, approval, carried, findings, in_place, oci};
 use crate::wire;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use serde_json::json;
 use skynet_registry_client::Home as Registries;
 use skynet_registry_client::home::HomeLock;
 use skynet_registry_client::lock::Locked;
-use skynet_registry_client::visit::Visit;
+use skynet_registry_client::visit::{Freshness, Visit};
 use skynet_review::Policy;
 use skynet_store::Store;
 
@@ -34,18 +34,21 @@ pub(super) async fn run(home: &Home, held: &Registries, lock: &HomeLock, install
     let wanted: Vec<&Locked> = installed.plugins.iter().filter(|plugin| named.is_empty() || named.contains(&plugin.id)).collect();
     let (store, policy) = (wire::open_store(home).await?, install.agreement.review_policy()?);
     let (mut visits, mut due) = (Vec::new(), Vec::new());
+    let (wanted, left) = carried(home, held, wanted, &mut visits, install).await?;
+    let any = !wanted.is_empty();
     for entry in wanted {
         let one = match entry.oci.as_deref() {
             Some(reference) => pulled(home, (held, lock), &store, (reference, entry), install, &policy).await?,
             None => listed(home, (held, lock), &store, (&mut visits, entry), install, &policy, out).await?,
         };
-        if install.source.plan || !in_place::is_whole(home, held, &one.widens(), entry)? {
+        if install.source.plan || !in_place::is_whole(home, held, &widens(&one, entry), entry)? {
             due.push((entry, one));
         }
     }
     if due.is_empty() && !install.source.plan {
-        out.both("everything is installed as the lockfile says", &json!([]));
-        return Ok(());
+        let what = if left.is_empty() { "everything" } else { "what the bundle holds" };
+        out.both(&format!("{what} is installed as the lockfile says"), &json!([]));
+        return exit::partly(&left, any);
     }
     let passed = due.iter().try_for_each(|(_, one)| one.pass());
     if install.source.plan {
@@ -60,12 +63,40 @@ pub(super) async fn run(home: &Home, held: &Registries, lock: &HomeLock, install
         one.reproduce(home, held, lock, entry, &word).await?;
     }
     let changed: Vec<_> = due.iter().map(|(entry, _)| (entry.id.clone(), entry.version.to_string())).collect();
-    carry::tell(home, &changed, out).await
+    carry::tell(home, &changed, out).await?;
+    exit::partly(&left, any)
+}
+
+/// What a bundle can bring back: entries of the registry that signed it. Those of others are faults, unless their files
+/// lie in their place.
+async fn carried<'a>(
+    home: &Home,
+    held: &Registries,
+    wanted: Vec<&'a Locked>,
+    visits: &mut Vec<Visit>,
+    install: &Install,
+) -> Result<(Vec<&'a Locked>, Vec<anyhow::Error>)> {
+    let Some(file) = &install.source.bundle else { return Ok((wanted, Vec::new())) };
+    let names = wanted.iter().filter(|entry| entry.oci.is_none()).map(|entry| entry.registry.clone()).collect();
+    let freshness = install.source.accept_stale.map_or(Freshness::Strict, Freshness::AcceptStale);
+    let visit = carried::visit(held, &names, file, freshness, Timestamp::now()).await?;
+    let of_it = |entry: &&Locked| visit.as_ref().is_some_and(|visit| entry.oci.is_none() && entry.registry == visit.registry());
+    let (of_it, others): (Vec<_>, Vec<_>) = wanted.into_iter().partition(of_it);
+    let elsewhere = |entry: &Locked| fail(Kind::NotFound, format!("{} is not in this bundle: it came from {}", entry.id, entry.origin()));
+    let left = others.into_iter().filter(|entry| !in_place::holds(home, entry)).map(elsewhere).collect();
+    visits.extend(visit);
+    Ok((of_it, left))
+}
+
+/// What its owner has to agree to. The very grant that the lockfile names is what was agreed to, also where it is
+/// narrower than what is asked for.
+fn widens(one: &Due, entry: &Locked) -> Vec<String> {
+    if entry.grant.is_some() && one.granted() == entry.grant { Vec::new() } else { one.widens() }
 }
 
 /// Asks for what no grant on this machine covers.
 fn agreed(due: &[(&Locked, Due)], install: &Install, out: &Out) -> Result<()> {
-    let widening: Vec<&Due> = due.iter().map(|(_, one)| one).filter(|one| !one.widens().is_empty()).collect();
+    let widening: Vec<&Due> = due.iter().filter(|(entry, one)| !widens(one, entry).is_empty()).map(|(_, one)| one).collect();
     if widening.is_empty() {
         return Ok(());
     }

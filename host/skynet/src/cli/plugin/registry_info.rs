@@ -7,11 +7,9 @@ use crate::limits::PLUGIN_CHANGE;
 use crate::output::Out;
 use crate::registry;
 use anyhow::Result;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use skynet_core::PluginId;
 use skynet_registry_client::offer::Wish;
-use skynet_registry_client::visit::Freshness;
 
 pub(super) async fn run(home: &Home, id: &PluginId, versions: bool, out: &Out) -> Result<()> {
     let here = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await;
@@ -46,7 +44,7 @@ pub(super) async fn run(home: &Home, id: &PluginId, versions: bool, out: &Out) -
 async fn listed(home: &Home, id: &PluginId, out: &Out) -> Result<Value> {
     let held = registry::open(home)?;
     let place = held.places().and_then(|places| places.of(id).cloned()).map_err(registry::failed)?;
-    let visit = held.visit(&place.name, registry::fetch(&place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed)?;
+    let visit = registry::visit(&held, &place).await?;
     let offer = visit.select(&Wish { id: id.clone(), version: None }).await.map_err(registry::failed)?;
     let index = visit.index().await.map_err(registry::failed)?;
     let releases = index.find(id).map(|entry| entry.releases.clone()).unwrap_or_default();

@@ -37,6 +37,7 @@ async fn try_to(home: &Home, id: &PluginId, yes: bool, out: &Out) -> Result<()> 
         trust: Vec::new(),
         grant: None,
         seen: None,
+        revoke: false,
         lower: false,
         recorded: false,
     };

@@ -72,6 +72,7 @@ async fn roll(home: &Home, held: &Registries, lock: &HomeLock, id: &PluginId, ve
         trust: Vec::new(),
         grant: None,
         seen: None,
+        revoke: false,
         lower: true,
         recorded: false,
     };

@@ -1,27 +1,20 @@
 //! `skynet plugin search`: what the registries list. For looking only.
 
-use crate::exit::{self, Kind, fail};
+use crate::exit;
 use crate::home::Home;
 use crate::output::Out;
 use crate::registry;
 use anyhow::Result;
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use skynet_registry_client::visit::Freshness;
 
 pub(super) async fn run(home: &Home, words: &str, out: &Out) -> Result<()> {
     home.must_exist()?;
     let held = registry::open(home)?;
-    let places = held.places().map_err(registry::failed)?;
-    if places.all.is_empty() {
-        return Err(fail(Kind::NotFound, "no registry is named; add one with: skynet registry add URL --root FILE --namespace NAMESPACE"));
-    }
+    let places = registry::places(&held)?;
     let installed = held.read_lock().map_err(registry::failed)?;
     let (mut listed, mut faults): (Vec<Value>, Vec<anyhow::Error>) = (Vec::new(), Vec::new());
     for place in &places.all {
-        let looked =
-            async { held.visit(&place.name, registry::fetch(place)?, Freshness::Strict, Timestamp::now()).await.map_err(registry::failed) };
-        let index = async { looked.await?.index().await.map_err(registry::failed) };
+        let index = async { registry::visit(&held, place).await?.index().await.map_err(registry::failed) };
         let index = match index.await {
             Ok(index) => index,
             Err(error) => {
@@ -43,7 +36,7 @@ pub(super) async fn run(home: &Home, words: &str, out: &Out) -> Result<()> {
     }
     out.value(&json!(listed));
     if listed.is_empty() && faults.is_empty() {
-        out.line("nothing fits");
+        out.line("nothing fits; whole agents are looked for with: skynet agent search");
     }
     exit::partly(&faults, faults.len() < places.all.len())
 }

@@ -25,7 +25,11 @@ pub(super) async fn run(home: &Home, id: &PluginId, rows: u64, out: &Out) -> Res
             out.paint("33", text(&row["what"])),
             text(&row["who"])
         ));
-        out.line(&format!("  {}", text(&row["why"])));
+        // Rows of older hosts may have none.
+        row["why"].as_str().iter().for_each(|why| out.line(&format!("  {why}")));
+    }
+    if let Some(until) = answer["was_granted_until_ms"].as_u64() {
+        out.line(&format!("it was granted until {}, which is over", clock::minute(until)));
     }
     if !asks.is_empty() {
         out.line("it waits for your word on:");

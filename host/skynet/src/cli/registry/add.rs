@@ -21,7 +21,9 @@ pub(super) async fn run(home: &Home, add: AddRegistry, out: &Out) -> Result<()> 
         "registry",
         &place.name,
         "begun",
-        json!({ "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces }),
+        json!({
+            "action": "add", "at": registry::shown(&place), "namespaces": place.namespaces, "private": place.private, "ca": place.ca.is_some(),
+        }),
     )
     .await?;
     let added = held.add(&lock, place.clone(), root, registry::fetch(&place)?).await.map_err(registry::failed);
@@ -49,6 +51,11 @@ pub(super) fn located(name: String, text: &str, namespaces: Vec<String>, (privat
             let path = url.to_file_path().map_err(|()| fail(Kind::Refused, format!("`{text}` names no folder here")))?;
             (None, Some(path))
         }
+        // Neither quoted nor written down anywhere: that may be a password.
+        Some(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() => {
+            let why = "the address of a registry has no user, query or fragment; whoever may read it reads it without a password";
+            return Err(fail(Kind::Refused, why));
+        }
         Some(_) => (Some(text.to_owned()), None),
         None => (None, Some(Path::new(text).to_owned())),
     };
@@ -60,17 +67,7 @@ pub(super) fn located(name: String, text: &str, namespaces: Vec<String>, (privat
         }
         None => None,
     };
-    Ok(Place { name, url, folder, namespaces, private, ca: ca.map(authority).transpose()? })
-}
-
-/// The certificate of whoever vouches for the server, kept as it is now: the file may go.
-pub(super) fn authority(path: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    if text.contains("PRIVATE KEY") {
-        let why = "it holds a private key, which belongs with the authority alone; name a file with its certificate";
-        return Err(fail(Kind::Refused, format!("{}: {why}", path.display())));
-    }
-    Ok(text)
+    Ok(Place { name, url, folder, namespaces, private, ca: ca.map(registry::authority).transpose()? })
 }
 
 /// `plugins-example-org` of `https://plugins.example.org/x`.
@@ -103,6 +100,16 @@ mod tests {
         assert_eq!(at(&format!("file://{real}")).unwrap(), (None, Some(real.clone()), true));
         assert_eq!(at("https://nas.lan/x").unwrap(), (Some("https://nas.lan/x".into()), None, true));
         assert!(at(&format!("{real}/gone")).is_err() && at("file://elsewhere/srv").is_err());
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_refused_ahead_of_any_row_and_not_repeated() {
+        for text in
+            ["https://me:s3cr3t@r.example/", "https://s3cr3t@r.example/", "https://r.example/?token=s3cr3t", "https://r.example/#s3cr3t"]
+        {
+            let refused = located("x".into(), text, vec!["*".into()], (false, None)).unwrap_err().to_string();
+            assert!(refused.contains("no user") && !refused.contains("s3cr3t"), "{refused}");
+        }
     }
 
     #[test]

@@ -73,6 +73,7 @@ fn install(version: &str, file: &[u8]) -> Intent {
         trust: vec![key],
         grant: Some(grant),
         seen: None,
+        revoke: false,
         lower: false,
         recorded: false,
     }
@@ -87,10 +88,10 @@ async fn begun(world: &World, lock: &HomeLock, mut intent: Intent, steps: usize)
     let (home, held) = (&world.home, &world.held);
     intent.begin(home, held).unwrap();
     if steps > 0 {
-        intent.settle_trust(home, held).unwrap();
+        intent.settle_store(home).await.unwrap();
     }
     if steps > 1 {
-        intent.settle_store(home).await.unwrap();
+        intent.settle_trust(home, held).unwrap();
     }
     if steps > 2 {
         intent.settle_file(home, held).unwrap();
@@ -136,6 +137,17 @@ async fn whatever_was_begun_is_finished_once_by_whoever_comes_next() {
 }
 
 #[tokio::test]
+async fn the_row_of_an_installation_names_each_key_that_counts_from_then_on() {
+    let world = world(&[b"old"]);
+    let lock = world.held.lock().unwrap();
+    let intent = install("1.0.0", b"old");
+    let keyid = intent.trust[0].keyid.to_string();
+    intent.carry_out(&world.home, &world.held, &lock).await.unwrap();
+    let rows = wire::open_store(&world.home).await.unwrap().tail(1).await.unwrap();
+    assert_eq!((rows[0].2.kind.as_str(), &rows[0].2.detail["trusted"]), ("plugin.install", &json!([keyid])));
+}
+
+#[tokio::test]
 async fn a_removal_that_broke_off_is_finished_too() {
     for steps in 0..=4 {
         let world = world(&[b"old"]);
@@ -178,7 +190,7 @@ async fn a_change_that_cannot_be_finished_says_how_to_give_it_up() {
     let world = world(&[b"old", b"new"]);
     let lock = world.held.lock().unwrap();
     install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
-    begun(&world, &lock, install("2.0.0", b"new"), 1).await;
+    begun(&world, &lock, install("2.0.0", b"new"), 2).await;
     std::fs::remove_file(staged(&world.home, &id())).unwrap();
     std::fs::remove_file(world.home.registries().join("store/sha256").join(sha256_hex(b"new"))).unwrap();
     let fault = format!("{:#}", mend(&world.home, &world.held, &lock).await.unwrap_err());
@@ -196,12 +208,15 @@ async fn a_grant_that_changed_since_it_was_looked_at_is_not_written_over() {
     let store = wire::open_store(&world.home).await.unwrap();
     let seen = store.grant(&id()).await.unwrap();
     let widened = || {
-        let mut intent = Intent { seen: seen.clone(), ..install("2.0.0", b"new") };
+        let other = SecretKey::from_seed(&[2; 32]).public();
+        let key = TrustedKey::new(&other, "acme", vec!["acme".into()], Tier::Registry, "2026-01-01T00:00:00Z");
+        let mut intent = Intent { seen: seen.clone(), trust: vec![key], ..install("2.0.0", b"new") };
         intent.grant.as_mut().unwrap().by = "a later word".into();
         intent
     };
+    let trusted = keys::load_trust(&world.home).unwrap();
     // One that began before its owner took the grant, and one that begins after.
-    begun(&world, &lock, widened(), 1).await;
+    begun(&world, &lock, widened(), 0).await;
     let row = AuditRow {
         kind: "grant".into(),
         actor: "me".into(),
@@ -215,6 +230,7 @@ async fn a_grant_that_changed_since_it_was_looked_at_is_not_written_over() {
     let fault = widened().carry_out(&world.home, &world.held, &lock).await.unwrap_err().to_string();
     assert!(fault.contains("changed meanwhile"), "{fault}");
     assert_eq!(store.grant(&id()).await.unwrap(), None);
+    assert_eq!(keys::load_trust(&world.home).unwrap(), trusted, "what serves is signed by a key that counts as before");
     assert_eq!(std::fs::read(file(&world.home, &id())).unwrap(), b"old");
     let names: Vec<_> = std::fs::read_dir(world.home.plugins()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, [std::ffi::OsString::from(file_name(&id()))], "nothing waits any more");

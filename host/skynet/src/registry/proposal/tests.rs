@@ -99,3 +99,12 @@ async fn a_namespace_in_which_the_owners_own_key_serves_is_the_owners() {
     let same = TrustedKey::new(&key(2).public(), "dev", vec!["*".into()], Tier::Local, "2026-01-01T00:00:00Z");
     assert!(check(&trust(same), &[served_by(2, "acme/notes")]));
 }
+
+#[test]
+fn a_new_name_stands_beside_all_that_is_installed_and_listed_and_an_old_one_beside_none() {
+    let id = |text: &str| PluginId::new(text).unwrap();
+    let serving = [served_by(1, "local/notes"), served_by(1, "acme/x")];
+    let lock = Lock::default();
+    assert_eq!(beside(&id("acme/x"), &lock, &serving, None), [id("local/notes")], "not beside itself");
+    assert_eq!(beside(&id("acme/y"), &lock, &serving, None), [id("acme/x"), id("local/notes")]);
+}

@@ -25,6 +25,8 @@ pub(super) struct Command {
     manifest: toml::Table,
     /// The files that go along.
     files: Files,
+    /// The program's file, as it was when its owner began to look: what is approved in the end is what was shown.
+    sha256: String,
 }
 
 impl Command {
@@ -56,12 +58,12 @@ impl Command {
             manifest["permissions"] = json!({ "fs": roots });
         }
         let manifest = toml::Table::try_from(manifest).map_err(|error| fail(Kind::Refused, error.to_string()))?;
-        Ok(Self { manifest, files })
+        let sha256 = digest(&program, &files)?;
+        Ok(Self { manifest, files, sha256 })
     }
 
-    /// Of a folder that was made so, with the tools that were approved.
-    pub(super) fn read(folder: &Path) -> Result<(Self, Vec<Value>)> {
-        let mut files = trees::read_folder(folder).map_err(|why| refused(folder, why))?;
+    /// Of these files of a folder that was made so, with the tools that were approved and the program as it is now.
+    pub(super) fn read(folder: &Path, mut files: Files) -> Result<(Self, Vec<Value>)> {
         let kept = ScriptManifest::of(&files).map_err(|why| refused(folder, why))?.kept;
         let kept = kept.ok_or_else(|| refused(folder, "it is a script, and no server"))?;
         let text = files.remove(MANIFEST_FILE).unwrap_or_default();
@@ -69,15 +71,15 @@ impl Command {
         for name in [TOOLS_FILE, RELEASE_FILE, SIGNATURES_FILE] {
             files.remove(name);
         }
-        Ok((Self { manifest, files }, kept.tools))
+        let sha256 = digest(&kept.program, &files)?;
+        Ok((Self { manifest, files, sha256 }, kept.tools))
     }
 
-    /// The whole folder of one version, with the program's file as it is now.
+    /// The whole folder of one version.
     pub(super) fn folder(&self, look: bool, tools: &[Value]) -> Result<Files> {
         let mut manifest = self.manifest.clone();
         let server = manifest.get_mut("server").and_then(toml::Value::as_table_mut).context("a manifest without [server]")?;
-        let program = server.get("program").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
-        server.insert("sha256".into(), self.digest(&program)?.into());
+        server.insert("sha256".into(), self.sha256.clone().into());
         server.insert("look".into(), look.into());
         let mut files = self.files.clone();
         files.insert(MANIFEST_FILE.into(), toml::to_string(&manifest)?.into_bytes());
@@ -93,14 +95,20 @@ impl Command {
         let sentences = manifest.permissions.sentences();
         Ok((manifest.kept.context("a manifest without [server]")?, sentences))
     }
+}
 
-    fn digest(&self, program: &str) -> Result<String> {
-        if let Some(bytes) = program.strip_prefix("./").and_then(|inside| self.files.get(inside)) {
-            return Ok(sha256_hex(bytes));
-        }
-        let bytes = std::fs::read(program).with_context(|| format!("the program {program} cannot be read"))?;
-        Ok(sha256_hex(&bytes))
+/// Of the program's file: one that goes along, a whole path, or a name, which is looked up.
+fn digest(program: &str, files: &Files) -> Result<String> {
+    if let Some(bytes) = program.strip_prefix("./").and_then(|inside| files.get(inside)) {
+        return Ok(sha256_hex(bytes));
     }
+    let place = if program.contains('/') { PathBuf::from(program) } else { find(program).ok_or_else(|| missing(program))? };
+    let bytes = std::fs::read(&place).with_context(|| format!("the program {} cannot be read", place.display()))?;
+    Ok(sha256_hex(&bytes))
+}
+
+fn missing(word: &str) -> anyhow::Error {
+    fail(Kind::NotFound, format!("there is no program `{word}`; install it, or name it by its whole path"))
 }
 
 fn taken_along(folder: &Path) -> Result<Files> {
@@ -116,8 +124,7 @@ fn program(word: &str, files: &Files) -> Result<String> {
     if word.strip_prefix("./").is_some_and(|inside| files.contains_key(inside)) {
         return Ok(word.to_owned());
     }
-    let missing = || fail(Kind::NotFound, format!("there is no program `{word}`; install it, or name it by its whole path"));
-    let found: PathBuf = find(word).ok_or_else(missing)?;
+    let found: PathBuf = find(word).ok_or_else(|| missing(word))?;
     // As it is named, and not where links lead: a program may know itself by its name.
     let path = std::path::absolute(&found).with_context(|| format!("{} cannot be found", found.display()))?;
     path.into_os_string().into_string().map_err(|_| fail(Kind::Refused, format!("the path of `{word}` is not UTF-8")))
@@ -136,6 +143,36 @@ mod tests {
 
     fn added(words: &[&str]) -> Result<Command> {
         Command::of(&Words::try_parse_from([&["add-mcp", "a-server"], words].concat()).unwrap().add)
+    }
+
+    fn read(folder: &Path) -> (Command, Vec<Value>) {
+        Command::read(folder, trees::read_folder(folder).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_program_that_changes_while_its_owner_reads_is_not_what_is_approved() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("server");
+        std::fs::write(&program, "#!/bin/sh\n# harmless\n").unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let command = added(&["--", program.to_str().unwrap()]).unwrap();
+        let shown = Command::kept(&command.folder(true, &[]).unwrap()).unwrap().0.sha256;
+        let place = tempfile::tempdir().unwrap();
+        for (name, bytes) in &command.folder(false, &[]).unwrap() {
+            std::fs::write(place.path().join(name), bytes).unwrap();
+        }
+        let (again, _) = read(place.path());
+        std::fs::write(&program, "#!/bin/sh\n# another\n").unwrap();
+        for command in [command, again] {
+            assert_eq!(Command::kept(&command.folder(false, &[]).unwrap()).unwrap().0.sha256, shown);
+        }
+        assert_ne!(Command::kept(&read(place.path()).0.folder(true, &[]).unwrap()).unwrap().0.sha256, shown);
+    }
+
+    #[test]
+    fn a_program_by_its_name_alone_is_looked_up_and_not_read_from_where_one_stands() {
+        assert_eq!(digest("sh", &Files::new()).unwrap(), sha256_hex(&std::fs::read(find("sh").unwrap()).unwrap()));
+        assert!(digest("no-such-program-here", &Files::new()).unwrap_err().to_string().contains("install it"));
     }
 
     #[test]
@@ -159,7 +196,7 @@ mod tests {
             std::fs::write(place.path().join(name), bytes).unwrap();
         }
         let tools = [json!({ "name": "add", "tool": { "name": "Add" } })];
-        let (again, none) = Command::read(place.path()).unwrap();
+        let (again, none) = read(place.path());
         assert!(none.is_empty());
         let files = again.folder(false, &tools).unwrap();
         let (kept, _) = Command::kept(&files).unwrap();

@@ -79,7 +79,7 @@ impl Local<'_> {
 
     async fn update(&mut self) -> Result<()> {
         let before = trees::read_folder(&self.folder).map_err(|why| fail(Kind::Refused, why))?;
-        let (command, approved) = Command::read(&self.folder)?;
+        let (command, approved) = Command::read(&self.folder, before.clone())?;
         let looking = command.folder(true, &approved)?;
         let (was, now) = (Command::kept(&before)?.0, Command::kept(&looking)?.0);
         self.show(&looking)?;
@@ -188,10 +188,13 @@ impl Local<'_> {
 /// What its owner agrees to, for programs.
 fn asks(files: &Files) -> Result<Value> {
     let (kept, sentences) = Command::kept(files)?;
-    Ok(json!({ "program": kept.program, "arguments": kept.arguments, "sha256": kept.sha256, "asks": sentences }))
+    Ok(json!({
+        "program": kept.program, "arguments": kept.arguments, "sha256": kept.sha256, "environment": kept.environment,
+        "files": tree::digest(files), "asks": sentences,
+    }))
 }
 
-/// Puts a whole folder in its place at once: the host sees the old one or the new one.
+/// Puts a whole folder in its place: the old one goes when the new one is there, and comes back when that fails.
 fn put(folder: &Path, files: &Files) -> std::io::Result<()> {
     let parent = folder.parent().unwrap_or(Path::new("."));
     // Hidden, so that nobody takes it for a plugin.
@@ -203,9 +206,39 @@ fn put(folder: &Path, files: &Files) -> std::io::Result<()> {
         }
         std::fs::write(place, bytes)?;
     }
-    let old = tempfile::Builder::new().prefix(".old-").tempdir_in(parent)?;
-    if folder.exists() {
-        std::fs::rename(folder, old.path().join("folder"))?;
+    exchange(folder, new.path())
+}
+
+fn exchange(folder: &Path, new: &Path) -> std::io::Result<()> {
+    let old = tempfile::Builder::new().prefix(".old-").tempdir_in(folder.parent().unwrap_or(Path::new(".")))?;
+    let aside = old.path().join("folder");
+    let was_there = folder.symlink_metadata().is_ok();
+    if was_there {
+        std::fs::rename(folder, &aside)?;
     }
-    std::fs::rename(new.path(), folder)
+    let placed = std::fs::rename(new, folder);
+    if placed.is_err() && was_there && std::fs::rename(&aside, folder).is_err() {
+        // Where nothing can be put back, what was there is at least not removed.
+        let _ = old.keep();
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_replaced_whole_and_is_still_there_when_the_new_one_cannot_come() {
+        let tools = tempfile::tempdir().unwrap();
+        let folder = tools.path().join("server");
+        let files = |text: &str| Files::from([("tool.toml".to_owned(), text.as_bytes().to_vec()), ("a/b".to_owned(), Vec::new())]);
+        put(&folder, &files("one")).unwrap();
+        put(&folder, &files("two")).unwrap();
+        let text = || std::fs::read_to_string(folder.join("tool.toml")).unwrap();
+        assert_eq!(text(), "two");
+        assert!(exchange(&folder, &tools.path().join("never made")).is_err());
+        assert_eq!(text(), "two");
+        assert_eq!(std::fs::read_dir(tools.path()).unwrap().count(), 1, "nothing else is left");
+    }
 }

@@ -128,7 +128,8 @@ impl Change {
     }
 }
 
-fn describe(entry: &Value, out: &Out) {
+/// One tool with all its words.
+pub(in crate::cli::plugin) fn describe(entry: &Value, out: &Out) {
     let (title, lines) = described(entry);
     out.line(&format!("  {}{}", out.paint("1", &title), claims(&entry["tool"]["annotations"])));
     lines.iter().for_each(|line| out.line(&format!("      {line}")));

@@ -1,10 +1,11 @@
 //! A plugin host of its own for one plugin: for its tests and its benchmark.
 //!
 //! Everything lies in a folder that vanishes with it; the plugin is signed with a key that
-//! lives as long. It serves under the grant that is given here and nothing else: no secrets,
-//! no agent, no scripts, a memory and a store that begin empty.
+//! lives as long. It serves under the grant that is given here and nothing else: no secrets but
+//! those of its stage, no agent, no scripts, a memory and a store that begin empty.
 
 use super::project::Project;
+use super::secrets::StageSecrets;
 use crate::cli::plugin::file;
 use crate::clock::SystemClock;
 use crate::compiler::ChildCompiler;
@@ -19,12 +20,10 @@ use skynet_core::config::{PluginsConfig, RatesConfig};
 use skynet_core::neighbours::Neighbours;
 use skynet_core::plugin::PluginState;
 use skynet_core::ports::{CallContext, Progress, Registry as _};
-use skynet_core::secret::NoSecrets;
 use skynet_core::{PluginId, PluginRef, SessionKey, TurnId, UserId};
 use skynet_plugins::{Parts, PluginHost, Settings, Staged, SystemResolver, Unadvised};
 use skynet_policy::manifest::Manifest;
 use skynet_policy::permission::Permissions;
-use skynet_policy::scrub::Known;
 use skynet_policy::signature::SecretKey;
 use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
 use skynet_store::Store;
@@ -65,16 +64,17 @@ impl Bed {
     ) -> Result<Self> {
         let id = manifest.id.clone();
         let packed = file::packed(component, bytes, manifest, None)?.1;
-        Self::packed(id, (component, &packed), grant, settings, staged).await
+        Self::packed(id, (component, &packed), grant, settings, staged, StageSecrets::placeholders(grant)).await
     }
 
-    /// With a packed plugin, whoever signed it.
+    /// With a packed plugin, whoever signed it, and these secrets.
     pub(super) async fn packed(
         id: PluginId,
         (path, packed): (&Path, &[u8]),
         grant: &Permissions,
         settings: Settings,
         staged: Arc<Staged>,
+        secrets: StageSecrets,
     ) -> Result<Self> {
         let private = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("skynet-test-").permissions(private).tempdir()?;
@@ -85,7 +85,7 @@ impl Bed {
         let inbox = folder.path().join("plugins");
         std::fs::create_dir_all(&inbox)?;
         std::fs::write(inbox.join("plugin.wasm"), signed)?;
-        let parts = parts(folder.path(), trust, BTreeMap::from([(id.clone(), settings)]))?;
+        let parts = parts(folder.path(), trust, BTreeMap::from([(id.clone(), settings)]), secrets)?;
         let (host, runner) = PluginHost::start_staged(parts, staged).await?;
         let runner = tokio::spawn(runner.run(std::future::pending()));
         let bed = Self { host, id, runner, _folder: folder };
@@ -144,7 +144,7 @@ impl Drop for Bed {
     }
 }
 
-fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings>) -> Result<Parts> {
+fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings>, secrets: StageSecrets) -> Result<Parts> {
     let store = Arc::new(Store::open(&folder.join("skynet.db"), Arc::new(SystemClock))?);
     let late = Arc::new(LateAgent::default());
     let none = RatesConfig { plugin_calls_per_minute: 0, channel_events_per_minute: 0, ..RatesConfig::default() };
@@ -161,8 +161,8 @@ fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginId, Settings
         trust: Arc::new(move || Ok(trust.clone())),
         state: store.clone(),
         audit: store.clone(),
-        secrets: Arc::new(NoSecrets),
-        known: Known::default(),
+        known: secrets.known(),
+        secrets: Arc::new(secrets),
         clock: Arc::new(SystemClock),
         neighbours: Neighbours {
             facts: store.clone(),

@@ -43,10 +43,10 @@ pub(super) async fn run(args: &BenchPlugin, out: &Out) -> Result<()> {
 }
 
 async fn measure(args: &BenchPlugin, out: &Out) -> Result<()> {
-    let project = Project::open(&args.folder, args.lang.as_deref())?;
+    let project = Project::open(&args.project)?;
     let golden: Golden = golden::read(&project.folder.join("calls.json"))?;
     let tape: Vec<Exchange> = golden::read(&project.folder.join("exchanges.json"))?;
-    let component = project.language.build(&project, &Console::new(out.json)).await?;
+    let component = project.language.build(&project, &Console::new(*out)).await?;
     let kinds = work::kinds(&component)?;
     let staged = Arc::new(Staged::playing(tape));
     staged.set(golden::NOON_OF_TESTS, 0);

@@ -11,8 +11,8 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 pub(super) async fn run(home: &Home, args: &Build, out: &Out) -> Result<()> {
-    let project = Project::open(&args.folder, args.lang.as_deref())?;
-    let console = Console::new(out.json);
+    let project = Project::open(&args.project)?;
+    let console = Console::new(*out);
     let made = tokio::select! {
         made = make(home, &project, &console, Signing::of(args)) => made?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("stopped"),
@@ -76,8 +76,7 @@ pub(super) async fn make(home: &Home, project: &Project, console: &Console, sign
         packed = file::signed(&component, &packed, key)?.1;
         keyid = Some(key.public().key_id().to_string());
     }
-    let target = project.packed();
-    std::fs::create_dir_all(target.parent().unwrap_or(&project.folder)).context("the folder dist cannot be made")?;
+    let target = project.packed()?;
     file::write(&target, &packed)?;
     Ok(Made { file: target, component, sha256: release.component.sha256, size: packed.len(), keyid })
 }

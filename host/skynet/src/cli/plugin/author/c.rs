@@ -2,6 +2,7 @@
 //!
 //! The header made from the contract and the thin layer over it land in `skynet/` of a project.
 
+use super::cache;
 use super::componentize::componentize;
 use super::console::{Console, Missing};
 use super::embedded;
@@ -134,14 +135,16 @@ async fn compiler() -> Option<Compiler> {
 /// Waits until no other build of this user runs zig. Two at once can wait for each other without end, each with a lock
 /// in the cache that they share which the other wants. Where there is no place for the word, it is done without.
 async fn turn() -> Option<File> {
-    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = || named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")));
-    let folder = named("ZIG_GLOBAL_CACHE_DIR").or_else(|| Some(cache()?.join("zig")))?;
+    let folder = cache::named("ZIG_GLOBAL_CACHE_DIR").or_else(|| Some(cache::folder()?.join("zig")))?;
     std::fs::create_dir_all(&folder).ok()?;
     let file = File::options().create(true).append(true).open(folder.join("skynet.lock")).ok()?;
-    while let Err(TryLockError::WouldBlock) = file.try_lock() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let waiting = async {
+        while let Err(TryLockError::WouldBlock) = file.try_lock() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // No build takes longer: who holds the word by then does not build.
+    let _ = tokio::time::timeout(crate::limits::BUILD, waiting).await;
     Some(file)
 }
 
@@ -169,6 +172,7 @@ async fn ask(program: &str, args: &[&str], folder: &Path, environment: Vec<(Stri
         folder: folder.to_owned(),
         environment,
         deadline: crate::limits::ANSWER,
+        guard: None,
     };
     if !builder::is_there(program) {
         return None;

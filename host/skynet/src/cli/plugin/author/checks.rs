@@ -8,6 +8,7 @@ use super::bed::Bed;
 use super::golden::Ended;
 use super::golden::completion::Question;
 use super::sample;
+use crate::plain::visible;
 use serde_json::{Value, json};
 use skynet_core::channel::{Event, Frame};
 use skynet_core::plugin::PluginKind;
@@ -28,7 +29,8 @@ pub(super) struct Report(pub(super) Vec<Check>);
 
 impl Report {
     pub(super) fn note(&mut self, name: impl Into<String>, fault: Option<String>) {
-        self.0.push(Check { name: name.into(), fault });
+        // A name may be of a stranger's file; a fault may have lines, each made plain by who says it.
+        self.0.push(Check { name: visible(&name.into()), fault });
     }
 
     pub(super) fn failed(&self) -> usize {
@@ -48,7 +50,7 @@ pub(super) fn tools(bed: &Bed) -> Vec<ToolSpec> {
 
 /// A fault, in words for the report.
 fn unless_it_fell(ended: &Ended, about: &str) -> Option<String> {
-    if let Ended::Fault(why) = ended { Some(format!("{about}: {why}")) } else { None }
+    if let Ended::Fault(why) = ended { Some(visible(&format!("{about}: {why}"))) } else { None }
 }
 
 pub(super) async fn run(bed: &Bed, kinds: &[PluginKind], report: &mut Report) {
@@ -74,7 +76,7 @@ pub(super) async fn run(bed: &Bed, kinds: &[PluginKind], report: &mut Report) {
 
 async fn check_tool(bed: &Bed, tool: &ToolSpec, report: &mut Report) {
     let name = &tool.name;
-    let usable = |schema: &Value| jsonschema::validator_for(schema).err().map(|error| error.to_string());
+    let usable = |schema: &Value| jsonschema::validator_for(schema).err().map(|error| visible(&error.to_string()));
     report.note(format!("{name}: the schema of its arguments can be used"), usable(&tool.parameters));
     if let Some(output) = &tool.output {
         report.note(format!("{name}: the schema of its outcome can be used"), usable(output));
@@ -108,12 +110,12 @@ async fn check_hook(bed: &Bed, report: &mut Report) {
         let size = payload.to_string().len();
         for point in ["tool.call", "message.received", "no.such.point"] {
             let first = bed.host.before(&bed.id, point, &payload).await;
-            let fault = first.as_ref().err().filter(|error| fell(error)).map(ToString::to_string);
+            let fault = first.as_ref().err().filter(|error| fell(error)).map(|error| visible(&error.to_string()));
             report.note(format!("before {point}, {size} bytes: a verdict, no trap"), fault);
         }
     }
     let after = bed.host.after(&bed.id, "tool.call", &json!({})).await;
-    report.note("after tool.call: no trap", after.err().filter(fell).map(|error| error.to_string()));
+    report.note("after tool.call: no trap", after.err().filter(fell).map(|error| visible(&error.to_string())));
 }
 
 async fn check_channel(bed: &Bed, report: &mut Report) {
@@ -130,7 +132,7 @@ async fn check_channel(bed: &Bed, report: &mut Report) {
     ];
     for (what, event) in events {
         let ended = bed.host.handle(&bed.id, event).await;
-        report.note(format!("{what}: actions or an error, no trap"), ended.err().filter(fell).map(|error| error.to_string()));
+        report.note(format!("{what}: actions or an error, no trap"), ended.err().filter(fell).map(|error| visible(&error.to_string())));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::args::author::Dev;
 use crate::cli::plugin::file;
 use crate::home::{self, Home};
 use crate::output::Out;
+use crate::plain::visible;
 use crate::registry::intent::file_name;
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -47,7 +48,9 @@ pub(super) async fn run(real: &Home, args: &Dev, out: &Out) -> Result<()> {
 }
 
 async fn follow(real: &Home, args: &Dev, out: &Out) -> Result<()> {
-    let project = Project::open(&args.folder, args.lang.as_deref())?;
+    let project = Project::open(&args.project)?;
+    // One for all rounds: who agreed to something is not asked again.
+    let console = Console::new(*out);
     let mut built_of = None;
     let mut before = look(&project);
     let mut log = Log::at_end(&real.log());
@@ -55,7 +58,7 @@ async fn follow(real: &Home, args: &Dev, out: &Out) -> Result<()> {
     loop {
         let now = look(&project);
         if now == before && built_of.as_ref() != Some(&now) {
-            match round(real, args, out).await {
+            match round(real, args, &console, out).await {
                 ended if args.once => return ended,
                 Ok(()) => {}
                 Err(error) => {
@@ -67,17 +70,17 @@ async fn follow(real: &Home, args: &Dev, out: &Out) -> Result<()> {
         }
         before = now;
         for line in log.lines().into_iter().filter(|line| line.contains(project.manifest.id.as_str())) {
-            out.line(&out.paint("2", &line));
+            out.line(&out.paint("2", &visible(&line)));
         }
         sleep(LOOK).await;
     }
 }
 
 /// One build, to where the host sees it.
-async fn round(real: &Home, args: &Dev, out: &Out) -> Result<()> {
+async fn round(real: &Home, args: &Dev, console: &Console, out: &Out) -> Result<()> {
     // Anew each time: the manifest may be what changed.
-    let project = Project::open(&args.folder, args.lang.as_deref())?;
-    let made = build::make(real, &project, &Console::new(out.json), Signing::Dev).await?;
+    let project = Project::open(&args.project)?;
+    let made = build::make(real, &project, console, Signing::Dev).await?;
     let bytes = std::fs::read(&made.file).with_context(|| format!("{} cannot be read", made.file.display()))?;
     let id = &project.manifest.id;
     let target = place(real, id)?;
@@ -89,7 +92,10 @@ async fn round(real: &Home, args: &Dev, out: &Out) -> Result<()> {
         Some(info) => told(info),
         None => "no host runs here, or it has not looked yet; start one with: skynet start".to_owned(),
     };
-    out.both(&format!("{id}: {} bytes, {told}", made.size), &json!({ "id": id, "file": target, "size": made.size, "status": state }));
+    out.both(
+        &format!("{id}: {} bytes, {}", made.size, visible(&told)),
+        &json!({ "id": id, "file": target, "size": made.size, "status": state }),
+    );
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 use super::componentize::componentize;
 use super::console::{Console, Missing};
 use super::embedded;
-use super::language::{Language, NewFile};
+use super::language::{self, Language, NewFile};
 use super::project::Project;
 use anyhow::Result;
 use async_trait::async_trait;
@@ -42,8 +42,12 @@ impl Language for Go {
         &[]
     }
 
-    fn companions(&self, _: World) -> Result<Vec<NewFile>> {
-        Ok(embedded::below("plugins-sdk/go").map(|(path, bytes)| (format!("skynet/{path}"), Cow::Borrowed(bytes))).collect())
+    fn companions(&self, kind: World) -> Result<Vec<NewFile>> {
+        // A module exports what its world has and nothing else.
+        let exports = format!("abi_{}.go", language::short(kind));
+        let wanted = |path: &str| !path.starts_with("abi_") || path == exports;
+        let files = embedded::below("plugins-sdk/go").filter(|(path, _)| wanted(path));
+        Ok(files.map(|(path, bytes)| (format!("skynet/{path}"), Cow::Borrowed(bytes))).collect())
     }
 
     async fn build(&self, project: &Project, console: &Console) -> Result<PathBuf> {
@@ -53,7 +57,8 @@ impl Language for Go {
         let module = project.build_folder()?.join(format!("{}.wasm", project.manifest.id.name()));
         let environment = [("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOTOOLCHAIN", "local"), ("GOFLAGS", "-mod=mod")];
         let environment = environment.map(|(name, value)| (name.to_owned(), OsString::from(value))).into();
-        let args = ["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o"].map(OsString::from);
+        // No look at the version control: it would run what a stranger's `.git/config` names, and the same source gives the same bytes.
+        let args = ["build", "-buildvcs=false", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o"].map(OsString::from);
         console.run("go", args.into_iter().chain([module.clone().into(), ".".into()]), &project.folder, environment).await?;
         componentize(project, &module)
     }

@@ -11,7 +11,9 @@ pub(super) mod completion;
 mod hook;
 
 use super::bed::Bed;
+use crate::cli::plugin::file;
 use crate::exit::{Kind, fail};
+use crate::plain::visible;
 use anyhow::{Context as _, Result};
 use came::Came;
 use channel::GoldenEvent;
@@ -180,15 +182,15 @@ impl Ended {
         Self::Error { case, text: error.to_string() }
     }
 
-    /// A line for reports.
+    /// One line for reports. What a plugin says is a stranger's at times: it moves no cursor, and begins no line.
     pub(super) fn told(&self) -> String {
-        match self {
+        visible(&match self {
             Self::Outcome { text, structured } => {
                 format!("{text:?}{}", structured.as_ref().map(|value| format!(" and {value}")).unwrap_or_default())
             }
             Self::Error { case, text } => format!("the error {case}: {text}"),
             Self::Fault(text) => format!("a fault: {text}"),
-        }
+        })
     }
 }
 
@@ -218,7 +220,7 @@ impl Expected {
                 if parts.is_empty() { "an outcome".to_owned() } else { parts.join(" and ") }
             }
         };
-        (!fits).then(|| format!("wanted {}, got {}", wanted(), ended.told()))
+        (!fits).then(|| format!("wanted {}, got {}", visible(&wanted()), ended.told()))
     }
 }
 
@@ -240,7 +242,8 @@ pub(super) fn parse<T: Default + serde::de::DeserializeOwned>(name: &str, text: 
 /// Writes what servers answered.
 pub(super) fn write_tape(path: &Path, tape: &[Exchange]) -> Result<()> {
     let text = serde_json::to_string_pretty(tape)?;
-    std::fs::write(path, format!("{text}\n")).with_context(|| format!("{} cannot be written", path.display()))
+    // Replaced as a whole: a link at its place leads to somebody's other file.
+    file::write(path, format!("{text}\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -272,6 +275,29 @@ mod tests {
         assert!(!failure(json!({ "text": "b" }), &Ended::Outcome { text: "a".into(), structured: None }));
         assert!(!failure(json!({ "error": "denied" }), &denied));
         assert!(failure(json!({ "text": "a" }), &denied) && failure(json!({ "error": "denied" }), &Ended::Fault("trap".into())));
+    }
+
+    #[test]
+    fn what_a_plugin_says_is_one_line_that_moves_no_cursor() {
+        let hostile = "no\n::error::yes\u{1b}[2J\u{202e}";
+        for ended in [
+            Ended::Error { case: "failed", text: hostile.into() },
+            Ended::Fault(hostile.into()),
+            Ended::Outcome { text: hostile.into(), structured: Some(json!({ "\u{9b}2J": 1 })) },
+        ] {
+            let told = ended.told();
+            assert!(!told.contains(['\n', '\u{1b}', '\u{9b}', '\u{202e}']) && told.contains("::error::yes"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_recording_takes_the_place_of_a_link_and_not_of_what_it_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (other, tape) = (folder.path().join("other"), folder.path().join("exchanges.json"));
+        std::fs::write(&other, "mine").unwrap();
+        std::os::unix::fs::symlink(&other, &tape).unwrap();
+        write_tape(&tape, &[]).unwrap();
+        assert_eq!((std::fs::read_to_string(&other).unwrap().as_str(), std::fs::read_to_string(&tape).unwrap().trim()), ("mine", "[]"));
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(super) fn run(home: &Home, args: &NewPlugin, script: &Path, out: &Out) -> Re
     file::write(&target, &signed)?;
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, version) = (&release.id, &release.version);
+    release.permissions.sentences().iter().for_each(|ask| out.line(&format!("asks: {ask}")));
     out.both(
         &format!(
             "made {id} {version} in {took} ms: {}; install it with: cp {} {}",

@@ -1,8 +1,11 @@
 //! Plugins in JavaScript and TypeScript: esbuild and componentize-js, under Node.
 //!
 //! The SDK is laid into the project as `vendor/skynet-plugin`. Node and npm are what an author
-//! installs; the two tools come from npm on the first build, pinned by `package.json`. What
-//! they install is not run at install time.
+//! installs; the two tools come from npm on the first build (`javascript/tools.rs`). A build runs
+//! nothing that lies in the project; its own packages are installed only where it is trusted, since
+//! npm does what a folder's `.npmrc` says.
+
+mod tools;
 
 use super::console::{Console, Missing};
 use super::embedded;
@@ -11,7 +14,7 @@ use super::project::Project;
 use super::world::{self, WORLD};
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 use skynet_policy::manifest::World;
 use skynet_scripts::builder;
 use std::borrow::Cow;
@@ -56,31 +59,53 @@ impl Language for Script {
     }
 
     fn companions(&self, _: World) -> Result<Vec<NewFile>> {
-        let files: Vec<NewFile> =
-            embedded::below("plugins-sdk/js").map(|(path, bytes)| (format!("{VENDOR}/{path}"), Cow::Borrowed(bytes))).collect();
+        let files: Vec<NewFile> = sdk().map(|(path, bytes)| (format!("{VENDOR}/{path}"), Cow::Borrowed(bytes))).collect();
         anyhow::ensure!(!files.is_empty(), "the JavaScript SDK is not in this program");
         Ok(files)
     }
 
     async fn build(&self, project: &Project, console: &Console) -> Result<PathBuf> {
         let node = builder::find("node").ok_or_else(|| NO_NODE.error())?;
-        if !is_installed(&project.folder.join("node_modules")) {
-            let npm = builder::find("npm").ok_or_else(|| NO_NODE.error())?;
-            console.say("installing esbuild and componentize-js from npm (some 400 MB, once)");
-            let args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-            console.run(npm, args, &project.folder, Vec::new()).await?;
-        }
+        install(project, console).await?;
+        let script = tools::script(project, console).await?;
         let wit = world::lay(project)?;
         let folder = project.build_folder()?;
         let entry = folder.join("entry.js");
         std::fs::write(&entry, entry_text(project, self.source)).with_context(|| format!("{} cannot be written", entry.display()))?;
         let component = folder.join(format!("{}.wasm", project.manifest.id.name()));
         console.say("building with componentize-js; this takes some 20 s");
-        let script = project.folder.join(VENDOR).join("build.mjs");
         let args: [OsString; 5] = [script.into(), entry.into(), wit.into(), WORLD.into(), component.clone().into()];
         console.run(node, args, &project.folder, Vec::new()).await?;
         Ok(component)
     }
+}
+
+/// What a project gets of the SDK: its sources, not what builds it.
+fn sdk() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    embedded::below("plugins-sdk/js").filter(|(path, _)| !path.starts_with("tools/"))
+}
+
+/// Installs the packages that a project itself depends on, where that was not done.
+async fn install(project: &Project, console: &Console) -> Result<()> {
+    if !depends(&project.folder)? || is_installed(&project.folder.join("node_modules")) {
+        return Ok(());
+    }
+    let npm = builder::find("npm").ok_or_else(|| NO_NODE.error())?;
+    let instead = "install what package.json names under dependencies yourself: npm install --ignore-scripts";
+    console.trust(project, "npm, under what the project's folder says,", instead)?;
+    console.say("installing what package.json names under dependencies");
+    console.run(npm, tools::INSTALL.iter().chain(&["--omit=dev"]), &project.folder, Vec::new()).await
+}
+
+/// Whether a project needs packages of its own. What it names for its development is not in the component.
+fn depends(folder: &Path) -> Result<bool> {
+    let path = folder.join("package.json");
+    if !path.exists() {
+        return Ok(false);
+    }
+    let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let package: Value = serde_json::from_slice(&text).with_context(|| format!("{} is not valid JSON", path.display()))?;
+    Ok(package["dependencies"].as_object().is_some_and(|all| !all.is_empty()))
 }
 
 /// Whether an installation came to its end: what was interrupted leaves the folder, and a build would fail without end.
@@ -117,6 +142,28 @@ fn entry_text(project: &Project, source: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_component_is_made_of_is_a_dependency() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!depends(folder.path()).unwrap(), "none is named");
+        for (package, needs) in [
+            (r#"{}"#, false),
+            (r#"{ "dependencies": {}, "devDependencies": { "esbuild": "1.0.0" } }"#, false),
+            (r#"{ "dependencies": { "left-pad": "1.0.0" } }"#, true),
+        ] {
+            std::fs::write(folder.path().join("package.json"), package).unwrap();
+            assert_eq!(depends(folder.path()).unwrap(), needs, "{package}");
+        }
+        std::fs::write(folder.path().join("package.json"), "{").unwrap();
+        assert!(depends(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_project_gets_the_sdk_and_nothing_that_runs_on_the_machine() {
+        let paths: Vec<&str> = sdk().map(|(path, _)| path).collect();
+        assert!(paths.contains(&"src/layer.js") && !paths.iter().any(|path| path.ends_with(".mjs")), "{paths:?}");
+    }
 
     #[test]
     fn an_installation_that_was_interrupted_is_begun_again() {

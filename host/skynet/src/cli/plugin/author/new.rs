@@ -35,7 +35,7 @@ pub(super) fn run(home: &Home, args: &NewPlugin, out: &Out) -> Result<()> {
     let templates = language::templates(language.name(), kind).ok_or_else(|| {
         let (lang, short) = (language.name(), language::short(kind));
         let able = language::able(kind);
-        fail(Kind::Refused, format!("the SDK for {lang} cannot make a {short} yet, tools alone; these languages can: {able}"))
+        fail(Kind::Refused, format!("the SDK for {lang} cannot make a {short} yet; these languages can: {able}"))
     })?;
     let folder = args.path.clone().unwrap_or_else(|| PathBuf::from(id.name()));
     let mut files = filled(&format!("plugins-sdk/templates/any/{}", language::short(kind)), &id);

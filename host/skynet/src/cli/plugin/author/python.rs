@@ -1,7 +1,8 @@
 //! Plugins in Python: componentize-py, which brings CPython as a component.
 //!
-//! The SDK is laid into the project as `vendor/skynet_plugin`. componentize-py is taken from
-//! the project's `.venv`, else from PATH; it is the one thing that an author installs.
+//! The SDK is laid into the project as `vendor/skynet_plugin`. componentize-py is the one thing
+//! that an author installs. It is taken from PATH: one in the project's own `.venv` is a program of
+//! whoever made the folder, and runs only where that one is trusted.
 
 use super::console::{Console, Missing};
 use super::embedded;
@@ -14,7 +15,7 @@ use skynet_policy::manifest::World;
 use skynet_scripts::builder;
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where the SDK lies in a project.
 const VENDOR: &str = "vendor/skynet_plugin";
@@ -24,8 +25,8 @@ const ENTRY: &str = "skynet_entry";
 const NO_TOOL: Missing<'_> = Missing {
     what: "componentize-py, which makes components of Python",
     remedies: &[
-        "in the project's folder: python3 -m venv .venv && .venv/bin/pip install componentize-py==0.25.1",
-        "or on PATH: pipx install componentize-py==0.25.1",
+        "pipx install componentize-py==0.25.1",
+        "or in the project's folder: python3 -m venv .venv && . .venv/bin/activate && pip install componentize-py==0.25.1",
         "no Python at all: apt-get install python3-venv",
     ],
 };
@@ -56,7 +57,7 @@ impl Language for Python {
     }
 
     async fn build(&self, project: &Project, console: &Console) -> Result<PathBuf> {
-        let tool = tool(&project.folder).ok_or_else(|| NO_TOOL.error())?;
+        let tool = tool(project, console)?;
         let wit = world::lay(project)?;
         let folder = project.build_folder()?;
         let entry = folder.join(format!("{ENTRY}.py"));
@@ -74,12 +75,17 @@ impl Language for Python {
     }
 }
 
-fn tool(folder: &Path) -> Option<OsString> {
-    let own = folder.join(".venv/bin/componentize-py");
-    if own.is_file() {
-        return Some(own.into());
+fn tool(project: &Project, console: &Console) -> Result<PathBuf> {
+    let own = Some(project.folder.join(".venv/bin/componentize-py")).filter(|path| path.is_file());
+    if let Some(own) = own.as_ref().filter(|_| project.is_trusted) {
+        return Ok(own.clone());
     }
-    builder::find("componentize-py").map(OsString::from)
+    if let Some(found) = builder::find("componentize-py") {
+        return Ok(found);
+    }
+    let own = own.ok_or_else(|| NO_TOOL.error())?;
+    console.trust(project, &own.display().to_string(), "have one on PATH: pipx install componentize-py==0.25.1")?;
+    Ok(own)
 }
 
 fn entry_text(kind: World) -> String {

@@ -5,6 +5,7 @@
 //! builds from a clone or from an installed program alone, and stays as it is until its
 //! author replaces it.
 
+use super::cache;
 use super::console::{Console, Missing};
 use super::embedded;
 use super::language::{Language, NewFile};
@@ -97,6 +98,7 @@ async fn has_target(folder: &Path) -> bool {
         folder: folder.to_owned(),
         environment: Vec::new(),
         deadline: crate::limits::ANSWER,
+        guard: None,
     };
     let Ok(answer) = builder::run_builder(&ask, |_| {}).await else { return false };
     let libraries = answer.last.iter().map(Path::new).find(|path| path.is_dir());
@@ -107,9 +109,7 @@ async fn has_target(folder: &Path) -> bool {
 
 /// Where `toolchain.sh` keeps what it fetched.
 fn cache_folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    set("WASM_TOOLCHAIN_DIR").or_else(|| cache().map(|cache| cache.join("wasm-toolchain")))
+    cache::named("WASM_TOOLCHAIN_DIR").or_else(|| Some(cache::folder()?.join("wasm-toolchain")))
 }
 
 /// The name that cargo gives the component's file.

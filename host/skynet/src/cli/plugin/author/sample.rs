@@ -1,29 +1,39 @@
 //! Arguments made from a JSON Schema: good ones, wrong ones, and very large ones.
 //!
 //! Small on purpose: it fills what is required. Where the schema wants more than that (a
-//! pattern, say) there are no good arguments here, and the author's own calls must do.
+//! pattern, say) there are no good arguments here, and the author's own calls must do. A schema
+//! may be a stranger's: lists within lists end at a number of values, whatever it wants.
 
 use serde_json::{Map, Value, json};
 
 /// Bytes of the largest text of a test: a file that somebody reads to a tool.
 pub(super) const HUGE: usize = 1024 * 1024;
 
+/// Values of one sample: far more than anybody requires, and made in a moment.
+const VALUES: usize = 1000;
+
+/// Texts of one sample that are as long as can be: more of them are no other test.
+const HUGE_TEXTS: usize = 4;
+
+/// Arguments that are wrong one by one: each is a call, and all of them would say the same.
+const WRONG: usize = 32;
+
 /// What the schema takes; `None` where this does not find it.
 pub(super) fn good(schema: &Value) -> Option<Value> {
-    let made = fill(schema, "text");
+    let made = Sample::small().fill(schema);
     jsonschema::validator_for(schema).ok()?.is_valid(&made).then_some(made)
 }
 
-/// Good arguments with each text as long as can be.
+/// Good arguments with the first texts as long as can be.
 pub(super) fn huge(schema: &Value) -> Value {
-    fill(schema, &"x".repeat(HUGE))
+    Sample { huge: HUGE_TEXTS, ..Sample::small() }.fill(schema)
 }
 
 /// Arguments that the host would have stopped: each has something wrong.
 pub(super) fn wrong(schema: &Value) -> Vec<Value> {
     let mut all = vec![json!({}), json!([]), json!(null), json!("text"), json!({ "no_such_argument": 1 })];
-    if let Value::Object(members) = fill(schema, "text") {
-        for (name, value) in &members {
+    if let Value::Object(members) = Sample::small().fill(schema) {
+        for (name, value) in members.iter().take(WRONG) {
             let other = if value.is_string() { json!(42) } else { json!("text") };
             let mut changed = members.clone();
             changed.insert(name.clone(), other);
@@ -33,36 +43,72 @@ pub(super) fn wrong(schema: &Value) -> Vec<Value> {
     all
 }
 
-fn fill(schema: &Value, text: &str) -> Value {
-    for key in ["const", "default"] {
-        if let Some(value) = schema.get(key) {
-            return value.clone();
+/// One value in the making.
+struct Sample {
+    /// Values that may still be made.
+    left: usize,
+    /// Of the texts to come, how many are long.
+    huge: usize,
+}
+
+impl Sample {
+    fn small() -> Self {
+        Self { left: VALUES, huge: 0 }
+    }
+
+    fn text(&mut self) -> Value {
+        if self.huge == 0 {
+            return json!("text");
+        }
+        self.huge -= 1;
+        json!("x".repeat(HUGE))
+    }
+
+    fn fill(&mut self, schema: &Value) -> Value {
+        let Some(left) = self.left.checked_sub(1) else { return Value::Null };
+        self.left = left;
+        for key in ["const", "default"] {
+            if let Some(value) = schema.get(key) {
+                return value.clone();
+            }
+        }
+        if let Some(first) = schema.get("enum").and_then(Value::as_array).and_then(|values| values.first()) {
+            return first.clone();
+        }
+        let kind = match schema.get("type") {
+            Some(Value::Array(kinds)) => kinds.first().and_then(Value::as_str),
+            Some(kind) => kind.as_str(),
+            None => schema.get("properties").map(|_| "object"),
+        };
+        let number = |key: &str| schema.get(key).and_then(Value::as_f64);
+        match kind {
+            Some("object") => self.object(schema),
+            Some("array") => self.list(schema),
+            Some("integer") => json!(number("minimum").map_or(1, |least| least.ceil() as i64)),
+            Some("number") => json!(number("minimum").unwrap_or(1.0)),
+            Some("boolean") => json!(true),
+            Some("null") => Value::Null,
+            _ => self.text(),
         }
     }
-    if let Some(first) = schema.get("enum").and_then(Value::as_array).and_then(|values| values.first()) {
-        return first.clone();
+
+    fn object(&mut self, schema: &Value) -> Value {
+        let required = schema.get("required").and_then(Value::as_array);
+        let mut members = Map::new();
+        for name in required.into_iter().flatten().filter_map(Value::as_str) {
+            let inner = schema.get("properties").and_then(|all| all.get(name));
+            members.insert(name.to_owned(), inner.map_or(Value::Null, |inner| self.fill(inner)));
+        }
+        Value::Object(members)
     }
-    let kind = match schema.get("type") {
-        Some(Value::Array(kinds)) => kinds.first().and_then(Value::as_str),
-        Some(kind) => kind.as_str(),
-        None => schema.get("properties").map(|_| "object"),
-    };
-    let number = |key: &str| schema.get(key).and_then(Value::as_f64);
-    match kind {
-        Some("object") => {
-            let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-            let member = |name: &str| schema.get("properties").and_then(|all| all.get(name)).map_or(Value::Null, |inner| fill(inner, text));
-            Value::Object(required.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), member(name))).collect::<Map<_, _>>())
+
+    fn list(&mut self, schema: &Value) -> Value {
+        let least = schema.get("minItems").and_then(Value::as_u64).and_then(|least| usize::try_from(least).ok()).unwrap_or(0);
+        let mut items = Vec::new();
+        while items.len() < least.min(self.left) {
+            items.push(self.fill(schema.get("items").unwrap_or(&Value::Null)));
         }
-        Some("array") => {
-            let least = schema.get("minItems").and_then(Value::as_u64).and_then(|least| usize::try_from(least).ok()).unwrap_or(0).min(100);
-            Value::Array(vec![schema.get("items").map_or(Value::Null, |inner| fill(inner, text)); least])
-        }
-        Some("integer") => json!(number("minimum").map_or(1, |least| least.ceil() as i64)),
-        Some("number") => json!(number("minimum").unwrap_or(1.0)),
-        Some("boolean") => json!(true),
-        Some("null") => Value::Null,
-        _ => json!(text),
+        Value::Array(items)
     }
 }
 
@@ -82,6 +128,20 @@ mod tests {
             assert!(!validator.is_valid(&arguments), "{arguments}");
         }
         assert_eq!(huge(&schema)["name"].as_str().map(str::len), Some(HUGE));
+    }
+
+    #[test]
+    fn lists_within_lists_cost_no_more_than_a_moment() {
+        let mut schema = json!({ "type": "string" });
+        for _ in 0..20 {
+            schema = json!({ "type": "array", "minItems": 100, "items": schema });
+        }
+        let schema = json!({ "type": "object", "required": ["all"], "properties": { "all": schema } });
+        assert_eq!(good(&schema), None, "it wants more than anybody would make");
+        assert!(huge(&schema).to_string().len() < 2 * HUGE_TEXTS * HUGE);
+        assert!(wrong(&schema).iter().all(|arguments| arguments.to_string().len() < 100 * VALUES));
+        let wide = json!({ "type": "array", "minItems": u64::MAX });
+        assert!(good(&wide).is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::bed::Bed;
 use super::project::Project;
+use super::secrets::StageSecrets;
 use crate::cli::plugin::file;
 use crate::exit::{Kind, fail};
 use anyhow::{Context as _, Result};
@@ -40,9 +41,20 @@ impl Subject {
         Self::new(path, packed.to_vec(), &release)
     }
 
-    /// A host of its own for it, under this grant.
+    /// A host of its own for it, under this grant, where servers are played back.
     pub(super) async fn bed(&self, grant: &Permissions, settings: Settings, staged: Arc<Staged>) -> Result<Bed> {
-        Bed::packed(self.id.clone(), (&self.path, &self.packed), grant, settings, staged).await
+        self.bed_with(grant, settings, staged, StageSecrets::placeholders(grant)).await
+    }
+
+    /// The same with these secrets.
+    pub(super) async fn bed_with(
+        &self,
+        grant: &Permissions,
+        settings: Settings,
+        staged: Arc<Staged>,
+        secrets: StageSecrets,
+    ) -> Result<Bed> {
+        Bed::packed(self.id.clone(), (&self.path, &self.packed), grant, settings, staged, secrets).await
     }
 
     fn new(path: &Path, packed: Vec<u8>, release: &Release) -> Result<Self> {

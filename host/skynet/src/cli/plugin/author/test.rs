@@ -11,10 +11,12 @@ use super::console::Console;
 use super::golden::came::Came;
 use super::golden::{self, Ended, Golden, GoldenCall, Question};
 use super::project::Project;
+use super::secrets::StageSecrets;
 use super::subject::Subject;
 use crate::args::author::Test;
 use crate::exit::{Kind, fail};
 use crate::output::Out;
+use crate::plain::visible;
 use crate::prompt::agreed;
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -28,14 +30,14 @@ pub(super) const CALLS: &str = "calls.json";
 pub(super) const TAPE: &str = "exchanges.json";
 
 pub(super) async fn run(args: &Test, out: &Out) -> Result<()> {
-    let project = Project::open(&args.folder, args.lang.as_deref())?;
+    let project = Project::open(&args.project)?;
     let golden: Golden = golden::read(&project.folder.join(CALLS))?;
     let tape: Vec<Exchange> = golden::read(&project.folder.join(TAPE))?;
-    let console = Console::new(out.json);
+    let console = Console::new(*out);
     let tested = async {
         let component = project.language.build(&project, &console).await?;
         if args.record {
-            record(&project, &component, &golden, args.yes, out).await?;
+            record(&project, &component, &golden, args, out).await?;
             return Ok(None);
         }
         test(&Subject::built(&project, &component)?, &golden, tape).await.map(Some)
@@ -98,7 +100,7 @@ pub(super) async fn test(subject: &Subject, golden: &Golden, tape: Vec<Exchange>
 /// Which requests nobody answered, and what to do.
 fn unrecorded(missed: &[String]) -> String {
     let missed: BTreeSet<&str> = missed.iter().map(String::as_str).collect();
-    let told = missed.into_iter().map(|request| format!("\n     no recorded exchange fits {request}"));
+    let told = missed.into_iter().map(|request| format!("\n     no recorded exchange fits {}", visible(request)));
     let told: String = told.collect();
     if told.is_empty() { told } else { told + "; record it with: skynet plugin test --record" }
 }
@@ -123,12 +125,12 @@ async fn denied(subject: &Subject, golden: &Golden, report: &mut Report) -> Resu
     let mut fault = within.0.into_iter().find_map(|check| check.fault.map(|fault| format!("{}: {fault}", check.name)));
     for call in &golden.calls {
         if let Ended::Fault(why) = checks::call(&bed, &call.tool, &call.arguments).await {
-            fault = fault.or(Some(format!("{}: {why}", call.name)));
+            fault = fault.or(Some(visible(&format!("{}: {why}", call.name))));
         }
     }
     for question in golden.questions() {
         if let Some(why) = question.ask(&bed).await.fault() {
-            fault = fault.or(Some(format!("{}: {why}", question.name())));
+            fault = fault.or(Some(visible(&format!("{}: {why}", question.name()))));
         }
     }
     report.note("with servers and files refused, every call is still an answer or an error", fault);
@@ -136,46 +138,64 @@ async fn denied(subject: &Subject, golden: &Golden, report: &mut Report) -> Resu
 }
 
 /// Makes the author's calls with the real servers, and keeps what they answer.
-async fn record(project: &Project, component: &Path, golden: &Golden, yes: bool, out: &Out) -> Result<()> {
+async fn record(project: &Project, component: &Path, golden: &Golden, args: &Test, out: &Out) -> Result<()> {
     if golden.is_empty() {
         return Err(fail(Kind::NotFound, format!("{CALLS} holds no calls; write down what to record first")));
     }
-    let asks = project.manifest.permissions.sentences();
-    out.line(&format!("{} will really do this now:\n  {}", project.manifest.id, asks.join("\n  ")));
-    if !yes && !agreed("go on? [y/N] ", out)? {
+    let asks = &project.manifest.permissions;
+    out.line(&format!("{} will really do this now:\n  {}", project.manifest.id, asks.sentences().join("\n  ")));
+    if !args.yes && !agreed("go on? [y/N] ", out)? {
         return Err(fail(Kind::Refused, "nothing was recorded; say yes, or use --yes"));
     }
+    let secrets = StageSecrets::given(asks, &args.secrets, !args.yes, out)?;
+    let (missing, known) = (secrets.missing(asks), secrets.known());
     let staged = Arc::new(Staged::recording());
     let subject = Subject::built(project, component)?;
-    let bed = subject.bed(&subject.request, golden.settings.clone(), Arc::clone(&staged)).await?;
-    let mut failed = Vec::new();
-    for call in &golden.calls {
-        let ended = golden_call(&bed, &staged, call).await;
-        out.line(&format!("{}: {}", call.name, ended.told()));
-        if call.expect.is_failure(&ended) {
-            failed.push(format!("{}: {}", call.name, ended.told()));
-        }
-    }
-    for question in golden.questions() {
-        let came = asked(&bed, &staged, &question).await;
-        out.line(&format!("{}: {}", question.name(), came.told()));
-        if came.is_refusal() && question.differs(&came).is_some() {
-            failed.push(format!("{}: {}", question.name(), came.told()));
-        }
+    let bed = subject.bed_with(&subject.request, golden.settings.clone(), Arc::clone(&staged), secrets).await?;
+    let mut failed = called(&bed, &staged, golden, out).await;
+    if !failed.is_empty() && !missing.is_empty() {
+        let missing = missing.join(", ");
+        failed
+            .push(format!("nobody gave the secrets that it asks for: {missing}; use --secret NAME=FILE, or a terminal that asks for them"));
     }
     let (path, tape) = (project.folder.join(TAPE), staged.tape());
-    if !failed.is_empty() && !project.manifest.permissions.secrets.is_empty() {
-        failed.push("the calls were made without secrets, which this host of its own has none of".to_owned());
-    }
     keepable(&path, &tape, &failed)?;
+    if known.now().finds(serde_json::to_string(&tape)?.as_bytes()) {
+        return Err(fail(
+            Kind::Refused,
+            format!("a secret is still in what was recorded, so it is not kept; {} is as it was", path.display()),
+        ));
+    }
     golden::write_tape(&path, &tape)?;
     let text = format!(
-        "{} exchanges are in {}; read them before you publish them: they hold what was sent and answered",
+        "{} exchanges are in {}; read them before you publish them: they hold what was sent and answered, without secrets and cookies",
         tape.len(),
         path.display()
     );
     out.both(&text, &json!({ "file": path, "exchanges": tape.len() }));
     Ok(())
+}
+
+/// Makes all calls; gives a line for each that came to nothing its author has in mind.
+async fn called(bed: &Bed, staged: &Staged, golden: &Golden, out: &Out) -> Vec<String> {
+    let mut failed = Vec::new();
+    for call in &golden.calls {
+        let ended = golden_call(bed, staged, call).await;
+        let line = format!("{}: {}", visible(&call.name), ended.told());
+        out.line(&line);
+        if call.expect.is_failure(&ended) {
+            failed.push(line);
+        }
+    }
+    for question in golden.questions() {
+        let came = asked(bed, staged, &question).await;
+        let line = format!("{}: {}", visible(question.name()), came.told());
+        out.line(&line);
+        if came.is_refusal() && question.differs(&came).is_some() {
+            failed.push(line);
+        }
+    }
+    failed
 }
 
 /// What was recorded before is worth more than half of a recording.

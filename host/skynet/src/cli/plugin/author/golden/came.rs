@@ -1,6 +1,7 @@
 //! What came of a question to a plugin that is no tool's call: data, an error of its own, or a
 //! fault; and how that is held against what its author wants.
 
+use crate::plain::visible;
 use serde::Serialize;
 use serde_json::{Value, json};
 use skynet_core::{ModelError, PluginError, ToolError};
@@ -54,7 +55,7 @@ impl Came {
 
     /// Why it is a fault, if it is.
     pub(in super::super) fn fault(&self) -> Option<String> {
-        if let Self::Fault(why) = self { Some(why.clone()) } else { None }
+        if let Self::Fault(why) = self { Some(visible(why)) } else { None }
     }
 
     /// Whether there is nothing to show for it.
@@ -62,13 +63,13 @@ impl Came {
         !matches!(self, Self::Value(_))
     }
 
-    /// A line for reports.
+    /// One line for reports, in which nothing moves a cursor.
     pub(in super::super) fn told(&self) -> String {
-        match self {
+        visible(&match self {
             Self::Value(value) => value.to_string(),
             Self::Error { case, text } => format!("the error {case}: {text}"),
             Self::Fault(text) => format!("a fault: {text}"),
-        }
+        })
     }
 
     /// What differs from what was wanted, if anything does. `error` is a case; what is not
@@ -80,7 +81,7 @@ impl Came {
             Self::Error { case, .. } => wanted["error"] == json!(case),
             Self::Fault(_) => false,
         };
-        (!fits).then(|| format!("wanted {wanted}, got {}", self.told()))
+        (!fits).then(|| format!("wanted {}, got {}", visible(&wanted.to_string()), self.told()))
     }
 }
 

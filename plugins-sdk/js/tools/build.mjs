@@ -1,7 +1,7 @@
 // build.mjs ENTRY WIT WORLD OUT: bundles a plugin with esbuild and makes a component of it with componentize-js.
 //
-// `skynet plugin build` writes ENTRY and WIT and runs this in the project's folder, whose node_modules
-// has both tools: this file lies below it. Interfaces of the host stay imports; everything else goes into one file.
+// `skynet plugin build` writes ENTRY and WIT, lays this file beside or below a node_modules that has both tools, and
+// runs it in the project's folder. Interfaces of the host stay imports; everything else goes into one file.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { componentize } from "@bytecodealliance/componentize-js";

@@ -1,0 +1,13 @@
+;; Begins to speak with the program that the arguments name, waits for a line, and says that.
+  (import "skynet:plugin/script@0.1.0" "begin" (func $begin (param i32 i32 i32)))
+  (import "skynet:plugin/script@0.1.0" "hear" (func $hear (param i64 i32)))
+  (func $run (param $args i32) (param $len i32) (result i32)
+    (local $ret i32)
+    (local.set $ret (call $new (i32.const 24)))
+    (call $begin (i32.add (local.get $args) (i32.const 1)) (i32.sub (local.get $len) (i32.const 2)) (local.get $ret))
+    (if (i32.load8_u (local.get $ret))
+      (then (return (call $refuse (i32.const 3) (i32.load offset=12 (local.get $ret)) (i32.load offset=16 (local.get $ret))))))
+    (call $hear (i64.const 600000) (local.get $ret))
+    (if (i32.load8_u (local.get $ret))
+      (then (return (call $refuse (i32.const 3) (i32.load offset=8 (local.get $ret)) (i32.load offset=12 (local.get $ret))))))
+    (call $answer (i32.load offset=8 (local.get $ret)) (i32.load offset=12 (local.get $ret))))
