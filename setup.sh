@@ -317,6 +317,7 @@ answers() (
 find_local_model() {
   if answers 11434 /api/tags '"models"'; then
     settle_setting "$(base_url_of provider-ollama)" http://127.0.0.1:11434
+    chosen=ollama
     say "a model server answers on port 11434, for provider-ollama"
     return
   fi
@@ -325,6 +326,7 @@ find_local_model() {
     if answers "$port" /v1/models '"data"'; then
       settle_setting "$(base_url_of provider-openai)" "http://127.0.0.1:$port/v1"
       say_no_secret openai_api_key "http://127.0.0.1:$port"
+      chosen=openai
       say "a model server answers on port $port, for provider-openai"
       return
     fi
@@ -344,20 +346,26 @@ bring_local_model() {
   fi
 }
 
+# The provider that should answer, where it is not the one that is always there.
+chosen=""
+
 choose_provider() {
   local found=0
   if [ -n "${ANTHROPIC_API_KEY:-}" ]; then
     add_secret anthropic_api_key "$ANTHROPIC_API_KEY"
     settle_setting "$(base_url_of provider-anthropic)" "${ANTHROPIC_BASE_URL:-https://api.anthropic.com}"
+    chosen=anthropic
     found=1
   fi
   if [ -n "${OPENAI_API_KEY:-}" ]; then
     add_secret openai_api_key "$OPENAI_API_KEY"
     settle_setting "$(base_url_of provider-openai)" "${OPENAI_BASE_URL:-https://api.openai.com/v1}"
+    chosen=${chosen:-openai}
     found=1
   fi
   if ((local_model)); then
     bring_local_model
+    chosen=local
     return
   fi
   if ((found)) || find_local_model; then return; fi
@@ -448,6 +456,17 @@ start_host() {
   wait_until_ready
 }
 
+# A provider asks its server after it was granted, and after a start; until then something else would answer.
+wait_for_model() {
+  local provider=$1 tries
+  if [ -z "$provider" ] || [ ! -e "$home/plugins/provider-$provider.wasm" ]; then return; fi
+  for tries in {1..40}; do
+    if "$skynet" status --json 2>/dev/null | grep -q "\"$provider/"; then return; fi
+    sleep 0.5
+  done
+  warn "$provider offers no model after $((tries / 2)) s, so another one answers for now; why: skynet plugin info skynet/provider-$provider"
+}
+
 say_hello() {
   say "asking it: hello, what are you?"
   printf '\n'
@@ -490,6 +509,7 @@ case $verb in
     choose_provider
     start_host
     grant_plugins
+    wait_for_model "$chosen"
     say_hello
     ;;
 esac

@@ -4,7 +4,7 @@
 
 use crate::answer::{Answer, Draft};
 use crate::limits::{FIRST_PIECE, NEXT_PIECE};
-use crate::route::{Step, class_of, in_short};
+use crate::route::{Step, class_of, in_short, in_words};
 use crate::stop::Stopped;
 use crate::turn::{Halt, Turn};
 use futures_util::StreamExt as _;
@@ -75,7 +75,7 @@ impl Turn {
             }
             Step::Next => {
                 let next = self.route.current().map(ModelEntry::full_name).unwrap_or_default();
-                self.job.emitter.notice(format!("{} did not answer: {}. Asking {next}.", entry.full_name(), in_short(error)));
+                self.job.emitter.notice(format!("{} did not answer: {}. Asking {next}.", entry.full_name(), in_words(error)));
                 Ok(())
             }
             Step::Shorten if self.context.forget_older_half() => {

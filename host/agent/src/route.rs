@@ -4,6 +4,7 @@
 //! names come from the snapshot, the configuration and the person.
 
 use crate::limits::{BACKOFF_MS, FAILED_ATTEMPTS, RETRY_AFTER_MS, TRIES_PER_MODEL};
+use skynet_core::completion::LAST_RESORT;
 use skynet_core::error::FaultKind;
 use skynet_core::ports::ModelEntry;
 use skynet_core::{ModelError, PluginError};
@@ -39,8 +40,11 @@ pub(crate) enum Step {
 enum Kind {
     /// It may work in a moment.
     Transient(Option<u64>),
-    /// This model or its credential will not; another may.
+    /// This model will not; another may.
     Elsewhere,
+    /// Its credential will not: another real model may. What only stands in would hide that the
+    /// owner has a key to mend.
+    Credential,
     /// Too long for this model.
     TooLong,
     /// No model should be asked this again.
@@ -53,7 +57,8 @@ fn classify(error: &ModelError) -> Kind {
         ModelError::Protocol(_) | ModelError::Plugin(PluginError::Busy(_) | PluginError::Cancelled) => Kind::Transient(None),
         ModelError::InvalidRequest(_) | ModelError::Refused(_) => Kind::Permanent,
         ModelError::ContextOverflow(_) => Kind::TooLong,
-        ModelError::Unauthorized(_) | ModelError::Other(_) | ModelError::Plugin(_) => Kind::Elsewhere,
+        ModelError::Unauthorized(_) => Kind::Credential,
+        ModelError::Other(_) | ModelError::Plugin(_) => Kind::Elsewhere,
     }
 }
 
@@ -82,6 +87,21 @@ pub(crate) fn class_of(error: &ModelError) -> &'static str {
         ModelError::ContextOverflow(_) => "context_length",
         ModelError::Plugin(PluginError::Fault(fault)) if fault.kind == FaultKind::Timeout => "timeout",
         _ => "unknown",
+    }
+}
+
+/// Characters of a server's words in a notice.
+const WORDS: usize = 300;
+
+/// The same in a server's own words, as one line of a notice.
+pub(crate) fn in_words(error: &ModelError) -> String {
+    let full = in_full(error);
+    let words: Vec<&str> =
+        full.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(WORDS) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
     }
 }
 
@@ -173,6 +193,10 @@ impl Route {
         match classify(error) {
             Kind::Permanent => Step::GiveUp,
             Kind::Elsewhere => self.next(self.at + 1),
+            Kind::Credential => match self.real() {
+                Some(place) => self.next(place),
+                None => Step::GiveUp,
+            },
             Kind::TooLong => match self.larger() {
                 Some(place) => self.next(place),
                 None => Step::Shorten,
@@ -193,6 +217,12 @@ impl Route {
         self.at = place;
         self.tries = 0;
         Step::Next
+    }
+
+    /// The next model that does not only stand in.
+    fn real(&self) -> Option<usize> {
+        let mut later = self.models.iter().enumerate().skip(self.at + 1);
+        later.find(|(_, entry)| !entry.info.can(LAST_RESORT)).map(|(place, _)| place)
     }
 
     /// The next model whose window is larger, or not known to be no larger.
@@ -283,6 +313,31 @@ mod tests {
         assert_eq!(route.failed(&limited(Some(RETRY_AFTER_MS + 1))), Step::Next);
         assert_eq!(route.failed(&ModelError::Unauthorized("401".into())), Step::Next);
         assert_eq!(route.failed(&ModelError::Unauthorized("401".into())), Step::GiveUp);
+    }
+
+    #[test]
+    fn a_refused_credential_is_not_hidden_behind_a_model_that_only_stands_in() {
+        let mut all = models("a/1 z/rules b/1");
+        all[1].info.abilities.push(LAST_RESORT.to_owned());
+        let mut route = Route::new(all.clone());
+        assert_eq!(route.failed(&ModelError::Unauthorized("wrong key".into())), Step::Next);
+        assert_eq!(route.current().unwrap().full_name(), "b/1");
+        all.pop();
+        let mut route = Route::new(all.clone());
+        assert_eq!(route.failed(&ModelError::Unauthorized("wrong key".into())), Step::GiveUp);
+        assert!(route.report().contains("wrong key"));
+        let down = ModelError::Other("down".into());
+        assert_eq!(Route::new(all).failed(&down), Step::Next, "a server that is down gives way to it, and the notice says why");
+    }
+
+    #[test]
+    fn a_notice_has_the_servers_words_on_one_line_and_not_all_of_many() {
+        assert_eq!(
+            in_words(&ModelError::Unauthorized("bad\n\u{1b}[31mkey".into())),
+            "the model server refused the credential: bad [31mkey"
+        );
+        let long = in_words(&ModelError::Other("é ".repeat(5_000)));
+        assert!(long.ends_with('…') && long.chars().count() == WORDS + 1);
     }
 
     #[test]

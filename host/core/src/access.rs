@@ -55,11 +55,12 @@ pub struct DeviceRow {
 /// Durable tokens and devices.
 #[async_trait]
 pub trait AccessStore: Send + Sync {
-    /// Stores a token. `false` when the name or the hash is taken: nothing changed.
+    /// Stores a token. `false` when the name or the hash is taken, or the hash is that of a token
+    /// that was ended: nothing changed.
     async fn create_token(&self, name: &str, scopes: Vec<String>, hash: TokenHash) -> Result<bool, StoreError>;
     /// Tokens in force, by name.
     async fn list_tokens(&self) -> Result<Vec<TokenRow>, StoreError>;
-    /// Ends a token. `false` when there was none of that name.
+    /// Ends a token for good. `false` when there was none of that name.
     async fn revoke_token(&self, name: &str) -> Result<bool, StoreError>;
     /// The token with this hash, unless it was revoked.
     async fn find_token(&self, hash: &TokenHash) -> Result<Option<TokenRow>, StoreError>;

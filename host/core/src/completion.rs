@@ -182,6 +182,9 @@ pub enum CompletionItem {
     End(Completion),
 }
 
+/// The ability by which a provider says that it only stands in for a real model.
+pub const LAST_RESORT: &str = "last-resort";
+
 /// A model on offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelInfo {

@@ -112,7 +112,8 @@ impl From<AdminError> for Refusal {
     fn from(error: AdminError) -> Self {
         let message = error.to_string();
         match error {
-            AdminError::NotFound(_) | AdminError::Refused(_) => Self::invalid(message),
+            AdminError::NotFound(_) => Self::not_found(message),
+            AdminError::Refused(_) => Self::invalid(message),
             AdminError::Store(_) | AdminError::Unfinished(_) | AdminError::Bug(_) => Self::unavailable(message),
         }
     }

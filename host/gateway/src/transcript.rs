@@ -13,6 +13,16 @@ pub(crate) fn answer(text: &str, ts: u64) -> Value {
     json!({"role": "assistant", "content": [{"type": "text", "text": text}], "timestamp": ts})
 }
 
+/// Names the model, `provider/model`, that an answer is of.
+pub(crate) fn name_model(message: &mut Value, full_name: &str) {
+    if let Some(row) = message.as_object_mut() {
+        let (provider, model) = full_name.split_once('/').unwrap_or(("", full_name));
+        row.insert("api".into(), provider.into());
+        row.insert("provider".into(), provider.into());
+        row.insert("model".into(), model.into());
+    }
+}
+
 /// Token counts in the names of the protocol.
 pub(crate) fn usage(usage: &Usage) -> Value {
     json!({
@@ -66,15 +76,12 @@ fn assistant(stored: &StoredMessage, max_chars: Option<usize>) -> Value {
     let mut row = Map::new();
     row.insert("role".into(), "assistant".into());
     row.insert("content".into(), content(stored, max_chars));
-    if let Some(answer) = &stored.answer {
-        let (provider, model) = answer.model.split_once('/').unwrap_or(("", &answer.model));
-        row.insert("api".into(), provider.into());
-        row.insert("provider".into(), provider.into());
-        row.insert("model".into(), model.into());
-        row.insert("usage".into(), usage(&answer.usage));
-        row.insert("stopReason".into(), stop_reason(answer.stop.as_ref()).into());
-    }
-    Value::Object(row)
+    let Some(answer) = &stored.answer else { return Value::Object(row) };
+    row.insert("usage".into(), usage(&answer.usage));
+    row.insert("stopReason".into(), stop_reason(answer.stop.as_ref()).into());
+    let mut row = Value::Object(row);
+    name_model(&mut row, &answer.model);
+    row
 }
 
 fn content(stored: &StoredMessage, max_chars: Option<usize>) -> Value {

@@ -443,6 +443,9 @@ impl PluginAdmin for PluginHost {
     async fn rollback(&self, id: &PluginId, by: &str) -> Result<PluginRef, AdminError> {
         let act = Act { kind: "rollback", by, subject: id.as_str() };
         let attempt = async {
+            if !self.shared.book.lock().await.plugins.contains_key(id) {
+                return Err(AdminError::NotFound(id.clone()));
+            }
             let serving =
                 self.serving(id).ok_or_else(|| AdminError::Refused(format!("{id} does not serve; there is nothing to go back from")))?;
             let back = self.step_back(&serving, by, "rolled back by its owner").await?;

@@ -54,20 +54,38 @@ impl PluginHost {
         self.shared.advisories.word(asked)
     }
 
-    /// Asks again about all that serves, and ends what must not. For when something new was heard.
+    /// Whose word a release rests on, where none of those counts any more.
+    fn no_longer_vouched(&self, receipt: &Receipt) -> Option<String> {
+        // What the owner approved by its files rests on no key.
+        if receipt.signers.is_empty() {
+            return None;
+        }
+        match (self.shared.trust)() {
+            Ok(trust) => crate::admit::trusted_signer(receipt, &trust).err(),
+            // A damaged file is no revocation: it keeps new ones out, and the next start.
+            Err(error) => {
+                tracing::warn!(%error, "trusted keys");
+                None
+            }
+        }
+    }
+
+    /// Asks again about all that serves, and ends what must not. For when something new was heard,
+    /// or a key counts no more.
     pub async fn hear_again(&self) {
         let serving: Vec<_> = self.shared.shelf.load().generations.values().cloned().collect();
         for generation in serving {
             let Word { blocked, warning } = self.word_on(&generation.receipt);
             let plugin = generation.plugin();
-            let Some(reason) = blocked else {
+            let kind = if blocked.is_some() { "advisory" } else { "trust" };
+            let Some(reason) = blocked.or_else(|| self.no_longer_vouched(&generation.receipt)) else {
                 if let Some(entry) = self.shared.book.lock().await.plugins.get_mut(&plugin.id) {
                     entry.warning = warning;
                 }
                 continue;
             };
             tracing::error!(%plugin, %reason, "it must not run any more");
-            if let Err(error) = self.record("advisory", "host", &plugin.to_string(), "refused", json!({ "reason": reason })).await {
+            if let Err(error) = self.record(kind, "host", &plugin.to_string(), "refused", json!({ "reason": reason })).await {
                 // It ends all the same: what must not run does not run on for want of a row.
                 tracing::error!(%error, "audit");
             }

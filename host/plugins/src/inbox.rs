@@ -82,6 +82,9 @@ impl Inbox {
             }
             self.look(now_ms, name, *stamp, &mut findings);
         }
+        // One that is gone, or clashes no more, is refused no longer.
+        let settled = self.clashes.keys().filter(|name| !clashes.contains_key(*name));
+        findings.extend(settled.map(|name| Finding::Gone(name.clone())));
         self.clashes = clashes;
         let gone: Vec<String> = self.files.keys().filter(|name| !listing.contains_key(*name)).cloned().collect();
         self.leaving.retain(|name, _| !listing.contains_key(name));
@@ -216,6 +219,22 @@ mod tests {
         let clash = Finding::CaseClash { name: "Tool.wasm".into(), with: "tool.wasm".into() };
         assert_eq!(inbox.observe(300, &listing(&[("Tool.wasm", 2), ("tool.wasm", 1)])), vec![Finding::Settled("tool.wasm".into()), clash]);
         assert_eq!(inbox.observe(600, &listing(&[("Tool.wasm", 2), ("tool.wasm", 1)])), [], "said once");
+    }
+
+    #[test]
+    fn a_second_name_that_was_refused_for_its_case_is_refused_no_longer_once_it_is_gone() {
+        let mut inbox = Inbox::default();
+        let both = listing(&[("Tool.wasm", 2), ("tool.wasm", 1)]);
+        inbox.observe(0, &listing(&[("tool.wasm", 1)]));
+        assert_eq!(inbox.observe(300, &both).len(), 2);
+        assert_eq!(inbox.observe(600, &listing(&[("tool.wasm", 1)])), vec![Finding::Gone("Tool.wasm".into())]);
+        assert_eq!(inbox.observe(900, &listing(&[("tool.wasm", 1)])), []);
+        // Where the first one goes, the second takes its place.
+        assert_eq!(inbox.observe(1200, &both).len(), 1);
+        let left = listing(&[("Tool.wasm", 2)]);
+        let gone = vec![Finding::Gone("Tool.wasm".into()), Finding::Gone("tool.wasm".into())];
+        assert_eq!(inbox.observe(1500, &left), gone);
+        assert_eq!(inbox.observe(1800, &left), settled("Tool.wasm"));
     }
 
     #[test]

@@ -71,7 +71,6 @@ pub use http::resolve::{Resolver, SystemResolver};
 pub use kit::kit;
 pub use nuisance::{Bother, Nuisance};
 pub use rehearse::Rehearsal;
-pub use shelf::LAST_RESORT;
 pub use staged::{Exchange, Staged};
 pub use store::Root;
 pub use trees::is_script_folder;

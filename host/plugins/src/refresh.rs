@@ -32,7 +32,9 @@ impl Refresher {
                 for generation in shelf.generations.values() {
                     let due = generation.receipt.models.is_empty() || round.is_multiple_of(PATIENT_ROUNDS);
                     if due && generation.receipt.kinds.contains(&PluginKind::Provider) {
-                        ask_models(&host, generation.plugin()).await;
+                        // Side by side: a server that is slow holds up no other.
+                        let (host, plugin) = (host.clone(), generation.plugin().clone());
+                        tokio::spawn(async move { ask_models(&host, &plugin).await });
                     }
                 }
                 round = round.wrapping_add(1);

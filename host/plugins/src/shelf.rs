@@ -7,15 +7,13 @@ use crate::runtime::Runtime;
 use async_trait::async_trait;
 use futures_util::stream;
 use serde_json::Value;
+use skynet_core::completion::LAST_RESORT;
 use skynet_core::plugin::PluginKind;
 use skynet_core::ports::{CallContext, CompletionStream, ModelEntry, Models, Snapshot, ToolEntry, Tools};
 use skynet_core::{CompletionRequest, ModelError, PluginError, PluginId, PluginRef, ToolError, ToolOutcome};
 use skynet_policy::naming;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The ability by which a provider says that it only stands in for a real model.
-pub const LAST_RESORT: &str = "last-resort";
 
 /// One published set.
 pub(crate) struct Shelf {

@@ -123,6 +123,27 @@ async fn trusted_keys_that_cannot_be_read_refuse_every_file() {
 }
 
 #[tokio::test]
+async fn a_plugin_whose_only_key_was_revoked_serves_no_longer_once_the_host_looks() {
+    let worldly = Worldly::default();
+    let keys = Arc::clone(&worldly.trust);
+    let world = world_with(worldly).await;
+    assert_eq!(world.call("tool").await.unwrap(), "good");
+    let mut revoked = trust();
+    let ids: Vec<_> = revoked.keys.iter().map(|key| key.keyid.clone()).collect();
+    ids.iter().for_each(|id| revoked.revoke(id, "it was stolen").unwrap());
+    // A file that cannot be read is no revocation.
+    *keys.lock().unwrap() = Err("damaged".into());
+    world.host.rescan().await.unwrap();
+    assert_eq!(world.call("tool").await.unwrap(), "good");
+    *keys.lock().unwrap() = Ok(revoked);
+    world.host.rescan().await.unwrap();
+    world.call("tool").await.unwrap_err();
+    *keys.lock().unwrap() = Ok(trust());
+    world.host.rescan().await.unwrap();
+    assert_eq!(world.call("tool").await.unwrap(), "good", "it is read again when the key counts again");
+}
+
+#[tokio::test]
 async fn what_cannot_be_audited_is_not_admitted() {
     let world = world().await;
     world.fuse().refuse_rows();

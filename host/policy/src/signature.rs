@@ -253,7 +253,7 @@ pub enum SignatureError {
     /// Nobody trusted signed.
     #[error(
         "the release is signed by key {keyid}, which this machine does not trust. Get the publisher's public key from the publisher, \
-         see that its id is {keyid}, and run `skynet key trust <public key>`"
+         see that its id is {keyid}, and run `skynet key trust <public key> --namespace <the first part of the plugin's id>`"
     )]
     UnknownKey {
         /// Whose signature it would be.

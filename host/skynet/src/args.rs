@@ -26,7 +26,8 @@ pub(crate) use recall::{Knowledge, Learn, Memory, WriteArticle};
 #[command(name = "skynet", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Data lives in $SKYNET_HOME, else ~/.skynet.\n\
 Exit codes: 0 done, 1 failed, 2 usage, 3 host does not run, 4 refused, 5 not found,\n\
-6 audit log damaged, 7 its end cut off, 8 it was built anew, 75 try later, 78 bad configuration.\n\
+6 audit log damaged, 7 its end cut off, 8 it was built anew,\n\
+9 a part was done, 74 the disk is full, 75 try later, 78 bad configuration.\n\
 Start here: skynet init && skynet start")]
 pub(crate) struct Args {
     /// One JSON value in place of text.
@@ -419,11 +420,23 @@ pub(crate) enum Key {
     },
 }
 
+/// Longest name of a token: it stands in lists and audit rows.
+const TOKEN_NAME: usize = 64;
+
+fn token_name(name: &str) -> Result<String, String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    if name.is_empty() || name.len() > TOKEN_NAME || !name.chars().all(plain) {
+        return Err(format!("a name has 1 to {TOKEN_NAME} letters, digits, `.`, `_` and `-`"));
+    }
+    Ok(name.to_owned())
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     /// Make a token and print it, once.
     New {
-        /// Its name.
+        /// Its name: letters, digits, `.`, `_` and `-`.
+        #[arg(value_parser = token_name)]
         name: String,
         /// operator.read, operator.write, operator.approvals, operator.pairing or operator.admin.
         #[arg(long = "scope", default_values_t = ["operator.read".to_owned(), "operator.write".to_owned()])]

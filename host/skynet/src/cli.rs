@@ -26,11 +26,15 @@ use crate::home::Home;
 use crate::output::Out;
 use anyhow::{Context, Result};
 use clap::CommandFactory;
+use std::io::Write as _;
 
 /// Runs one command. A host confines itself first, while it has one thread.
 pub(crate) fn run(args: Args, out: &Out) -> Result<()> {
     if let Command::Completions { shell } = args.command {
-        clap_complete::generate(shell, &mut Args::command(), "skynet", &mut std::io::stdout());
+        // Into memory first: it panics where its writer fails, and a reader may have enough.
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Args::command(), "skynet", &mut script);
+        let _ = std::io::stdout().write_all(&script);
         return Ok(());
     }
     let home = match &args.home {

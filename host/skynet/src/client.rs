@@ -3,8 +3,9 @@
 
 use crate::config_file;
 use crate::exit::{Kind, fail};
-use crate::home::{self, Home};
+use crate::home::Home;
 use crate::lock;
+use crate::owner_token;
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -50,13 +51,13 @@ impl Client {
     pub(crate) async fn connect(home: &Home) -> Result<Self> {
         home.must_exist()?;
         let address = address(home)?;
-        let token = home::read_private(&home.token())?;
+        let token = owner_token::read(home)?;
         let opened = timeout(CONNECT, tokio_tungstenite::connect_async(format!("ws://{address}/"))).await;
         let Ok(Ok((socket, _))) = opened else {
             return Err(fail(Kind::NotRunning, format!("no host answers on {address}; start it with: skynet daemon start")));
         };
         let mut client = Self { socket, next: 0, hello: Value::Null };
-        let greeted = timeout(CONNECT, client.greet(token.trim())).await;
+        let greeted = timeout(CONNECT, client.greet(&token)).await;
         greeted.map_err(|_| fail(Kind::TryLater, format!("the host on {address} did not answer in {} s", CONNECT.as_secs())))??;
         Ok(client)
     }
@@ -142,7 +143,12 @@ pub(crate) async fn call(home: &Home, method: &str, params: Value, limit: Durati
     answered.map_err(|_| fail(Kind::TryLater, format!("the host did not answer {method} in {} s", limit.as_secs())))?
 }
 
-/// Asks a running host for another look at its folder; nothing runs, nothing is lost.
-pub(crate) async fn rescan(home: &Home) {
-    let _ = call(home, "plugins.reload", json!({}), Duration::from_secs(30)).await;
+/// Asks a running host for another look at its folder and its keys; nothing runs, nothing is lost.
+/// `None` where no host runs.
+pub(crate) async fn rescan(home: &Home) -> Option<Result<()>> {
+    match call(home, "plugins.reload", json!({}), Duration::from_secs(30)).await {
+        Ok(_) => Some(Ok(())),
+        Err(error) if crate::exit::kind(&error) == Some(Kind::NotRunning) => None,
+        Err(error) => Some(Err(error)),
+    }
 }

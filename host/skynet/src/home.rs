@@ -117,7 +117,8 @@ pub(crate) fn private_folder(path: &Path) -> Result<()> {
     made.with_context(|| format!("{} cannot be made", path.display()))?;
     let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        bail!("{} can be entered by others (mode {mode:o}); run: chmod 700 {}", path.display(), path.display());
+        let fault = format!("{} can be entered by others (mode {mode:o}); run: chmod 700 {}", path.display(), path.display());
+        return Err(crate::exit::fail(crate::exit::Kind::BadConfig, fault));
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod lock;
 mod market;
 mod off_limits;
 mod output;
+mod owner_token;
 mod plain;
 mod prompt;
 mod registry;

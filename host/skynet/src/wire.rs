@@ -3,11 +3,13 @@
 use crate::clock::SystemClock;
 use crate::compiler::ChildCompiler;
 use crate::config_file;
+use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::host_secrets::HostSecrets;
 use crate::keys;
 use crate::late::LateAgent;
 use crate::market::RegistryMarket;
+use crate::owner_token;
 use crate::registry::said::Said;
 use crate::registry::watch::Watch;
 use crate::scripts::HostScripts;
@@ -19,7 +21,6 @@ use crate::workshop::HomeWorkshop;
 use anyhow::{Context, Result};
 use skynet_agent::prompt::Workspace;
 use skynet_agent::{Agent, DeskParts, Planner, Ports, ProposalDesk, Scheduler, Settings};
-use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
 use skynet_core::neighbours::Neighbours;
 use skynet_core::ports::{Audit, Clock};
@@ -48,12 +49,6 @@ pub(crate) struct Wired {
 /// The commit that was built, as `setup.sh` says it. Other builds do not: they would have to be repeated for each commit.
 const COMMIT: Option<&str> = option_env!("SKYNET_COMMIT");
 
-/// The scopes of the owner's own token.
-pub(crate) const OWNER_SCOPES: [&str; 1] = ["operator.admin"];
-
-/// The name of the owner's own token.
-pub(crate) const OWNER_TOKEN: &str = "owner";
-
 /// Opens the store of this folder, with the key that signs its audit log. The key is made
 /// for a log that nobody has signed; one that is lost is not replaced in silence.
 pub(crate) async fn open_store(home: &Home) -> Result<Store> {
@@ -70,19 +65,6 @@ pub(crate) async fn open_store(home: &Home) -> Result<Store> {
     Ok(store.with_audit_key(key))
 }
 
-/// Makes sure that the token in `owner.token` is the one that the store knows.
-pub(crate) async fn settle_owner_token(home: &Home, store: &Store) -> Result<()> {
-    let token = crate::home::read_private(&home.token())?;
-    let hash = skynet_gateway::token_hash(token.trim());
-    if store.find_token(&hash).await?.is_some_and(|row| row.name == OWNER_TOKEN) {
-        return Ok(());
-    }
-    store.revoke_token(OWNER_TOKEN).await?;
-    let scopes = OWNER_SCOPES.iter().map(ToString::to_string).collect();
-    store.create_token(OWNER_TOKEN, scopes, hash).await?;
-    Ok(())
-}
-
 /// Prompt files of the data folder.
 pub(crate) fn workspace(home: &Home) -> Result<Workspace> {
     let mut files = Vec::new();
@@ -91,7 +73,11 @@ pub(crate) fn workspace(home: &Home) -> Result<Workspace> {
         let path = entry?.path();
         let is_prompt = path.extension().is_some_and(|kind| kind == "md") && path.is_file();
         let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| is_prompt) else { continue };
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let bytes = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            let fault = format!("{} is not UTF-8 text, and prompt files are; save it as UTF-8, or give it another ending", path.display());
+            fail(Kind::BadConfig, fault)
+        })?;
         files.push((name.to_owned(), text));
     }
     Ok(Workspace::from_files(files))
@@ -115,7 +101,7 @@ async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> R
 pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places, scripts: HostScripts) -> Result<Wired> {
     let config = config_file::load(home)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    settle_owner_token(home, &store).await?;
+    owner_token::settle(home, &store).await?;
     let secrets = secrets(home, &store, &known, places).await?;
     let audit: Arc<dyn Audit> = Arc::new(ScrubbedAudit { inner: Arc::new(store.clone()), known: known.clone() });
     let store = Arc::new(store);

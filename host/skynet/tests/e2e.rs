@@ -56,6 +56,8 @@ mod swap;
 #[cfg(target_os = "linux")]
 #[path = "e2e/terminal.rs"]
 mod terminal;
+#[path = "e2e/tokens.rs"]
+mod tokens;
 #[cfg(target_os = "linux")]
 #[path = "e2e/wall.rs"]
 mod wall;

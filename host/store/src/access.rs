@@ -1,8 +1,9 @@
 //! Tokens and paired devices: the port `AccessStore`.
 //!
 //! Only hashes of tokens are here. They are found by an index: its timing can tell
-//! a guesser at most about the SHA-256 of a guess, which is of no use. A revoked
-//! token's row is deleted; who revoked it stands in the audit log.
+//! a guesser at most about the SHA-256 of a guess, which is of no use. Of a revoked
+//! token the hash alone stays, so that it never counts again; who revoked it stands in
+//! the audit log.
 
 use crate::error::{Doing, Result};
 use crate::json::Json;
@@ -12,11 +13,21 @@ use rusqlite::{Connection, Row, ToSql, params};
 use skynet_core::StoreError;
 use skynet_core::access::{AccessStore, DeviceRow, TokenHash, TokenRow};
 
+impl Store {
+    /// Whether a token with this hash was ended.
+    pub async fn is_ended(&self, hash: &TokenHash) -> std::result::Result<bool, StoreError> {
+        let (hash, doing) = (*hash, "looking for an ended token");
+        let sql = "SELECT EXISTS (SELECT 1 FROM ended_tokens WHERE hash = ?1)";
+        self.read(move |db| db.query_row(sql, params![hash], |row| row.get(0)).doing(doing)).await
+    }
+}
+
 #[async_trait]
 impl AccessStore for Store {
     async fn create_token(&self, name: &str, scopes: Vec<String>, hash: TokenHash) -> std::result::Result<bool, StoreError> {
         let (name, now) = (name.to_owned(), self.now());
-        let sql = "INSERT INTO tokens (name, hash, scopes, created_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO tokens (name, hash, scopes, created_ms) SELECT ?1, ?2, ?3, ?4 \
+            WHERE NOT EXISTS (SELECT 1 FROM ended_tokens WHERE hash = ?2) ON CONFLICT DO NOTHING";
         self.write(move |db| Ok(run(db, sql, params![name, hash, Json(scopes), now])? > 0)).await
     }
 
@@ -25,8 +36,13 @@ impl AccessStore for Store {
     }
 
     async fn revoke_token(&self, name: &str) -> std::result::Result<bool, StoreError> {
-        let name = name.to_owned();
-        self.write(move |db| Ok(run(db, "DELETE FROM tokens WHERE name = ?1", params![name])? > 0)).await
+        let (name, now) = (name.to_owned(), self.now());
+        let ended = "INSERT INTO ended_tokens (hash, ended_ms) SELECT hash, ?2 FROM tokens WHERE name = ?1 ON CONFLICT DO NOTHING";
+        self.write(move |db| {
+            run(db, ended, params![name, now])?;
+            Ok(run(db, "DELETE FROM tokens WHERE name = ?1", params![name])? > 0)
+        })
+        .await
     }
 
     async fn find_token(&self, hash: &TokenHash) -> std::result::Result<Option<TokenRow>, StoreError> {

@@ -27,6 +27,7 @@ const MIGRATIONS: &[Step] = &[
     Step::Sql(include_str!("../migrations/006.sql")),
     Step::Sql(include_str!("../migrations/007.sql")),
     Step::Sql(include_str!("../migrations/008.sql")),
+    Step::Sql(include_str!("../migrations/009.sql")),
 ];
 
 /// `SkyN`, in the header: tells our file from any other SQLite file.

@@ -205,7 +205,7 @@ impl Run {
         let mut heads: Vec<_> = self.show_thinking(now, ts).into_iter().collect();
         heads.extend(self.show_answer(ts));
         match end {
-            TurnEnd::Done { text, stop, usage, .. } => {
+            TurnEnd::Done { text, stop, usage, model, .. } => {
                 heads.push(self.agent("lifecycle", json!({"phase": "end", "startedAt": self.started_ms, "endedAt": ts}), ts));
                 heads.extend(self.chat_delta(now, ts));
                 let whole = if self.answer.text.ends_with(text.as_str()) { self.answer.text.clone() } else { text.clone() };
@@ -215,6 +215,7 @@ impl Run {
                     let mut message = transcript::answer(&whole, ts);
                     put(&mut message, "stopReason", transcript::stop_reason(Some(stop)).into());
                     put(&mut message, "usage", usage);
+                    transcript::name_model(&mut message, model);
                     put(&mut rest, "message", message);
                 }
                 heads.push(self.chat("final", rest));

@@ -296,14 +296,14 @@ pub(crate) fn secret_refusal(params: &ConnectParams, device_checked: bool) -> Re
         }));
     }
     if auth.shown().is_none() {
-        let message = "unauthorized: gateway token missing (give the token that `skynet init` printed)";
+        let message = "unauthorized: gateway token missing (give the token in owner.token)";
         return Refusal::invalid(message).with(json!({
             "code": "AUTH_TOKEN_MISSING", "authReason": "token_missing",
             "canRetryWithDeviceToken": false, "recommendedNextStep": "update_auth_configuration",
         }));
     }
     let retry = params.device.is_some() && !device_token;
-    let message = "unauthorized: gateway token mismatch (give the token that `skynet init` printed)";
+    let message = "unauthorized: gateway token mismatch (give the token in owner.token)";
     Refusal::invalid(message).with(json!({
         "code": "AUTH_TOKEN_MISMATCH", "authReason": "token_mismatch", "canRetryWithDeviceToken": retry,
         "recommendedNextStep": if retry { "retry_with_device_token" } else { "update_auth_credentials" },

@@ -45,9 +45,7 @@ async fn a_change_that_the_store_does_not_take_is_told_as_such() {
 async fn unknown_and_illegal_plugins_are_told_apart() {
     let world = World::start().await;
     let mut owner = world.owner().await;
-    assert!(
-        owner.refused("plugins.info", json!({"id": "acme/other"})).await.starts_with("INVALID_REQUEST no plugin acme/other is known here")
-    );
+    assert!(owner.refused("plugins.info", json!({"id": "acme/other"})).await.starts_with("NOT_FOUND no plugin acme/other is known here"));
     assert!(owner.refused("plugins.info", json!({"id": "../etc"})).await.contains("is not a legal plugin id"));
     assert_eq!(
         owner.refused("plugins.info", json!({})).await,

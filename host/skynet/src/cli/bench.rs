@@ -21,6 +21,7 @@ use crate::args::{Bench, BenchPart};
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use crate::output::Out;
+use crate::owner_token;
 use anyhow::{Context, Result};
 use report::Report;
 use semver::Version;
@@ -71,7 +72,7 @@ impl Bed {
         home::write_file(&home.config(), config.as_bytes(), 0o600)?;
         let trust = std::fs::read(real.trust()).context("the trusted keys of the data folder cannot be read; run: skynet init")?;
         home::write_file(&home.trust(), &trust, 0o600)?;
-        home::write_file(&home.token(), format!("{}\n", super::init::token()?).as_bytes(), 0o600)?;
+        owner_token::write(&home)?;
         for file in files {
             let name = file.file_name().context("a plugin file without a name")?;
             std::fs::copy(file, home.plugins().join(name)).with_context(|| format!("{} cannot be copied", file.display()))?;

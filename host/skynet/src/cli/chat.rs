@@ -39,7 +39,8 @@ pub(crate) async fn run(home: &Home, chat: Chat, out: &Out) -> Result<()> {
     match message {
         Some(message) => {
             let ended = turn::run(&mut client, &chat.session, &message, limit, out).await?;
-            out.value(&json!({ "text": ended.text, "session": chat.session, "usage": ended.usage, "model": ended.model }));
+            let turn::Ended { text, usage, model, notices } = ended;
+            out.value(&json!({ "text": text, "session": chat.session, "usage": usage, "model": model, "notices": notices }));
             Ok(())
         }
         None => terminal::run(home, client, &chat.session, limit, out).await,

@@ -37,7 +37,7 @@ pub(crate) async fn run(home: &Home, verb: Key, out: &Out) -> Result<()> {
             let text = format!("{} may sign plugins of: {}", trusted.keyid, trusted.namespaces.join(", "));
             out.both(&text, &json!(trusted));
             // Files that were refused for want of this key get another look.
-            crate::client::rescan(home).await;
+            let _ = crate::client::rescan(home).await;
         }
         Key::Revoke { id, reason } => {
             home.must_exist()?;
@@ -47,6 +47,17 @@ pub(crate) async fn run(home: &Home, verb: Key, out: &Out) -> Result<()> {
             record(home, "revoke", keyid.as_str(), &reason).await?;
             keys::save_trust(home, &trust)?;
             out.both(&format!("{keyid} no longer counts"), &json!({ "keyid": keyid, "revoked": reason }));
+            // What it alone vouches for serves no longer, and not only from the next start on.
+            match crate::client::rescan(home).await {
+                None => {}
+                Some(Ok(())) => out.line("plugins that it alone signed no longer serve; see: skynet plugin list"),
+                Some(Err(error)) => {
+                    let fault = format!(
+                        "{keyid} no longer counts, but the running host did not hear of it ({error:#}); run: skynet daemon restart"
+                    );
+                    return Err(fail(Kind::Partly, fault));
+                }
+            }
         }
     }
     Ok(())

@@ -8,8 +8,9 @@ mod relay;
 
 use crate::args::{Mcp, ServeMcp};
 use crate::client;
-use crate::home::{self, Home};
+use crate::home::Home;
 use crate::output::Out;
+use crate::owner_token;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ pub(crate) async fn run(home: &Home, verb: Mcp, out: &Out) -> Result<()> {
 fn token(home: &Home, serve: ServeMcp) -> Result<String> {
     match serve.token {
         Some(token) => Ok(token),
-        None => home::read_private(&home.token()).map(|token| token.trim().to_owned()),
+        None => owner_token::read(home),
     }
 }
 

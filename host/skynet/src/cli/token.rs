@@ -4,6 +4,7 @@ use crate::args::Token;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::output::Out;
+use crate::owner_token;
 use crate::who;
 use crate::wire;
 use anyhow::Result;
@@ -29,9 +30,7 @@ pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
             if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
                 return Err(fail(Kind::Refused, format!("`{unknown}` is no scope; use {}", SCOPES.join(", "))));
             }
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-            let token = hex::encode(bytes);
+            let token = owner_token::make()?;
             if !store.create_token(&name, scopes.clone(), skynet_gateway::token_hash(&token)).await? {
                 return Err(fail(Kind::Refused, format!("a token named {name} exists; end it with: skynet token revoke {name}")));
             }
@@ -45,6 +44,13 @@ pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
                 out.line(&format!("{}  {}", token.name, token.scopes.join(", ")));
             }
             out.value(&json!(tokens));
+        }
+        Token::Revoke { name } if name == owner_token::NAME => {
+            owner_token::renew(home, &store).await?;
+            record(&store, "renew", &name, json!({})).await?;
+            let file = home.token();
+            let text = format!("token {name} ended; a new one is in {}", file.display());
+            out.both(&text, &json!({ "revoked": name, "renewed": file }));
         }
         Token::Revoke { name } => {
             if !store.revoke_token(&name).await? {

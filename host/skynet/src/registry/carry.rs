@@ -216,7 +216,7 @@ pub(crate) async fn tell(home: &Home, changed: &[(PluginId, String)], out: &Out)
         ));
         return Ok(());
     }
-    client::rescan(home).await;
+    let _ = client::rescan(home).await;
     let (mut values, mut refused): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
     for (id, version) in changed {
         let info = client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await.unwrap_or_default();

@@ -86,6 +86,9 @@ fn a_long_conversation_reaches_the_model_every_time_and_a_refusal_of_its_length_
         }
     }
 
+    let said = home.run(&["--json", "chat", "-m", "openai/far", "short"]).json();
+    assert_eq!((&said["text"], &said["model"], &said["notices"]), (&"all here".into(), &"openai/far".into(), &serde_json::json!([])));
+
     let refused = home.run_with(&["chat", "-s", "huge", "-m", "openai/far"], &"x".repeat(1_000_000));
     assert!(refused.code != 0 && refused.err.contains("too big"), "{} {} {}", refused.code, refused.out, refused.err);
 }

@@ -37,6 +37,9 @@ async fn a_token_is_found_by_its_hash_until_it_is_revoked() {
     assert!(!store.revoke_token("laptop").await.unwrap());
     assert_eq!(store.find_token(&[1; 32]).await.unwrap(), None);
     assert!(store.list_tokens().await.unwrap().is_empty());
+    assert!(store.is_ended(&[1; 32]).await.unwrap() && !store.is_ended(&[2; 32]).await.unwrap());
+    assert!(!store.create_token("again", scopes(), [1; 32]).await.unwrap(), "an ended token never counts again");
+    assert_eq!(store.find_token(&[1; 32]).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -171,7 +171,8 @@ async fn a_database_of_format_6_keeps_what_it_holds_and_learns_to_remember() {
     let scratch = Scratch::new();
     let lease = scratch.open().take_lease(&key("a")).await.unwrap();
     append(&scratch.open(), "a", lease, "kept").await.unwrap();
-    let added = "DROP TABLE facts_fts; DROP TABLE facts; DROP TABLE articles_fts; DROP TABLE articles; DROP TABLE fires; DROP TABLE jobs; DROP TABLE proposals;";
+    let added = "DROP TABLE facts_fts; DROP TABLE facts; DROP TABLE articles_fts; DROP TABLE articles; DROP TABLE fires; DROP TABLE jobs; DROP TABLE proposals; \
+        DROP TABLE ended_tokens;";
     scratch.raw().execute_batch(&format!("{added} PRAGMA user_version = 6")).unwrap();
     let store = scratch.open();
     assert_eq!(texts(&store, "a").await, "kept");

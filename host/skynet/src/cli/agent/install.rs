@@ -193,7 +193,7 @@ async fn carried_out(home: &Home, plan: &Plan<'_>, serving: &[Receipt], out: &Ou
     }
     if let Some(shelf) = plan.shelf.as_ref().filter(|_| fetched) {
         carry::tidy(&shelf.held, &shelf.lock)?;
-        client::rescan(home).await;
+        let _ = client::rescan(home).await;
     }
     if !waiting.is_empty() {
         out.line(&format!("no host runs; once it does, allow what was shown with: {}", waiting.join("; ")));

@@ -18,7 +18,10 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) struct Ended {
     pub(crate) text: String,
     pub(crate) usage: Value,
+    /// `provider/model` that answered; null where nothing was said.
     pub(crate) model: Value,
+    /// What the host had to say beside the answer, such as that another model was asked.
+    pub(crate) notices: Vec<String>,
 }
 
 /// What was printed so far.
@@ -26,6 +29,7 @@ struct Screen<'a> {
     out: &'a Out,
     shown: String,
     at_line_start: bool,
+    notices: Vec<String>,
 }
 
 impl Screen<'_> {
@@ -72,7 +76,7 @@ pub(crate) async fn run(client: &mut Client, session: &str, message: &str, limit
     let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     let params = json!({ "sessionKey": session, "message": message, "idempotencyKey": run, "timeoutMs": limit_ms });
     let request = client.send("chat.send", params).await?;
-    let mut screen = Screen { out, shown: String::new(), at_line_start: true };
+    let mut screen = Screen { out, shown: String::new(), at_line_start: true, notices: Vec::new() };
     // The host ends the turn at `limit`; a little more is for its last word.
     let deadline = Instant::now() + limit + Duration::from_secs(10);
     loop {
@@ -107,6 +111,9 @@ fn agent_event(screen: &mut Screen<'_>, payload: &Value) {
     if payload["stream"] == "assistant" {
         screen.show(payload["data"]["text"].as_str().unwrap_or_default());
     }
+    if payload["stream"] == "notice" {
+        screen.notices.push(payload["data"]["text"].as_str().unwrap_or_default().to_owned());
+    }
     asides(payload).iter().for_each(|line| screen.aside(line));
 }
 
@@ -133,13 +140,22 @@ fn text_of(payload: &Value) -> String {
     parts.filter_map(|part| part["text"].as_str()).collect()
 }
 
+fn model_of(message: &Value) -> Value {
+    match (message["provider"].as_str(), message["model"].as_str()) {
+        (Some(""), Some(model)) => model.into(),
+        (Some(provider), Some(model)) => format!("{provider}/{model}").into(),
+        _ => Value::Null,
+    }
+}
+
 fn chat_event(screen: &mut Screen<'_>, payload: &Value) -> Result<Option<Ended>> {
     match payload["state"].as_str() {
         Some("final") => {
             let text = text_of(payload);
             screen.show(&text);
             screen.end();
-            Ok(Some(Ended { text, usage: payload["usage"].clone(), model: payload["message"]["model"].clone() }))
+            let (usage, notices) = (payload["usage"].clone(), std::mem::take(&mut screen.notices));
+            Ok(Some(Ended { text, usage, model: model_of(&payload["message"]), notices }))
         }
         Some("aborted") => {
             screen.end();

@@ -3,10 +3,11 @@
 use super::Finding;
 use crate::client;
 use crate::config_file;
-use crate::home::{self, Home};
+use crate::home::Home;
 use crate::keys;
 use crate::limits::{ANSWER, LOW_DISK};
 use crate::lock;
+use crate::owner_token;
 use crate::wire;
 use serde_json::{Value, json};
 use skynet_core::access::AccessStore;
@@ -70,21 +71,27 @@ fn disk(home: &Home) -> Finding {
 fn trust(home: &Home) -> Finding {
     let good = |trust: skynet_policy::trust::TrustStore| {
         let live = trust.keys.iter().filter(|key| key.revoked.is_none()).count();
-        format!("{live} trusted keys, {} revoked", trust.keys.len() - live)
+        let keys = if live == 1 { "key" } else { "keys" };
+        format!("{live} trusted {keys}, {} revoked", trust.keys.len() - live)
     };
     from_result("keys", keys::load_trust(home), good, "restore trust.toml from a backup, or move it away and run: skynet init")
 }
 
 async fn token(home: &Home) -> Finding {
     let look = async {
-        let token = home::read_private(&home.token())?;
+        let hash = skynet_gateway::token_hash(&owner_token::read(home)?);
         let store = wire::open_store(home).await?;
-        anyhow::Ok(store.find_token(&skynet_gateway::token_hash(token.trim())).await?.is_some())
+        anyhow::Ok((store.find_token(&hash).await?.is_some(), store.is_ended(&hash).await?))
     };
     match look.await {
-        Ok(true) => Finding::good("token", "the owner's token is known"),
-        Ok(false) => Finding::note("token", "the owner's token is new", "it counts after: skynet daemon restart"),
-        Err(error) => Finding::wrong("token", format!("{error:#}"), "skynet init makes a missing token; a new one ends old connections"),
+        Ok((true, _)) => Finding::good("token", "the owner's token is known"),
+        Ok((false, true)) => {
+            Finding::wrong("token", "owner.token holds a token that was ended", "skynet token revoke owner writes a new one")
+        }
+        Ok((false, false)) => Finding::note("token", "the owner's token is new", "it counts after: skynet daemon restart"),
+        Err(error) => {
+            Finding::wrong("token", format!("{error:#}"), "skynet init makes a missing token, skynet token revoke owner a new one")
+        }
     }
 }
 

@@ -138,7 +138,7 @@ impl Adding<'_> {
             // Neither the plugin nor what it was allowed on the way.
             let _ = self.desk.ask("plugins.revoke", json!({ "id": self.id })).await;
             let removed = std::fs::remove_file(&self.file);
-            client::rescan(self.desk.home).await;
+            let _ = client::rescan(self.desk.home).await;
             if let Err(left) = removed {
                 return added.with_context(|| format!("{} was left behind ({left}); remove it", self.file.display()));
             }

@@ -21,7 +21,7 @@ pub(super) async fn run(home: &Home, offline: bool, out: &Out) -> Result<()> {
     }
     let said: Vec<String> = faults.iter().map(|fault| format!("{fault:#}")).collect();
     // What was just heard counts at once.
-    client::rescan(home).await;
+    let _ = client::rescan(home).await;
     let findings = held.audit(&installed);
     out.value(&json!({ "plugins": installed.plugins.len(), "findings": findings, "faults": said }));
     for finding in &findings {

@@ -29,7 +29,7 @@ pub(super) async fn run(home: &Home, account: &OciAccount, out: &Out) -> Result<
     let known = look.known;
     updates::keep(home, &known)?;
     // What was just heard of revocations counts at once.
-    client::rescan(home).await;
+    let _ = client::rescan(home).await;
     out.value(&json!(known));
     look.found.iter().for_each(|(_, proposal)| proposal.show(None, out));
     moved.pulls.iter().for_each(|pull| pull.show(out));

@@ -43,7 +43,7 @@ async fn try_to(home: &Home, id: &PluginId, yes: bool, out: &Out) -> Result<()> 
     };
     intent.carry_out(home, &held, &lock).await?;
     registry::carry::tidy(&held, &lock)?;
-    client::rescan(home).await;
+    let _ = client::rescan(home).await;
     out.both(&format!("{id} {version} is gone, and its grant with it"), &json!({ "id": id, "version": version }));
     Ok(())
 }

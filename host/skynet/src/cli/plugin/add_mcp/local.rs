@@ -60,7 +60,7 @@ impl Local<'_> {
             // Neither the plugin nor what it was allowed on the way.
             let _ = self.desk.ask("plugins.revoke", json!({ "id": self.id })).await;
             let removed = if self.folder.exists() { std::fs::remove_dir_all(&self.folder) } else { Ok(()) };
-            client::rescan(self.desk.home).await;
+            let _ = client::rescan(self.desk.home).await;
             if let Err(left) = removed {
                 return added.with_context(|| format!("{} was left behind ({left}); remove it", self.folder.display()));
             }
