@@ -53,7 +53,12 @@ fn a_model_runs_commands_in_a_shell_of_its_conversation_once_its_owner_allows_th
     // Its folders, and no others; no secrets of the host's.
     let workspace = home.home().join("workspace");
     let said = command(&home, "main", &format!("echo made > ~/workspace/file && env && cat {}/owner.token", home.home().display()));
-    assert!(!said.contains("SKYNET") && said.contains("[exit code 1]"), "{said}");
+    let own = said.lines().filter(|line| line.contains("SKYNET"));
+    assert!(
+        own.clone().count() > 0 && own.clone().all(|line| line.starts_with("SKYNET_ROOT_")),
+        "its folders, and nothing else of ours: {said}"
+    );
+    assert!(said.contains("[exit code 1]"), "{said}");
     assert_eq!(std::fs::read_to_string(workspace.join("file")).unwrap(), "made\n");
 
     // What takes long goes on, is read, and is interrupted.
