@@ -10,7 +10,7 @@ use skynet_core::{ModelError, PluginRef};
 use skynet_policy::naming;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// While a provider has no model: soon enough that a server that was started is
 /// found before its owner wonders.
@@ -29,14 +29,18 @@ impl Refresher {
             // The first round comes at once: settings may name another server than before the start.
             loop {
                 let shelf = host.shared.shelf.load_full();
+                // Side by side, as a server that is slow holds up no other; and no round begins before all are done,
+                // so that none is asked twice at a time.
+                let mut asked = JoinSet::new();
                 for generation in shelf.generations.values() {
                     let due = generation.receipt.models.is_empty() || round.is_multiple_of(PATIENT_ROUNDS);
                     if due && generation.receipt.kinds.contains(&PluginKind::Provider) {
-                        // Side by side: a server that is slow holds up no other.
                         let (host, plugin) = (host.clone(), generation.plugin().clone());
-                        tokio::spawn(async move { ask_models(&host, &plugin).await });
+                        asked.spawn(async move { ask_models(&host, &plugin).await });
                     }
                 }
+                drop(shelf);
+                while asked.join_next().await.is_some() {}
                 round = round.wrapping_add(1);
                 host.shared.clock.sleep(EAGER).await;
             }

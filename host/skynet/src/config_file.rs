@@ -41,9 +41,17 @@ pub(crate) fn get(home: &Home, key: &str) -> Result<String> {
     let document: DocumentMut = text.parse().map_err(|error| fail(Kind::BadConfig, format!("skynet.toml: {error}")))?;
     let mut item = document.as_item();
     for part in split_key(key)? {
-        item = item.get(&part).ok_or_else(|| fail(Kind::NotFound, format!("{key} is not set in skynet.toml; its default is in force")))?;
+        item = item.get(&part).ok_or_else(|| absent(&text, key))?;
     }
     Ok(item.to_string().trim().to_owned())
+}
+
+/// A key that is not in the file: one that could be, or none of ours.
+fn absent(text: &str, key: &str) -> anyhow::Error {
+    let is_unknown = changed(text, key, "0").is_err_and(|error| error.to_string().contains("unknown field"));
+    let why =
+        if is_unknown { "there is no such setting; skynet.toml names them" } else { "not set in skynet.toml; its default is in force" };
+    fail(Kind::NotFound, format!("{key}: {why}"))
 }
 
 /// Sets one key; the whole file must be good afterwards or nothing is written.
@@ -181,6 +189,16 @@ mod tests {
             TEMPLATE[begin..].lines().take_while(|line| line.starts_with("# ")).map(|line| format!("{}\n", &line[2..])).collect();
         let ceiling = ceiling(&parse(&block).unwrap()).unwrap().unwrap();
         assert!(ceiling.schedule && ceiling.net.len() == 1 && ceiling.fs.len() == 2, "{ceiling:?}");
+    }
+
+    #[test]
+    fn a_setting_that_there_is_not_is_told_from_one_that_is_not_set() {
+        for key in ["nope.x", "gateway.prot", "nope"] {
+            assert!(absent("", key).to_string().contains("no such setting"), "{key}");
+        }
+        for key in ["gateway.port", "agent.model", "roots.models", "settings.\"skynet/provider-openai\".base_url"] {
+            assert!(absent("", key).to_string().contains("its default is in force"), "{key}");
+        }
     }
 
     #[test]

@@ -79,7 +79,12 @@ impl ProposalDesk {
             Err(why) => (ProposalState::Failed, "error", why.as_str(), self.undo(proposal).await?),
         };
         let row = record::of(by, "install", verdict, proposal, why);
-        within(&*self.parts.clock, self.parts.proposals.end_proposal(&proposal.id, state, why, steps, row)).await?;
+        let end = |steps| within(&*self.parts.clock, self.parts.proposals.end_proposal(&proposal.id, state, why, steps, row.clone()));
+        match end(steps).await {
+            // Its owner said something else between the look and this, and that stands.
+            Err(StoreError::Changed(_)) => end(Vec::new()).await?,
+            ended => ended?,
+        };
         supply.forget(&proposal.candidate).await;
         installed.map_err(ApprovalError::NotInstalled)
     }
