@@ -399,7 +399,7 @@ wait_for_plugin() {
 
 # A built-in asks like any plugin. It is granted once for each request that it makes; a grant taken back stays so.
 grant_plugins() {
-  local manifest name id asked flags
+  local manifest name id asked known flags
   for manifest in "$dist"/plugins/*.toml; do
     name=$(basename "$manifest" .toml)
     asked=$(digest <"$manifest")
@@ -411,12 +411,19 @@ grant_plugins() {
       fi
       continue
     fi
-    if [ ! -e "$home/plugins/$name.wasm" ] || [ "$(recorded granted "$name")" = "$asked" ]; then continue; fi
+    if [ ! -e "$home/plugins/$name.wasm" ]; then continue; fi
     id=$(sed -n 's/^id *= *"\(.*\)"/\1/p' "$manifest" | head -n 1)
-    wait_for_plugin "$id" || continue
     flags=()
     if ((yes)); then flags+=(--yes); fi
-    if is_private_address "$("$skynet" config get "$(base_url_of "$name")" 2>/dev/null)"; then flags+=(--private); fi
+    known=$(recorded granted "$name")
+    if is_private_address "$("$skynet" config get "$(base_url_of "$name")" 2>/dev/null)"; then
+      flags+=(--private)
+      # A server of the owner's own that came later than the grant: that grant does not reach it yet.
+      if [ "$known" = "$asked" ] && has_grant "$id"; then known=""; fi
+      if [ -z "$known" ] || [ "${known%% *}" != "$asked" ]; then asked+=" private"; fi
+    fi
+    if [ "${known%% *}" = "$asked" ]; then continue; fi
+    wait_for_plugin "$id" || continue
     if "$skynet" plugin grant "$id" "${flags[@]}"; then
       note_down granted "$name" "$asked"
     else
@@ -424,6 +431,8 @@ grant_plugins() {
     fi
   done
 }
+
+has_grant() { [ "$("$skynet" plugin grants "$1" --json 2>/dev/null)" != "[]" ]; }
 
 is_private_address() { [[ $1 =~ ^\"?https?://(127\.|localhost|\[::1\]|10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.) ]]; }
 
