@@ -66,4 +66,19 @@ must has '^mine  version 1, .* goes to https://api.example.com$' "$scratch/secre
 must test "$(grep -rlF -e 'not a "real" key' -e from-the-file -e kept-as-it-is "$SKYNET_HOME" | wc -l)" = 0
 must test "$(grep -c 'made the release key\|placed ' "$scratch/second.txt")" = 0
 PATH="$SKYNET_BIN_DIR:$PATH" must bash "$root/.ci/readme.sh"
+
+# A model server of the owner's own that comes after the host: running setup.sh again is all that it takes. Its requests
+# are longer than what a connection takes in one go.
+if command -v python3 >/dev/null; then
+  python3 "$root/.ci/model_server.py" "$scratch/port" &
+  server=$!
+  for _ in {1..100}; do if [ -s "$scratch/port" ]; then break; fi; sleep 0.1; done
+  OPENAI_API_KEY=any-key-will-do OPENAI_BASE_URL="http://127.0.0.1:$(<"$scratch/port")/v1" "$root/setup.sh" --yes 2>&1 | tee "$scratch/third.txt"
+  must has "I came later" "$scratch/third.txt"
+  "$skynet" chat --model openai/later "$(head -c 100000 /dev/zero | tr '\0' x)" >"$scratch/long.txt"
+  must has "read [0-9]\{6\} bytes" "$scratch/long.txt"
+  kill "$server"
+else
+  echo "a model server that comes later was NOT tried: it needs python3"
+fi
 echo "first run: a host from nothing, twice, with the owner's changes kept"
