@@ -36,7 +36,7 @@ struct Local<'a> {
 }
 
 pub(super) async fn run(desk: Desk<'_>, add: &AddMcp) -> Result<()> {
-    let id = trees::plugin_of(&add.name).map_err(|why| fail(Kind::Refused, why))?;
+    let id = trees::plugin_of(&add.name).map_err(|why| fail(Kind::Usage, why))?;
     let folder = desk.home.tools().join(&add.name);
     let mut local = Local { desk, id, folder, yes: add.yes };
     if add.update { local.update().await } else { local.add(add).await }
