@@ -62,6 +62,15 @@ pub(crate) const REVIEW_FILES: usize = 500;
 /// no longer for a stranger's.
 pub(crate) const CONFORMANCE: Duration = Duration::from_secs(600);
 
+/// The same for an author's own: some hundred calls of models that take a while.
+pub(crate) const AUTHORS_CHECKS: Duration = Duration::from_secs(3600);
+
+/// Beyond that, before the process that runs them is ended from outside: it ends by itself and says why.
+pub(crate) const CHECKS_GRACE: Duration = Duration::from_secs(30);
+
+/// Bytes of what it says: a line for each check, and an answer in each that failed.
+pub(crate) const CHECKS_BYTES: usize = 64 * 1024 * 1024;
+
 /// For one program of a build. A first build fetches and compiles what it depends on.
 pub(crate) const BUILD: Duration = Duration::from_secs(1800);
 
