@@ -10,7 +10,8 @@ use crate::turn::{Halt, Turn};
 use futures_util::StreamExt as _;
 use skynet_core::ports::{ModelEntry, NewMessage};
 use skynet_core::{
-    Completion, CompletionItem, CompletionRequest, Message, ModelError, Part, ResultPart, Role, ThinkingLevel, ToolChoice, ToolDefinition, Usage,
+    Completion, CompletionItem, CompletionRequest, Message, ModelError, Part, ResultPart, Role, ThinkingLevel, ToolChoice, ToolDefinition,
+    Usage,
 };
 
 /// How a request ended without an answer.

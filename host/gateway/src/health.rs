@@ -29,7 +29,13 @@ pub(crate) struct Health {
 impl Default for Health {
     fn default() -> Self {
         let none = ready(&json!({}));
-        Self { current: RwLock::new(none), version: AtomicU64::new(0), stale: AtomicBool::new(true), made_ms: AtomicU64::new(0), making: Mutex::new(()) }
+        Self {
+            current: RwLock::new(none),
+            version: AtomicU64::new(0),
+            stale: AtomicBool::new(true),
+            made_ms: AtomicU64::new(0),
+            making: Mutex::new(()),
+        }
     }
 }
 

@@ -51,9 +51,11 @@ pub(crate) fn payload(server: &Server, client: &Client, device_token: Option<(St
     let hello = Hello {
         kind: "hello-ok",
         protocol: PROTOCOL,
-        server: with(json!({"version": server.version, "connId": client.conn}), identity.seed, || {
-            json!({"name": "skynet", "node_id": "primary"})
-        }),
+        server: with(
+            json!({"version": server.version, "connId": client.conn}),
+            identity.seed,
+            || json!({"name": "skynet", "node_id": "primary"}),
+        ),
         features: with(server.features(), identity.seed, || json!({"streaming": true})),
         snapshot: Snapshot {
             presence: presence::list(server),

@@ -13,7 +13,13 @@ const MODES: Kind = Kind::OneOf(&["token", "password", "device-token", "tailscal
 const SHAPE: &[Field] = &[
     must(
         "auth",
-        Kind::Object(&[must("mode", MODES), may("token", TEXT), may("password", TEXT), may("device_token", TEXT), may("forwarded_user", TEXT)]),
+        Kind::Object(&[
+            must("mode", MODES),
+            may("token", TEXT),
+            may("password", TEXT),
+            may("device_token", TEXT),
+            may("forwarded_user", TEXT),
+        ]),
     ),
     may("client_info", Kind::Object(&[may("name", WORD), may("version", WORD), may("platform", WORD)])),
 ];

@@ -134,7 +134,10 @@ async fn providers_are_told_with_how_often_they_answered_and_failed() {
     }
     let told = reader.call("provider.status", json!({})).await["providers"][0].clone();
     assert_eq!((&told["requests_ok"], &told["requests_err"], &told["total_requests"]), (&json!(1), &json!(1), &json!(2)));
-    assert_eq!((&told["avg_latency_ms"], &told["last_success_at"], &told["last_error_at"]), (&json!(0), &json!(START_MS), &json!(START_MS)));
+    assert_eq!(
+        (&told["avg_latency_ms"], &told["last_success_at"], &told["last_error_at"]),
+        (&json!(0), &json!(START_MS), &json!(START_MS))
+    );
     assert_eq!(told["last_error"], "the model declined: not that now");
 }
 

@@ -58,7 +58,10 @@ async fn a_message_of_the_forerunner_is_answered_once_with_the_whole_answer() {
     assert_eq!(socket.event("chat").await["event"], "chat", "the run's events come as well");
     socket.send_text(r#"{"type":"req","id":"3","method":"chat.send","params":{"message":"again"}}"#).await;
     let failed = socket.answer("3").await;
-    assert_eq!((&failed["ok"], &failed["error"]["message"]), (&json!(false), &json!("no model could answer (fake/one: the model declined: no)")));
+    assert_eq!(
+        (&failed["ok"], &failed["error"]["message"]),
+        (&json!(false), &json!("no model could answer (fake/one: the model declined: no)"))
+    );
     socket.send_text(r#"{"type":"req","id":"4","method":"chat.send","params":{"message":"/stop"}}"#).await;
     assert_eq!(socket.answer("4").await["payload"]["stop_reason"], "command");
     socket.send_text(r#"{"type":"req","id":"5","method":"chat.send","params":{"message":"x","sender_id":"somebody-else"}}"#).await;

@@ -63,7 +63,7 @@ fn show(project: &Project, report: &Report, out: &Out) -> Result<()> {
     if failed > 0 {
         anyhow::bail!("{failed} of {all} checks failed");
     }
-    out.line(&format!("{all} checks passed"));
+    out.line(&format!("{all} {} passed", if all == 1 { "check" } else { "checks" }));
     Ok(())
 }
 
