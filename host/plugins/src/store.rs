@@ -17,9 +17,9 @@ use skynet_core::neighbours::{Neighbours, Talk};
 use skynet_core::ports::{Audit, CallContext, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
-use skynet_policy::permission::{Access, Permissions};
+use skynet_policy::permission::{Access, FsRule, Permissions};
 use skynet_policy::scrub::Known;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::ResourceTable;
@@ -155,9 +155,10 @@ fn wasi_context(permissions: &Permissions, runtime: &Runtime, stdio: &Stdio) -> 
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdio.clone()).stderr(stdio.clone()).max_random_size(limits::RANDOM_BYTES);
     builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    let narrow = to_read_alone(permissions, runtime);
     for rule in &permissions.fs {
         let Some(root) = runtime.roots.get(&rule.root) else { continue };
-        let writes = rule.access == Access::Write && root.writable;
+        let writes = may_change(rule, root) && !holds_any(&root.path, &narrow);
         let perms = if writes { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
         let is_folder = std::fs::symlink_metadata(&root.path).is_ok_and(|meta| meta.is_dir());
         if !is_folder {
@@ -173,6 +174,25 @@ fn wasi_context(permissions: &Permissions, runtime: &Runtime, stdio: &Stdio) -> 
         staged.furnish(&mut builder);
     }
     Ok(builder.build())
+}
+
+fn may_change(rule: &FsRule, root: &Root) -> bool {
+    rule.access == Access::Write && root.writable
+}
+
+/// The real paths of its roots that it may read alone, where it may change others: an open folder is open to the
+/// last folder in it, so one that holds such a root cannot be changed either.
+fn to_read_alone(permissions: &Permissions, runtime: &Runtime) -> Vec<PathBuf> {
+    let known = || permissions.fs.iter().filter_map(|rule| Some((rule, runtime.roots.get(&rule.root)?)));
+    if !known().any(|(rule, root)| may_change(rule, root)) {
+        return Vec::new();
+    }
+    let narrow = known().filter(|(rule, root)| !may_change(rule, root));
+    narrow.filter_map(|(_, root)| root.path.canonicalize().ok()).collect()
+}
+
+fn holds_any(outer: &Path, narrow: &[PathBuf]) -> bool {
+    !narrow.is_empty() && outer.canonicalize().is_ok_and(|outer| narrow.iter().any(|inner| inner.starts_with(&outer)))
 }
 
 /// Makes the store of one call.
