@@ -18,7 +18,7 @@ use skynet_core::ports::{Audit, CallContext, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
 use skynet_policy::permission::{Access, FsRule, Permissions};
-use skynet_policy::scrub::Known;
+use skynet_policy::scrub::{Known, Place};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,7 +203,7 @@ pub(crate) fn open(
     reach: Reach,
     strain: Arc<Strain>,
 ) -> Result<(Store<CallState>, Stdio), HostBug> {
-    let stdio = Stdio::new(reach.known.clone());
+    let stdio = Stdio::new(reach.known.noting(&hooks.budget.seen, Place::Log));
     let wasi = wasi_context(&reach.permissions, runtime, &stdio)?;
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(limits::HEADER_BYTES);
