@@ -24,6 +24,7 @@ use crate::stdio::Stdio;
 use crate::store::{self, CallState, Purpose, Reach, Root};
 use crate::turnstile::Turnstiles;
 use crate::validity::{Granted, NoLonger};
+use crate::wipe::Wipe;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use skynet_core::neighbours::Neighbours;
@@ -105,6 +106,7 @@ struct Opened {
     stdio: Stdio,
     budget: Arc<HttpBudget>,
     strain: Arc<Strain>,
+    wipe: Wipe,
 }
 
 /// Makes the engine and starts its clock.
@@ -137,6 +139,7 @@ impl Runtime {
             withheld: Arc::clone(&terms.withheld),
             clock: Arc::clone(&self.clock),
         });
+        let wipe = Wipe::new(&self.neighbours.facts);
         let hooks = Hooks {
             door: Arc::clone(&self.door),
             plugin: plugin.clone(),
@@ -152,6 +155,7 @@ impl Runtime {
             folder: terms.folder.clone(),
             secrets: Arc::clone(&self.secrets),
             known: self.known.noting(&budget.seen, Place::Service),
+            wipe: wipe.owed(),
             audit: Arc::clone(&self.audit),
             state: Arc::clone(&self.state),
             neighbours: Arc::clone(&self.neighbours),
@@ -167,7 +171,7 @@ impl Runtime {
             in_call: false,
         };
         let (store, stdio) = store::open(self, purpose.limits, hooks, reach, Arc::clone(&strain))?;
-        Ok(Opened { store, stdio, budget, strain })
+        Ok(Opened { store, stdio, budget, strain, wipe })
     }
 
     /// Runs `body` in a store made for it. The caller holds no slot yet.
@@ -210,7 +214,7 @@ impl Runtime {
             let busy = format!("{} plugin calls are running", limits::CONCURRENT_CALLS);
             return Ended::at_once(PluginError::Busy(busy));
         };
-        let Opened { store, stdio, budget, strain } = match self.open(plugin, terms, &mut purpose) {
+        let Opened { store, stdio, budget, strain, wipe } = match self.open(plugin, terms, &mut purpose) {
             Ok(opened) => opened,
             Err(bug) => return Ended::at_once(bug.into()),
         };
@@ -220,6 +224,7 @@ impl Runtime {
         let guarded = Box::pin(AssertUnwindSafe(guest.call(body)).catch_unwind());
         let begins_slow = loaded.computes.load(Ordering::Relaxed);
         let ended = timeout(call.wall, Laned::new(&self.slow_lane, Arc::clone(&strain), guarded, begins_slow)).await;
+        wipe.pay().await;
         let computes = strain.ticks() > 0;
         if computes != begins_slow {
             // Only a change: what all cores read would else go from one to the other with each call.

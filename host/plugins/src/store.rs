@@ -13,6 +13,7 @@ use crate::limits;
 use crate::runtime::Runtime;
 use crate::stdio::Stdio;
 use crate::validity::Granted;
+use crate::wipe::Owed;
 use skynet_core::neighbours::{Neighbours, Talk};
 use skynet_core::ports::{Audit, CallContext, PluginStore};
 use skynet_core::secret::Secrets;
@@ -99,6 +100,8 @@ pub(crate) struct Reach {
     pub(crate) folder: Option<Arc<FolderPlugin>>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) known: Known,
+    /// Of what this call forgot.
+    pub(crate) wipe: Owed,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) neighbours: Arc<Neighbours>,
@@ -243,6 +246,7 @@ pub(crate) fn bare(runtime: &Runtime, plugin: &PluginRef) -> Store<CallState> {
         folder: None,
         secrets: Arc::clone(&runtime.secrets),
         known: runtime.known.clone(),
+        wipe: Owed::default(),
         audit: Arc::clone(&runtime.audit),
         state: Arc::clone(&runtime.state),
         neighbours: Arc::clone(&runtime.neighbours),
