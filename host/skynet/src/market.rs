@@ -179,6 +179,9 @@ impl RegistryMarket {
         }
         let lower = before.locked.is_some();
         let seen = self.store.grant(&candidate.subject).await?;
+        // One that its owner took meanwhile does not come back, and the very grant that is in force beside an earlier
+        // release stays without being written again.
+        let comes_back = seen.is_some() && !(lower && seen == before.grant);
         let intent = Intent {
             id: candidate.subject.clone(),
             action: if lower { "rollback".into() } else { "remove".into() },
@@ -186,9 +189,7 @@ impl RegistryMarket {
             locked: before.locked,
             trust: Vec::new(),
             revoke: before.grant.is_none(),
-            // The very grant that is in force stays without being written again, and one that its owner took meanwhile
-            // does not come back.
-            grant: before.grant.filter(|was| seen.as_ref().is_some_and(|now| now != was || !lower)),
+            grant: before.grant.filter(|_| comes_back),
             seen,
             lower,
             recorded: false,
