@@ -419,7 +419,7 @@ grant_plugins() {
     if is_private_address "$("$skynet" config get "$(base_url_of "$name")" 2>/dev/null)"; then
       flags+=(--private)
       # A server of the owner's own that came later than the grant: that grant does not reach it yet.
-      if [ "$known" = "$asked" ] && has_grant "$id"; then known=""; fi
+      if [ "$known" = "$asked" ] && wait_for_plugin "$id" && has_grant "$id"; then known=""; fi
       if [ -z "$known" ] || [ "${known%% *}" != "$asked" ]; then asked+=" private"; fi
     fi
     if [ "${known%% *}" = "$asked" ]; then continue; fi
@@ -432,9 +432,17 @@ grant_plugins() {
   done
 }
 
-has_grant() { [ "$("$skynet" plugin grants "$1" --json 2>/dev/null)" != "[]" ]; }
+# What nobody can say is no grant: one that was taken back must not come again with an address.
+has_grant() {
+  local grants
+  grants=$("$skynet" plugin grants "$1" --json 2>/dev/null) && [ -n "$grants" ] && [ "$grants" != "[]" ]
+}
 
-is_private_address() { [[ $1 =~ ^\"?https?://(127\.|localhost|\[::1\]|10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.) ]]; }
+# An address by its numbers, or this machine by its name; what only begins like one is a name of somebody's.
+is_private_address() {
+  local byte='[0-9]{1,3}'
+  [[ $1 =~ ^\"?https?://(localhost|\[::1\]|(127|10)\.$byte\.$byte\.$byte|192\.168\.$byte\.$byte|172\.(1[6-9]|2[0-9]|3[01])\.$byte\.$byte)([:/\"]|$) ]]
+}
 
 install_program() {
   local folder=${SKYNET_BIN_DIR:-$HOME/.local/bin}

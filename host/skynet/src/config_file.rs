@@ -74,7 +74,7 @@ fn changed(text: &str, key: &str, value: &str) -> Result<String> {
     // `true`, `5`, `[…]` are taken as written; anything else is a text.
     let value: Value = value.parse().unwrap_or_else(|_| Value::from(value));
     let parts = split_key(key)?;
-    let (last, tables) = parts.split_last().ok_or_else(|| fail(Kind::Refused, "an empty key"))?;
+    let (last, tables) = parts.split_last().ok_or_else(|| fail(Kind::Usage, "an empty key"))?;
     let mut table: &mut Table = document.as_table_mut();
     for part in tables {
         let entry = table.entry(part).or_insert_with(|| {
@@ -102,7 +102,7 @@ fn changed(text: &str, key: &str, value: &str) -> Result<String> {
 /// `a.b."c/d"` into its parts.
 fn split_key(key: &str) -> Result<Vec<String>> {
     let keys =
-        toml_edit::Key::parse(key).map_err(|error| fail(Kind::Refused, format!("`{key}` is not a key like gateway.port: {error}")))?;
+        toml_edit::Key::parse(key).map_err(|error| fail(Kind::Usage, format!("`{key}` is not a key like gateway.port: {error}")))?;
     Ok(keys.iter().map(|key| key.get().to_owned()).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Exit codes, and how an error is shown.
 //!
-//! 0 done · 1 failed · 2 wrong usage (clap) · 3 the host does not run ·
+//! 0 done · 1 failed · 2 wrong usage (clap's, and ours) · 3 the host does not run ·
 //! 4 refused or denied · 5 not found · 6 audit log damaged · 7 its end cut off ·
 //! 8 it was built anew · 9 a part was done, and the error says which was not ·
 //! 74 the disk is full · 75 try again later · 78 bad configuration.
@@ -13,6 +13,8 @@ use std::process::ExitCode;
 /// What a script may want to tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Words that cannot mean anything, whatever is there: no plugin has such an id.
+    Usage,
     NotRunning,
     Refused,
     NotFound,
@@ -28,6 +30,7 @@ pub(crate) enum Kind {
 impl Kind {
     fn code(self) -> u8 {
         match self {
+            Self::Usage => 2,
             Self::NotRunning => 3,
             Self::Refused => 4,
             Self::NotFound => 5,

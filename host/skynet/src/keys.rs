@@ -76,7 +76,7 @@ fn take_over(store: &mut TrustStore, key: &TrustedKey) -> Result<()> {
 pub(crate) fn path(home: &Home, name: &str) -> Result<PathBuf> {
     let legal = !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !legal {
-        return Err(fail(Kind::Refused, format!("`{name}` is no name for a key; use letters, digits, - and _, at most 64")));
+        return Err(fail(Kind::Usage, format!("`{name}` is no name for a key; use letters, digits, - and _, at most 64")));
     }
     Ok(home.keys().join(format!("{name}.key")))
 }

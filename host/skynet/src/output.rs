@@ -31,11 +31,12 @@ impl Out {
         Self { json, color }
     }
 
-    /// A line for people; nothing under `--json`.
+    /// A line for people; nothing under `--json`. It may quote a stranger: a summary, a file's name, what a plugin
+    /// said as it failed. So of what a terminal acts on, only our own colours go through.
     pub(crate) fn line(&self, text: &str) {
         if !self.json {
             // A closed pipe is the reader's word that it has enough.
-            let _ = writeln!(std::io::stdout(), "{text}");
+            let _ = writeln!(std::io::stdout(), "{}", told(text, self.color));
         }
     }
 
@@ -69,6 +70,25 @@ impl Out {
     }
 }
 
+/// The colours of this program, as `paint` writes them.
+const COLORS: [&str; 6] = ["[0m", "[1m", "[2m", "[31m", "[32m", "[33m"];
+
+/// Lines as they are; what else a terminal would act on as its number, but for our colours where there are any.
+fn told(text: &str, color: bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let ours = || color && text.get(at + 1..).is_some_and(|rest| COLORS.iter().any(|code| rest.starts_with(code)));
+        let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        match c {
+            '\n' | '\t' => shown.push(c),
+            '\u{1b}' if ours() => shown.push(c),
+            c if c.is_control() || reorders => shown.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
 /// Each line without anything that a terminal would act on.
 fn harmless(text: &str) -> String {
     text.split('\n').map(|line| visible(line.strip_suffix('\r').unwrap_or(line))).collect::<Vec<_>>().join("\n")
@@ -77,6 +97,17 @@ fn harmless(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_quotes_a_stranger_moves_no_cursor_and_keeps_our_colours() {
+        let ours = Out { json: false, color: true }.paint("31", "refused");
+        let strangers = "a\n\tb\u{1b}[2J\u{1b}]52;c;eA==\u{7}\r\u{9b}8m\u{202e}\u{7f} \u{1f468}\u{200d}\u{1f469}";
+        let plain =
+            "a\n\tb<U+001B>[2J<U+001B>]52;c;eA==<U+0007><U+000D><U+009B>8m<U+202E><U+007F> \u{1f468}\u{200d}\u{1f469}";
+        assert_eq!(told(&format!("{ours} {strangers}"), true), format!("{ours} {plain}"));
+        // Who has no colours has no use for the codes of others either.
+        assert_eq!(told(&ours, false), "<U+001B>[31mrefused<U+001B>[0m");
+    }
 
     #[test]
     fn an_error_that_quotes_a_stranger_moves_no_cursor_and_keeps_its_lines() {

@@ -3,6 +3,7 @@
 //! Never from an argument: those stand in the list of processes and in the shell's
 //! history. What was read is wiped when dropped.
 
+use crate::exit::{Kind, fail};
 use crate::output::Out;
 use anyhow::{Context, Result};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -43,12 +44,24 @@ pub(crate) fn hidden(question: &str) -> Result<Zeroizing<String>> {
 
 /// All of stdin, without the line break at its end.
 pub(crate) fn from_stdin() -> Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::with_capacity(SECRET_BYTES));
-    // One byte more than is taken, so that too much is seen and not cut off.
-    std::io::stdin().lock().take(SECRET_BYTES as u64 + 3).read_to_string(&mut text).context("stdin is no text")?;
-    let kept = text.strip_suffix('\n').map_or(text.len(), |rest| rest.strip_suffix('\r').unwrap_or(rest).len());
-    text.truncate(kept);
-    Ok(text)
+    whole(std::io::stdin().lock())
+}
+
+/// All that a reader has. More than a secret may have is refused before the end was seen, so nobody knows how much.
+fn whole(from: impl Read) -> Result<Zeroizing<String>> {
+    // A line's end more than is taken, so that too much is seen and not cut off.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_BYTES + 3));
+    from.take(SECRET_BYTES as u64 + 3).read_to_end(&mut bytes).context("stdin")?;
+    let kept = bytes.strip_suffix(b"\n").map_or(bytes.len(), |rest| rest.strip_suffix(b"\r").unwrap_or(rest).len());
+    bytes.truncate(kept);
+    bounded(bytes).context("stdin")
+}
+
+fn bounded(bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>> {
+    if bytes.len() > SECRET_BYTES {
+        return Err(fail(Kind::Refused, format!("more than {SECRET_BYTES} bytes, which is the most that a secret has; nothing was changed")));
+    }
+    Ok(Zeroizing::new(std::str::from_utf8(&bytes).context("it is no text")?.to_owned()))
 }
 
 /// Whether a person at the terminal agrees; nobody there is a no.
@@ -71,13 +84,16 @@ pub(crate) fn value(question: &str) -> Result<Zeroizing<String>> {
 
 /// One line, read byte by byte so that no buffer keeps a copy.
 fn line_of(mut from: impl Read) -> Result<Zeroizing<String>> {
-    let mut line = Zeroizing::new(Vec::with_capacity(SECRET_BYTES));
+    let mut line = Zeroizing::new(Vec::with_capacity(SECRET_BYTES + 1));
     let mut byte = [0];
-    while line.len() < SECRET_BYTES && from.read(&mut byte)? == 1 && byte != *b"\n" {
+    // One byte more than is taken, so that too much is seen and not cut off.
+    while line.len() <= SECRET_BYTES && from.read(&mut byte)? == 1 && byte != *b"\n" {
         line.extend_from_slice(&byte);
     }
-    let text = std::str::from_utf8(&line).context("what was typed is no text")?;
-    Ok(Zeroizing::new(text.trim_end_matches('\r').to_owned()))
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    bounded(line).context("what was typed")
 }
 
 #[cfg(test)]
@@ -90,5 +106,19 @@ mod tests {
             assert_eq!(line_of(typed.as_bytes()).unwrap().as_str(), read);
         }
         assert!(line_of([0xff_u8].as_slice()).is_err());
+    }
+
+    #[test]
+    fn too_much_is_refused_and_neither_cut_off_nor_counted_wrongly() {
+        let most = "é".repeat(SECRET_BYTES / 2);
+        for end in ["", "\n", "\r\n"] {
+            assert_eq!(whole(format!("{most}{end}").as_bytes()).unwrap().as_str(), most);
+        }
+        for much in [format!("{most}x"), format!("{most}{most}{most}")] {
+            for refused in [whole(much.as_bytes()), line_of(much.as_bytes())] {
+                let refused = format!("{:#}", refused.unwrap_err());
+                assert!(refused.contains(&format!("more than {SECRET_BYTES} bytes")), "{refused}");
+            }
+        }
     }
 }

@@ -19,6 +19,7 @@ use skynet_policy::audit::Proof;
 use skynet_policy::naming::plain_line;
 use skynet_policy::signature::PublicKey;
 use skynet_store::{KeptRow, Store};
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -81,7 +82,7 @@ fn print(out: &Out, number: u64, at_ms: u64, row: &AuditRow) {
 
 async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &Out) -> Result<()> {
     let mut last = newest(store).await?;
-    let mut found = Vec::new();
+    let (mut found, mut kinds) = (Vec::new(), BTreeSet::new());
     // Back from the end, a stretch at a time.
     let mut end = last;
     while end > 0 && found.len() < rows {
@@ -89,6 +90,9 @@ async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &O
         let stretch = store.audit_after(begin, CHUNK).await?;
         for kept in stretch.iter().rev().filter(|kept| kept.number <= end) {
             let row = parse(kept)?;
+            if !kinds.contains(&row.kind) {
+                kinds.insert(row.kind.clone());
+            }
             if wanted.holds(&row) && found.len() < rows {
                 found.push((kept.number, kept.at_ms, row));
             }
@@ -98,8 +102,8 @@ async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &O
     for (number, at_ms, row) in found.iter().rev() {
         print(out, *number, *at_ms, row);
     }
-    if found.is_empty() && !follow {
-        out.line("the log has no such row");
+    if found.is_empty() {
+        out.line(&none_found(wanted, rows, &kinds));
     }
     if !follow {
         return Ok(());
@@ -119,6 +123,17 @@ async fn tail(store: &Store, wanted: &Wanted, rows: usize, follow: bool, out: &O
     }
 }
 
+/// Nothing was found, so every row was looked at.
+fn none_found(wanted: &Wanted, rows: usize, kinds: &BTreeSet<String>) -> String {
+    match &wanted.kind {
+        Some(kind) if rows > 0 && !kinds.contains(kind) => {
+            let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+            format!("the log has no row of the kind `{}`; the kinds that it has: {}", plain_line(kind, 80), kinds.join(", "))
+        }
+        _ => "the log has no such row".to_owned(),
+    }
+}
+
 async fn newest(store: &Store) -> Result<u64> {
     use skynet_core::ports::Audit as _;
     Ok(store.tail(1).await?.first().map_or(0, |(number, _, _)| *number))
@@ -131,7 +146,7 @@ fn parse(kept: &KeptRow) -> Result<AuditRow> {
 
 async fn export(store: &Store, from: u64, to: u64, path: Option<&Path>) -> Result<()> {
     if from > to {
-        return Err(fail(Kind::Refused, format!("rows {from} to {to} are none; --from is the lower number")));
+        return Err(fail(Kind::Usage, format!("rows {from} to {to} are none; --from is the lower number")));
     }
     let mut writer: Box<dyn std::io::Write> = match path {
         Some(path) => {

@@ -12,6 +12,7 @@ mod install;
 mod instant;
 mod model;
 mod neighbours;
+mod provider;
 mod report;
 mod scale;
 mod scripts;
@@ -181,6 +182,13 @@ async fn measure(real: &Home, bench: Bench, out: &Out) -> Result<()> {
             BenchPart::Host => {
                 let files = built_in(real, &folder)?;
                 host::run(&Bed::make(real, &files)?, files.len(), bench.quick, &mut report).await?;
+                match provider::Provider::find(&files) {
+                    Some(found) => {
+                        let bed = Bed::make(real, &provider::beside(&files, &found))?;
+                        provider::run(&bed, &found, bench.quick, &mut report).await?;
+                    }
+                    None => report.remark("a turn over HTTP: not measured, no provider here sends a bearer token to a server of a setting"),
+                }
             }
             BenchPart::Swaps => swaps::run(&bed(&[TOOL])?, &find(&folder, TOOL)?, bench.quick, &mut report).await?,
             BenchPart::Install => {

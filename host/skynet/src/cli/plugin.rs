@@ -38,7 +38,7 @@ use serde_json::{Value, json};
 use skynet_core::PluginId;
 
 fn checked(id: &str) -> Result<PluginId> {
-    PluginId::new(id).map_err(|error| fail(Kind::Refused, error.to_string()))
+    PluginId::new(id).map_err(|error| fail(Kind::Usage, error.to_string()))
 }
 
 pub(crate) async fn run(home: &Home, verb: Plugin, out: &Out) -> Result<()> {

@@ -28,7 +28,7 @@ pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
     match verb {
         Token::New { name, scopes } => {
             if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
-                return Err(fail(Kind::Refused, format!("`{unknown}` is no scope; use {}", SCOPES.join(", "))));
+                return Err(fail(Kind::Usage, format!("`{unknown}` is no scope; use {}", SCOPES.join(", "))));
             }
             let token = owner_token::make()?;
             if !store.create_token(&name, scopes.clone(), skynet_gateway::token_hash(&token)).await? {

@@ -76,9 +76,19 @@ fn a_script_for_completions_ends_quietly_where_its_reader_has_enough() {
 fn what_is_not_there_and_what_is_badly_set_up_have_their_exit_codes() {
     let mut home = Household::new();
     home.start();
-    for verb in ["info", "disable", "rollback"] {
-        home.run(&["plugin", verb, "acme/nowhere"]).refused(5, &["acme/nowhere", "skynet plugin list"]);
+    const VERBS: [&str; 9] = ["info", "enable", "disable", "rollback", "grants", "grant", "deny", "revoke", "why-denied"];
+    for verb in VERBS {
+        home.run(&["plugin", verb, "acme/nowhere"]).refused(if verb == "revoke" { 4 } else { 5 }, &["acme/nowhere"]);
     }
+    // What no plugin can be called is a slip of the keys.
+    for verb in VERBS.into_iter().chain(["pin", "unpin", "remove"]) {
+        home.run(&["plugin", verb, "Not An Id"]).refused(2, &["Not An Id"]);
+    }
+    home.run(&["audit", "export", "--from", "10", "--to", "3"]).refused(2, &["--from is the lower number"]);
+    let kinds = home.run(&["audit", "tail", "--kind", "nope"]).done();
+    assert!(kinds.contains("no row of the kind `nope`") && kinds.contains("host"), "{kinds}");
+    let much = home.run_with(&["secret", "set", "much", "--anywhere"], &"x".repeat(100_000));
+    much.refused(4, &["more than 65536 bytes"]);
     home.terminate();
     std::fs::write(home.home().join("NOTE.md"), [0xff, 0xfe, b'x']).unwrap();
     home.run(&["start"]).refused(BAD_CONFIG, &["NOTE.md", "UTF-8"]);

@@ -53,7 +53,7 @@ struct Adding<'a> {
 pub(crate) async fn run(home: &Home, add: AddMcp, out: &Out) -> Result<()> {
     home.must_exist()?;
     let id = PluginId::new(&format!("mcp/{}", add.name)).map_err(|_| {
-        fail(Kind::Refused, format!("`{}` is no name for a server; use a-z first, then a-z, 0-9 and single hyphens", add.name))
+        fail(Kind::Usage, format!("`{}` is no name for a server; use a-z first, then a-z, 0-9 and single hyphens", add.name))
     })?;
     if !add.command.is_empty() || (add.update && local::is_there(home, &add.name)) {
         let desk = Desk { home, out, host: Client::connect(home).await? };

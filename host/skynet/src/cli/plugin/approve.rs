@@ -109,7 +109,7 @@ fn id(plugin: &str) -> Result<PluginId> {
         return Ok(id);
     }
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(plugin);
-    skynet_plugins::trees::plugin_of(name).map_err(|why| fail(Kind::Refused, why))
+    skynet_plugins::trees::plugin_of(name).map_err(|why| fail(Kind::Usage, why))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     let (asked, publisher) = (&shown["request"], &shown["publisher"]);
     let mut permissions: Permissions = match &grant.only {
         Some(only) => {
-            serde_json::from_str(only).map_err(|error| fail(Kind::Refused, format!("--only is not a set of permissions: {error}")))?
+            serde_json::from_str(only).map_err(|error| fail(Kind::Usage, format!("--only is not a set of permissions: {error}")))?
         }
         None => serde_json::from_value(asked.clone()).context("the host's answer")?,
     };
@@ -149,9 +149,9 @@ fn show_change(info: &Value, waiting: &Value, out: &Out) {
 /// When a time such as `12h` from now is over, in milliseconds since the Unix epoch.
 fn until(lasts: &str) -> Result<u64> {
     let span: jiff::SignedDuration =
-        lasts.parse().map_err(|_| fail(Kind::Refused, format!("`{lasts}` is no time; write 30m, 12h or 7d")))?;
+        lasts.parse().map_err(|_| fail(Kind::Usage, format!("`{lasts}` is no time; write 30m, 12h or 7d")))?;
     let ms = u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0);
-    let ms = ms.ok_or_else(|| fail(Kind::Refused, format!("`{lasts}` is over before it begins; write 30m, 12h or 7d")))?;
+    let ms = ms.ok_or_else(|| fail(Kind::Usage, format!("`{lasts}` is over before it begins; write 30m, 12h or 7d")))?;
     Ok(SystemClock.now_ms().saturating_add(ms))
 }
 
@@ -165,6 +165,10 @@ pub(super) async fn list(home: &Home, id: Option<&str>, out: &Out) -> Result<()>
     let answer = client::call(home, "plugins.grants", json!({}), PLUGIN_CHANGE).await?;
     let all = answer["grants"].as_array().cloned().unwrap_or_default();
     let grants: Vec<Value> = all.into_iter().filter(|grant| id.as_ref().is_none_or(|id| grant["plugin"] == id.as_str())).collect();
+    if let Some(id) = id.as_ref().filter(|_| grants.is_empty()) {
+        // One without a grant is told from one that there is not.
+        client::call(home, "plugins.info", json!({ "id": id }), PLUGIN_CHANGE).await?;
+    }
     out.value(&json!(grants));
     if grants.is_empty() {
         out.line(&id.map_or_else(|| "no plugin has a grant".to_owned(), |id| format!("{id} has no grant")));

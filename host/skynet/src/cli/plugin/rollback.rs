@@ -40,7 +40,7 @@ pub(super) async fn run(home: &Home, id: &PluginId, version: Option<&str>, out: 
 
 async fn to_kept(home: &Home, id: &PluginId, version: Option<&str>, out: &Out) -> Result<()> {
     let (held, lock) = registry::open_to_change(home).await?;
-    let version = version.map(str::parse).transpose().map_err(|error| fail(Kind::Refused, format!("no version: {error}")))?;
+    let version = version.map(str::parse).transpose().map_err(|error| fail(Kind::Usage, format!("no version: {error}")))?;
     let (to, said) = roll(home, &held, &lock, id, version.as_ref()).await?;
     said.iter().for_each(|said| out.line(&out.paint("33", &format!("{id} {to} is {said}"))));
     out.line(&format!("{id} goes back to {to} and is pinned there; `skynet plugin unpin {id}` lets it be updated again"));

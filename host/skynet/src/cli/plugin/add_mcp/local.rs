@@ -39,9 +39,9 @@ pub(super) async fn run(desk: Desk<'_>, add: &AddMcp) -> Result<()> {
     // Of an update, the command line alone cannot tell what it is of.
     if add.private || add.bridge.is_some() {
         let why = format!("{} is a program of this machine; --private and --bridge are for servers with an address", add.name);
-        return Err(fail(Kind::Refused, why));
+        return Err(fail(Kind::Usage, why));
     }
-    let id = trees::plugin_of(&add.name).map_err(|why| fail(Kind::Refused, why))?;
+    let id = trees::plugin_of(&add.name).map_err(|why| fail(Kind::Usage, why))?;
     let folder = desk.home.tools().join(&add.name);
     let mut local = Local { desk, id, folder, yes: add.yes };
     if add.update { local.update().await } else { local.add(add).await }

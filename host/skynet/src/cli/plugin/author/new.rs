@@ -21,7 +21,7 @@ const NAMESPACE: &str = "local";
 /// An id from what an author calls it.
 pub(super) fn id_of(name: &str) -> Result<PluginId> {
     let id = if name.contains('/') { name.to_owned() } else { format!("{NAMESPACE}/{name}") };
-    PluginId::new(&id).map_err(|error| fail(Kind::Refused, error.to_string()))
+    PluginId::new(&id).map_err(|error| fail(Kind::Usage, error.to_string()))
 }
 
 pub(super) async fn run(home: &Home, args: &NewPlugin, out: &Out) -> Result<()> {
@@ -31,7 +31,7 @@ pub(super) async fn run(home: &Home, args: &NewPlugin, out: &Out) -> Result<()> 
     let id = id_of(args.name.as_deref().unwrap_or_default())?;
     let kind = args.kind.world();
     let language = language::named(&args.lang)
-        .ok_or_else(|| fail(Kind::Refused, format!("there is no language `{}`; there are: {}", args.lang, language::names())))?;
+        .ok_or_else(|| fail(Kind::Usage, format!("there is no language `{}`; there are: {}", args.lang, language::names())))?;
     let templates = language::templates(language.name(), kind).ok_or_else(|| {
         let (lang, short) = (language.name(), language::short(kind));
         let able = language::able(kind);

@@ -12,6 +12,9 @@ pub(super) const HUGE: usize = 1024 * 1024;
 /// Values of one sample: far more than anybody requires, and made in a moment.
 const VALUES: usize = 1000;
 
+/// Bytes of a value that stands in a schema, for which it counts as one more.
+const GIVEN: usize = 100;
+
 /// Texts of one sample that are as long as can be: more of them are no other test.
 const HUGE_TEXTS: usize = 4;
 
@@ -67,13 +70,9 @@ impl Sample {
     fn fill(&mut self, schema: &Value) -> Value {
         let Some(left) = self.left.checked_sub(1) else { return Value::Null };
         self.left = left;
-        for key in ["const", "default"] {
-            if let Some(value) = schema.get(key) {
-                return value.clone();
-            }
-        }
-        if let Some(first) = schema.get("enum").and_then(Value::as_array).and_then(|values| values.first()) {
-            return first.clone();
+        let first = || schema.get("enum").and_then(Value::as_array).and_then(|values| values.first());
+        if let Some(value) = schema.get("const").or_else(|| schema.get("default")).or_else(first) {
+            return self.given(value);
         }
         let kind = match schema.get("type") {
             Some(Value::Array(kinds)) => kinds.first().and_then(Value::as_str),
@@ -90,6 +89,12 @@ impl Sample {
             Some("null") => Value::Null,
             _ => self.text(),
         }
+    }
+
+    /// A value that stands in the schema. A large one is as much as many: a list may have it again and again.
+    fn given(&mut self, value: &Value) -> Value {
+        self.left = self.left.saturating_sub(value.to_string().len() / GIVEN);
+        value.clone()
     }
 
     fn object(&mut self, schema: &Value) -> Value {
@@ -140,6 +145,8 @@ mod tests {
         assert_eq!(good(&schema), None, "it wants more than anybody would make");
         assert!(huge(&schema).to_string().len() < 2 * HUGE_TEXTS * HUGE);
         assert!(wrong(&schema).iter().all(|arguments| arguments.to_string().len() < 100 * VALUES));
+        let heavy = json!({ "type": "array", "minItems": 1000, "items": { "default": "x".repeat(50_000) } });
+        assert!(huge(&heavy).to_string().len() < 2 * 50_000 + 100);
         let wide = json!({ "type": "array", "minItems": u64::MAX });
         assert!(good(&wide).is_none());
     }
