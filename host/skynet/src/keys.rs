@@ -42,10 +42,19 @@ pub(crate) fn trust(home: &Home, public: &PublicKey, name: &str, namespaces: Vec
     {
         return Ok(known.clone());
     }
-    take_over(&mut store, &key)?;
-    store.trust(key.clone()).map_err(|error| fail(Kind::Refused, error.to_string()))?;
+    add(&mut store, &key)?;
     save_trust(home, &store)?;
     Ok(key)
+}
+
+/// Whether `trust` would do that: for who writes a row ahead of it.
+pub(crate) fn can_trust(home: &Home, public: &PublicKey, name: &str, namespaces: &[String], tier: Tier) -> Result<()> {
+    add(&mut load_trust(home)?, &TrustedKey::new(public, name, namespaces.to_vec(), tier, &now()))
+}
+
+fn add(store: &mut TrustStore, key: &TrustedKey) -> Result<()> {
+    take_over(store, key)?;
+    store.trust(key.clone()).map_err(|error| fail(Kind::Refused, error.to_string()))
 }
 
 /// A key that counted for a registry's word counts for its owner's from now on. It has one reason for all of its namespaces, so
