@@ -17,6 +17,10 @@ mod marks;
 #[allow(dead_code, unreachable_pub, reason = "the sandbox's own file: it uses all of it")]
 mod plain;
 
+#[path = "../cuts.rs"]
+mod cuts;
+
+use cuts::pieces;
 use libfuzzer_sys::fuzz_target;
 use limits::MARK_BYTES;
 use marks::{Mark, Marks, Piece};
@@ -52,20 +56,6 @@ fn with_nonce(mut stream: &[u8]) -> Vec<u8> {
     }
     all.extend_from_slice(stream);
     all
-}
-
-/// Cuts of the lengths that the bytes say, over and over.
-fn pieces<'a>(mut stream: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
-    let mut pieces = Vec::new();
-    for length in cuts.iter().cycle().map(|cut| usize::from(*cut) % 17 + 1) {
-        if stream.is_empty() {
-            break;
-        }
-        let (piece, rest) = stream.split_at(length.min(stream.len()));
-        pieces.push(piece);
-        stream = rest;
-    }
-    pieces
 }
 
 /// All pieces, with bytes that follow one another as one.

@@ -7,6 +7,10 @@
 //! Input: the first bytes say where to cut, the rest is the stream.
 #![no_main]
 
+#[path = "../cuts.rs"]
+mod cuts;
+
+use cuts::pieces;
 use libfuzzer_sys::fuzz_target;
 use skynet_plugin_sdk::{ndjson, sse};
 
@@ -30,20 +34,6 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(lines(&single), read, "lines, cut at each byte");
     assert_eq!(lines(&some), read, "lines, cut by {cuts:?}");
 });
-
-/// Cuts of the lengths that the bytes say, over and over.
-fn pieces<'a>(mut stream: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
-    let mut pieces = Vec::new();
-    for length in cuts.iter().cycle().map(|cut| usize::from(*cut) % 17 + 1) {
-        if stream.is_empty() {
-            break;
-        }
-        let (piece, rest) = stream.split_at(length.min(stream.len()));
-        pieces.push(piece);
-        stream = rest;
-    }
-    pieces
-}
 
 /// All events, or nothing where the stream is refused.
 fn decode(pieces: &[&[u8]]) -> Option<Vec<sse::Event>> {

@@ -5,7 +5,7 @@
 //! that name the file.
 
 use crate::fetch::{Answer, Body, Fetch};
-use crate::limits::{DOCUMENT_TIMEOUT, IDLE_TIMEOUT, REDIRECTS};
+use crate::limits::{DOCUMENT_TIMEOUT, IDLE_TIMEOUT, REDIRECTS, SPEED_BYTES, SPEED_WINDOW};
 use futures_util::StreamExt;
 use skynet_policy::naming::plain_line;
 use std::net::IpAddr;
@@ -103,6 +103,31 @@ pub struct Stream {
     pub length: Option<u64>,
     body: Body,
     end: Instant,
+    pace: Pace,
+}
+
+/// How fast bytes come, counted over the time in which they are waited for: whoever writes them down may be slow.
+#[derive(Debug, Default)]
+struct Pace {
+    waited: Duration,
+    came: u64,
+}
+
+impl Pace {
+    /// Refuses a server that drips: it could hold an installation for as long as the whole may take.
+    fn add(&mut self, waited: Duration, came: usize) -> Result<(), CourierError> {
+        self.waited += waited;
+        self.came = self.came.saturating_add(u64::try_from(came).unwrap_or(u64::MAX));
+        if self.waited < SPEED_WINDOW {
+            return Ok(());
+        }
+        let Self { waited, came } = std::mem::take(self);
+        if came >= SPEED_BYTES {
+            return Ok(());
+        }
+        let (seconds, least) = (waited.as_secs(), SPEED_WINDOW.as_secs());
+        Err(CourierError::Broken(format!("only {came} bytes came in {seconds} s, and less than {SPEED_BYTES} in {least} s is no download")))
+    }
 }
 
 impl std::fmt::Debug for Stream {
@@ -121,7 +146,7 @@ impl Stream {
             (404 | 410, _) => return Err(CourierError::NotFound),
             (status, _) => return Err(CourierError::Broken(format!("the server answered {status}"))),
         };
-        Ok(Self { start, length: answer.length, body: answer.body, end })
+        Ok(Self { start, length: answer.length, body: answer.body, end, pace: Pace::default() })
     }
 
     /// All of it, at most `max` bytes.
@@ -147,10 +172,11 @@ impl Stream {
 
     /// The next bytes; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<bytes::Bytes>, CourierError> {
-        match timeout_at(self.end.min(Instant::now() + IDLE_TIMEOUT), self.body.next()).await {
+        let began = Instant::now();
+        match timeout_at(self.end.min(began + IDLE_TIMEOUT), self.body.next()).await {
             Err(_) => Err(silent()),
             Ok(None) => Ok(None),
-            Ok(Some(Ok(piece))) => Ok(Some(piece)),
+            Ok(Some(Ok(piece))) => self.pace.add(began.elapsed(), piece.len()).map(|()| Some(piece)),
             Ok(Some(Err(error))) => Err(CourierError::Broken(plain_line(&error.0, 300))),
         }
     }

@@ -35,6 +35,13 @@ pub const REDIRECTS: usize = 3;
 /// How long a server may say nothing.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a server may keep one waiting before it is looked at how much came: a line that stumbles has time to recover.
+pub const SPEED_WINDOW: Duration = Duration::from_secs(60);
+
+/// Bytes that must have come in that time, 1 KiB a second: a modem brings seven times that, and at less the largest component
+/// would take a week.
+pub const SPEED_BYTES: u64 = 60 * 1024;
+
 /// How long one document may take: the largest has 16 MiB.
 pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(300);
 

@@ -42,9 +42,34 @@ pub(crate) fn trust(home: &Home, public: &PublicKey, name: &str, namespaces: Vec
     {
         return Ok(known.clone());
     }
-    store.trust(key.clone()).map_err(|error| fail(Kind::Refused, error.to_string()))?;
+    add(&mut store, &key)?;
     save_trust(home, &store)?;
     Ok(key)
+}
+
+/// Whether `trust` would do that: for who writes a row ahead of it.
+pub(crate) fn can_trust(home: &Home, public: &PublicKey, name: &str, namespaces: &[String], tier: Tier) -> Result<()> {
+    add(&mut load_trust(home)?, &TrustedKey::new(public, name, namespaces.to_vec(), tier, &now()))
+}
+
+fn add(store: &mut TrustStore, key: &TrustedKey) -> Result<()> {
+    take_over(store, key)?;
+    store.trust(key.clone()).map_err(|error| fail(Kind::Refused, error.to_string()))
+}
+
+/// A key that counted for a registry's word counts for its owner's from now on. It has one reason for all of its namespaces, so
+/// the owner's word must be for all of them.
+fn take_over(store: &mut TrustStore, key: &TrustedKey) -> Result<()> {
+    let vouched = |known: &&mut TrustedKey| known.keyid == key.keyid && known.tier == Tier::Registry && known.revoked.is_none();
+    let Some(known) = store.keys.iter_mut().find(vouched).filter(|_| key.tier != Tier::Registry) else { return Ok(()) };
+    let covered = |name: &&String| key.namespaces.iter().any(|own| own == "*" || own == *name);
+    let missing: Vec<String> = known.namespaces.iter().filter(|name| !covered(name)).map(|name| format!("--namespace {name}")).collect();
+    if !missing.is_empty() {
+        let why = format!("a registry vouches for {} already, and your word would take the place of its word", known.keyid);
+        return Err(fail(Kind::Refused, format!("{why}; say it for the same plugins too: {}", missing.join(" "))));
+    }
+    (known.tier, known.name) = (key.tier, key.name.clone());
+    Ok(())
 }
 
 /// Where a key of that name is kept.
@@ -89,5 +114,31 @@ pub(crate) fn read_public(text: &str) -> Result<PublicKey> {
     match PublicKey::parse(held.trim()) {
         Ok(public) => Ok(public),
         Err(_) => Ok(read(path)?.public()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(tier: Tier, namespaces: &[&str]) -> TrustedKey {
+        let namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
+        TrustedKey::new(&SecretKey::from_seed(&[1; 32]).public(), "acme", namespaces, tier, "2026-01-01T00:00:00Z")
+    }
+
+    #[test]
+    fn an_owners_word_takes_the_place_of_a_registrys_for_all_that_the_key_signs() {
+        let mut store = TrustStore { keys: vec![key(Tier::Registry, &["acme", "bob"])] };
+        let refused = take_over(&mut store, &key(Tier::Local, &["acme"])).unwrap_err().to_string();
+        assert!(refused.contains("--namespace bob") && !refused.contains("--namespace acme"), "{refused}");
+        assert_eq!(store.keys[0].tier, Tier::Registry);
+        for all in [&["acme", "bob"][..], &["*"]] {
+            let mut store = store.clone();
+            take_over(&mut store, &key(Tier::Local, all)).unwrap();
+            assert_eq!(store.keys[0].tier, Tier::Local);
+        }
+        store.revoke(&key(Tier::Local, &[]).keyid, "stolen").unwrap();
+        take_over(&mut store, &key(Tier::Local, &["*"])).unwrap();
+        assert_eq!(store.keys[0].tier, Tier::Registry, "what was revoked does not come back");
     }
 }

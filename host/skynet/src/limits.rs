@@ -58,9 +58,22 @@ pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
 /// Files of a script plugin that are reviewed: a program and what it brings.
 pub(crate) const REVIEW_FILES: usize = 500;
 
+/// For a plugin's file that a conversation asked for. Its owner can change nothing that is installed meanwhile, and what came is
+/// kept for the next try; a command of theirs may wait for hours.
+pub(crate) const MARKET_FETCH: Duration = Duration::from_secs(600);
+
 /// For all checks and calls of a plugin that somebody handed in. An author's own run takes seconds; a keeper's machine waits
 /// no longer for a stranger's.
 pub(crate) const CONFORMANCE: Duration = Duration::from_secs(600);
+
+/// The same for an author's own: some hundred calls of models that take a while.
+pub(crate) const AUTHORS_CHECKS: Duration = Duration::from_secs(3600);
+
+/// Beyond that, before the process that runs them is ended from outside: it ends by itself and says why.
+pub(crate) const CHECKS_GRACE: Duration = Duration::from_secs(30);
+
+/// Bytes of what it says: a line for each check, and an answer in each that failed.
+pub(crate) const CHECKS_BYTES: usize = 64 * 1024 * 1024;
 
 /// For one program of a build. A first build fetches and compiles what it depends on.
 pub(crate) const BUILD: Duration = Duration::from_secs(1800);

@@ -36,6 +36,7 @@ mod wire;
 mod workshop;
 
 use clap::Parser;
+use cli::plugin::{CHECKER, check_worker};
 use skynet_scripts::guard::{GUARD, guard_main};
 use std::process::ExitCode;
 
@@ -50,6 +51,10 @@ fn main() -> ExitCode {
     // It must have one thread, and stay outside of the wall.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == scripts::LAUNCHER) {
         return scripts::launcher_main();
+    }
+    // It raises the wall, which takes one thread.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == CHECKER) {
+        return check_worker(std::env::args_os().skip(2));
     }
     // Between a compiler and this program, of which it outlives neither.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == GUARD) {

@@ -5,6 +5,7 @@
 //! makes, for the one release whose digest was approved. Refuses any other.
 
 use crate::home::Home;
+use crate::limits::MARKET_FETCH;
 use crate::registry;
 use crate::registry::before::Before;
 use crate::registry::carry::{self, Ready, Word};
@@ -27,6 +28,7 @@ use skynet_registry_client::offer::Wish;
 use skynet_review::{Policy, Severity};
 use skynet_store::Store;
 use std::sync::{Arc, OnceLock};
+use tokio::time::timeout;
 
 /// The registries of this data folder.
 pub(crate) struct RegistryMarket {
@@ -107,7 +109,7 @@ impl RegistryMarket {
         }
         // One file waits for its owner's word at a time; a conversation cannot fill the disk with them.
         carry::tidy_but(&held, &lock, &proposal.offer)?;
-        let ready = carry::fetch(&self.home, (&held, &lock), &visit, &proposal, &Policy::default()).await?;
+        let ready = in_time(carry::fetch(&self.home, (&held, &lock), &visit, &proposal, &Policy::default())).await?;
         findings::pass(&proposal.offer.name(), &ready.findings)?;
         Ok(Looked { held, lock, proposal, ready })
     }
@@ -179,6 +181,9 @@ impl RegistryMarket {
         }
         let lower = before.locked.is_some();
         let seen = self.store.grant(&candidate.subject).await?;
+        // One that its owner took meanwhile does not come back, and the very grant that is in force beside an earlier
+        // release stays without being written again.
+        let comes_back = seen.is_some() && !(lower && seen == before.grant);
         let intent = Intent {
             id: candidate.subject.clone(),
             action: if lower { "rollback".into() } else { "remove".into() },
@@ -186,9 +191,7 @@ impl RegistryMarket {
             locked: before.locked,
             trust: Vec::new(),
             revoke: before.grant.is_none(),
-            // The very grant that is in force stays without being written again, and one that its owner took meanwhile
-            // does not come back.
-            grant: before.grant.filter(|was| seen.as_ref().is_some_and(|now| now != was || !lower)),
+            grant: before.grant.filter(|_| comes_back),
             seen,
             lower,
             recorded: false,
@@ -252,6 +255,13 @@ impl RegistryMarket {
         silent.iter().for_each(|why| tracing::warn!("a registry was left out of a search: {why}"));
         Ok(found)
     }
+}
+
+/// A download within its bound: the owner's own commands wait for it.
+async fn in_time<T>(fetched: impl Future<Output = Result<T>>) -> Result<T> {
+    let seconds = MARKET_FETCH.as_secs();
+    let late = |_| anyhow::anyhow!("its file did not come within {seconds} s; what came is kept, and the next try goes on there");
+    timeout(MARKET_FETCH, fetched).await.map_err(late)?
 }
 
 /// What a model and an owner read of it.

@@ -20,6 +20,8 @@ pub(crate) mod oci;
 pub(crate) mod proposal;
 pub(crate) mod pulled;
 pub(crate) mod said;
+#[cfg(test)]
+pub(crate) mod stage;
 pub(crate) mod updates;
 pub(crate) mod watch;
 

@@ -54,6 +54,44 @@ async fn a_server_that_drips_for_ever_is_left_in_the_end() {
     assert!(began.elapsed() <= DOCUMENT_TIMEOUT + IDLE_TIMEOUT);
 }
 
+/// So many bytes each second.
+fn paced(bytes: usize) -> Body {
+    Box::pin(stream::unfold((), move |()| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Some((Ok(Bytes::from(vec![0; bytes])), ()))
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_drips_is_left_within_minutes_and_a_slow_line_is_not() {
+    let opened = |bytes: usize| async move {
+        let server = courier(move |_| answer(200, None, None, paced(bytes)));
+        server.open("x", 0, Duration::from_secs(4 * 3600)).await.unwrap()
+    };
+    let (mut drips, began) = (opened(1000).await, Instant::now());
+    let why = loop {
+        if let Err(CourierError::Broken(why)) = drips.next().await {
+            break why;
+        }
+    };
+    assert!(began.elapsed() <= SPEED_WINDOW, "{:?}", began.elapsed());
+    assert!(why.contains("60000 bytes came in 60 s") && why.contains(&SPEED_BYTES.to_string()), "{why}");
+    let mut slow = opened(1100).await;
+    for _ in 0..3600 {
+        slow.next().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_in_which_nothing_is_waited_for_is_not_the_servers() {
+    let server = courier(move |_| answer(200, None, None, paced(2000)));
+    let mut stream = server.open("x", 0, Duration::from_secs(4 * 3600)).await.unwrap();
+    for _ in 0..200 {
+        stream.next().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn an_endless_file_is_cut_at_its_bound() {
     let endless = courier(|_| answer(200, None, None, Box::pin(stream::repeat_with(|| Ok(Bytes::from_static(&[0; 100]))))));

@@ -23,7 +23,7 @@ use skynet_policy::registry::advisories::Standing;
 use skynet_policy::release::Release;
 use skynet_policy::sha256_hex;
 use skynet_policy::signature::KeyId;
-use skynet_policy::trust::TrustStore;
+use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
 use tokio::time::Instant;
 
 /// What a reference named when it was asked.
@@ -188,7 +188,7 @@ impl Home {
         fine: fn(&Standing) -> bool,
     ) -> Result<(Release, String, Vec<KeyId>), RegistryError> {
         let remedy = "An OCI registry vouches for nothing: trust its publisher's key with `skynet key trust`, if you have it over a way that you trust";
-        let opened = open(bytes, trust).map_err(|error| RegistryError::refused(what, error, remedy))?;
+        let opened = open(bytes, &by_owner(trust)).map_err(|error| RegistryError::refused(what, error, remedy))?;
         let signers: Vec<KeyId> = opened.signers.iter().map(|signer| signer.keyid.clone()).collect();
         if let Ok(place) = self.places()?.of(&opened.release.id) {
             let standing = self.advisories(&place.name)?.judge(&opened.release_digest, &signers);
@@ -200,4 +200,11 @@ impl Home {
         }
         Ok((opened.release, opened.release_digest, signers))
     }
+}
+
+/// Without the keys that count for a registry's word alone: it gave that word for what it lists, with a date and a threshold,
+/// and can take it back there. What was revoked stays, known to be bad.
+fn by_owner(trust: &TrustStore) -> TrustStore {
+    let counts = |key: &&TrustedKey| key.tier != Tier::Registry || key.revoked.is_some();
+    TrustStore { keys: trust.keys.iter().filter(counts).cloned().collect() }
 }

@@ -83,6 +83,30 @@ async fn what_broke_off_for_good_is_continued_by_a_later_try() {
     assert_eq!(*told.0.lock().unwrap(), [(size, size)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_mirror_that_drips_is_left_and_another_goes_on_where_it_was() {
+    let (world, file, component) = large().await;
+    let all = component.clone();
+    let drips = world.honest().lie(move |path, from| {
+        let rest = all[usize::try_from(from).unwrap()..].to_vec();
+        let start = (from > 0).then_some(from);
+        let body = futures_util::stream::unfold(rest.into_iter(), |mut rest| async move {
+            tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+            Some((Ok(bytes::Bytes::from(vec![rest.next()?])), rest))
+        });
+        let status = if from > 0 { 206 } else { 200 };
+        path.starts_with("blobs/").then(|| Answer { status, location: None, start, length: None, body: Box::pin(body) })
+    });
+    let began = tokio::time::Instant::now();
+    says(fetch(&world, drips, &Quiet).await, &["acme/hello 1.0.0", "only 6 bytes came in 60 s", "another mirror"]);
+    assert!(began.elapsed() < std::time::Duration::from_secs(600), "{:?}", began.elapsed());
+    let server = world.honest();
+    let kept = fetch(&world, server.clone(), &Quiet).await.unwrap();
+    assert_eq!(std::fs::read(kept.path).unwrap(), file);
+    let asked = server.asked.lock().unwrap().last().unwrap().1;
+    assert!(asked > 0, "it begins at {asked}");
+}
+
 #[tokio::test]
 async fn what_lies_there_from_before_is_hashed_again_and_replaced_when_it_is_wrong() {
     let (world, file, component) = large().await;

@@ -51,16 +51,16 @@ pub(crate) struct AddMcp {
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["update", "secret", "private", "bridge"])]
     pub(crate) command: Vec<String>,
     /// Take a copy of this folder along, with the server's files.
-    #[arg(long, value_name = "DIR", requires = "command", conflicts_with = "update")]
+    #[arg(long, value_name = "DIR", requires = "command", conflicts_with_all = ["update", "url"])]
     pub(crate) folder: Option<PathBuf>,
     /// A variable that the program gets. Others see it in the plugin's folder, so no secrets.
-    #[arg(long, value_name = "NAME=VALUE", requires = "command", conflicts_with = "update")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "command", conflicts_with_all = ["update", "url"])]
     pub(crate) env: Vec<String>,
     /// A folder of [roots] that the program may read, or with `:write` change.
-    #[arg(long, value_name = "ROOT[:write]", requires = "command", conflicts_with = "update")]
+    #[arg(long, value_name = "ROOT[:write]", requires = "command", conflicts_with_all = ["update", "url"])]
     pub(crate) root: Vec<String>,
     /// Seconds that one call may take.
-    #[arg(long, value_name = "SECONDS", requires = "command", default_value_t = 110, value_parser = clap::value_parser!(u64).range(1..=3500))]
+    #[arg(long, value_name = "SECONDS", requires = "command", conflicts_with_all = ["update", "url"], default_value_t = 110, value_parser = clap::value_parser!(u64).range(1..=3500))]
     pub(crate) timeout: u64,
     /// Look at the server again: show what changed, and take it when you agree.
     #[arg(long)]
@@ -78,4 +78,35 @@ pub(crate) struct AddMcp {
     /// The signed bridge to make the plugin of; found in the plugins folder when absent.
     #[arg(long, value_name = "FILE")]
     pub(crate) bridge: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+    use clap::error::ErrorKind;
+
+    #[derive(Debug, clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        add: AddMcp,
+    }
+
+    fn read(words: &[&str]) -> Result<AddMcp, ErrorKind> {
+        Words::try_parse_from([&["add-mcp", "a-server"], words].concat()).map(|words| words.add).map_err(|error| error.kind())
+    }
+
+    /// clap waives what an option requires where that conflicts with another word, so each says itself what it is not for.
+    #[test]
+    fn what_only_a_command_has_is_refused_beside_an_address_and_an_update() {
+        for option in [["--timeout", "5"], ["--folder", "."], ["--env", "A=b"], ["--root", "workspace"]] {
+            for other in ["--update", "https://mcp.example.com/mcp"] {
+                assert_eq!(read(&[&option[..], &[other]].concat()).unwrap_err(), ErrorKind::ArgumentConflict, "{option:?} {other}");
+            }
+            read(&[&option[..], &["--", "sh"]].concat()).unwrap();
+        }
+        assert_eq!(read(&["--timeout", "5", "--", "sh"]).unwrap().timeout, 5);
+        assert_eq!(read(&["--", "sh"]).unwrap().timeout, 110);
+        assert!(read(&["--update"]).unwrap().update);
+    }
 }

@@ -32,6 +32,8 @@ pub(crate) async fn run(home: &Home, verb: Key, out: &Out) -> Result<()> {
             home.must_exist()?;
             let public = keys::read_public(&key)?;
             let tier = if builtin { Tier::Builtin } else { Tier::Local };
+            // A refusal is no trust, and gets no row that says so.
+            keys::can_trust(home, &public, &name, &namespaces, tier)?;
             record(home, "trust", public.key_id().as_str(), &namespaces.join(", ")).await?;
             let trusted = keys::trust(home, &public, &name, namespaces, tier)?;
             let text = format!("{} may sign plugins of: {}", trusted.keyid, trusted.namespaces.join(", "));

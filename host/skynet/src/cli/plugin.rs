@@ -25,6 +25,8 @@ mod search;
 mod update;
 mod why;
 
+pub(crate) use author::{CHECKER, check_worker};
+
 use crate::args::Plugin;
 use crate::client;
 use crate::exit::{Kind, fail};

@@ -3,24 +3,22 @@
 
 use super::*;
 use crate::home;
+use crate::registry::stage::{Stage, id, locked};
 use skynet_core::ports::StoredGrant;
 use skynet_policy::permission::NetRule;
-use skynet_policy::sha256_hex;
 use skynet_registry_client::lock::Locked;
-use std::os::unix::fs::PermissionsExt;
 
 struct World {
-    _folder: tempfile::TempDir,
-    home: Home,
+    stage: Stage,
     store: Arc<Store>,
 }
 
-fn id() -> PluginId {
-    PluginId::new("acme/x").unwrap()
-}
+impl std::ops::Deref for World {
+    type Target = Stage;
 
-fn release(version: &str) -> String {
-    sha256_hex(version.as_bytes())
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 fn grant(server: &str) -> StoredGrant {
@@ -41,7 +39,7 @@ fn candidate() -> Candidate {
         kind: ProposalKind::Registry,
         subject: id(),
         version: semver::Version::new(2, 0, 0),
-        digest: release("2.0.0"),
+        digest: locked("2.0.0", b"").release,
         publisher: "k".into(),
         summary: "Does it.".into(),
         permissions: serde_json::Value::Null,
@@ -57,21 +55,11 @@ fn candidate() -> Candidate {
 }
 
 impl World {
-    /// A data folder with these files of acme/x on the shelf.
     async fn new() -> Self {
-        let private = std::fs::Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().permissions(private).tempdir().unwrap();
-        let home = Home::at(folder.path().join("home"));
-        for path in [home.root().to_owned(), home.keys(), home.plugins()] {
-            home::private_folder(&path).unwrap();
-        }
-        home::write_file(&home.config(), b"", 0o600).unwrap();
-        drop(registry::open(&home).unwrap());
-        for bytes in ["1.0.0", "2.0.0"] {
-            std::fs::write(home.registries().join("store/sha256").join(sha256_hex(bytes.as_bytes())), bytes).unwrap();
-        }
-        let store = Arc::new(crate::wire::open_store(&home).await.unwrap());
-        Self { _folder: folder, home, store }
+        let stage = Stage::new(&[b"1.0.0", b"2.0.0"]);
+        home::write_file(&stage.home.config(), b"", 0o600).unwrap();
+        let store = Arc::new(crate::wire::open_store(&stage.home).await.unwrap());
+        Self { stage, store }
     }
 
     /// As a host has it that just started.
@@ -81,30 +69,12 @@ impl World {
 
     /// This version is there, allowed to reach this server; its file holds the version.
     async fn installs(&self, version: &str, server: Option<&str>) {
-        let held = registry::open(&self.home).unwrap();
-        let lock = held.lock().unwrap();
-        let locked = Locked {
-            id: id(),
-            version: version.parse().unwrap(),
-            registry: "main".into(),
-            root_version: 1,
-            oci: None,
-            release: release(version),
-            component: "c".repeat(64),
-            file: sha256_hex(version.as_bytes()),
-            publisher_keys: Vec::new(),
-            statement: None,
-            grant: None,
-            approved_by: "me".into(),
-            installed_at: "2026-01-01T00:00:00Z".into(),
-            pinned: false,
-            former: Vec::new(),
-        };
+        let lock = self.held.lock().unwrap();
         let intent = Intent {
             id: id(),
             action: "install".into(),
             by: "me".into(),
-            locked: Some(locked),
+            locked: Some(locked(version, version.as_bytes())),
             trust: Vec::new(),
             grant: server.map(grant),
             seen: self.store.grant(&id()).await.unwrap(),
@@ -112,12 +82,12 @@ impl World {
             lower: false,
             recorded: false,
         };
-        intent.carry_out(&self.home, &held, &lock).await.unwrap();
+        intent.carry_out(&self.home, &self.held, &lock).await.unwrap();
     }
 
     async fn state(&self) -> (Option<String>, Option<Locked>, Option<StoredGrant>) {
         let file = std::fs::read_to_string(self.home.plugins().join(registry::intent::file_name(&id()))).ok();
-        let lock = registry::open(&self.home).unwrap().read_lock().unwrap();
+        let lock = self.held.read_lock().unwrap();
         (file, lock.find(&id()).cloned(), self.store.grant(&id()).await.unwrap())
     }
 }
@@ -175,4 +145,11 @@ async fn what_its_owner_installed_meanwhile_is_not_taken_away_and_an_old_note_is
     Before::forget(&world.home);
     home::write_file(&world.home.registries().join("before.json"), b"{}", 0o600).unwrap();
     assert!(world.market().before(&candidate()).await.unwrap_err().to_string().contains("before.json"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_slow_does_not_keep_an_owner_from_their_plugins_for_hours() {
+    let never = in_time(std::future::pending::<Result<()>>()).await.unwrap_err().to_string();
+    assert!(never.contains("within 600 s") && never.contains("what came is kept"), "{never}");
+    assert_eq!(in_time(async { Ok(1) }).await.unwrap(), 1);
 }

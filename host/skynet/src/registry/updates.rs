@@ -4,6 +4,7 @@
 
 use super::moved::Moved;
 use super::proposal::Proposal;
+use super::pulled::Pull;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::limits::UPDATES_BYTES;
@@ -80,6 +81,14 @@ impl Look {
     fn fault(&mut self, error: anyhow::Error) {
         self.known.faults.push(format!("{error:#}"));
         self.faults.push(error);
+    }
+
+    /// What the tags of pinned plugins name.
+    pub(crate) fn pinned(&mut self, pulls: Vec<Pull>, lock: &Lock) {
+        self.known.pinned.extend(pulls.into_iter().filter_map(|pull| {
+            let release = pull.pulled.release;
+            Some(Pinned { at: lock.find(&release.id)?.version.clone(), id: release.id, to: release.version })
+        }));
     }
 
     /// The same for plugins from OCI, whose tags were asked.

@@ -93,6 +93,9 @@ fn keys_are_made_listed_trusted_and_revoked() {
     let trusted = listed["trusted"].as_array().unwrap().iter().find(|key| key["keyid"] == keyid).unwrap();
     assert!(trusted["revoked"].is_string(), "{trusted}");
     home.run(&["key", "trust", public, "--namespace", "acme"]).refused(4, &["revoked"]);
+    let rows = home.run(&["--json", "audit", "tail", "--kind", "auth", "-n", "100"]).done();
+    let trusted = rows.lines().filter(|row| row.contains(keyid) && row.contains("\"trust\"")).count();
+    assert_eq!(trusted, 1, "no row says that a key was trusted that was not: {rows}");
 }
 
 #[test]

@@ -128,7 +128,12 @@ fn a_first_proposal_with_its_record_passes_and_its_report_can_be_commented() {
     stage.bring_record("acme");
     std::fs::write(stage.proposal.join("README.md"), "# Clock\n\nTells the time.\n").unwrap();
     let said = stage.review(&["--rebuilt", &text(&guest("tool-time")), "--markdown", &text(&markdown)]).done();
-    assert!(said.contains("this very component") && said.contains("checks in the sandbox") && said.contains("all checks passed"), "{said}");
+    assert!(
+        said.contains("this very component")
+            && said.contains("checks in the sandbox, behind the second wall, without servers and files")
+            && said.contains("all checks passed"),
+        "{said}"
+    );
     let report = std::fs::read_to_string(&markdown).unwrap();
     assert!(report.starts_with("# Review: passed") && report.contains("## acme/clock 1.0.0"), "{report}");
     let json = stage.home.run(&["--json", "registry", "review", &text(&stage.proposal), "--registry", &text(&stage.registry)]).json();

@@ -164,6 +164,10 @@ fn one_from_oci_is_in_the_lockfile_granted_what_was_shown_and_follows_its_tag() 
     keeper.serves("1.0.0");
     assert_eq!(entry(&keeper.home)["oci"], locked["oci"]);
     assert!(keeper.home.run(&["plugin", "update", "--yes", "--unseen"]).done().contains("1 are pinned"));
+    let outdated = keeper.home.run(&["--json", "plugin", "outdated"]).json();
+    assert_eq!((outdated["updates"].as_array().unwrap().len(), &outdated["pinned"][0]["to"]), (0, &"1.1.0".into()), "{outdated}");
+    assert!(keeper.home.run(&["plugin", "outdated"]).done().contains("is pinned, and 1.1.0 is listed"));
+    keeper.serves("1.0.0");
     keeper.home.run(&["plugin", "remove", CLOCK, "--yes"]).done();
     assert_eq!(keeper.in_folder(), None);
     let keys = keeper.home.run(&["key", "list"]).done();

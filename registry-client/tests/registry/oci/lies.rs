@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use skynet_policy::sha256_hex;
+use skynet_policy::trust::Tier;
 use skynet_registry_client::fetch::FetchError;
 use skynet_registry_client::oci::{COMPONENT, CONFIG, Exchange, Login, MANIFEST, Method, Reply, Request};
 use skynet_registry_client::progress::Quiet;
@@ -93,6 +94,16 @@ async fn an_honest_answer_is_taken() {
     let world = World::new().await;
     let pulled = pull(&bare(&world), &at(Arc::new(Liar::new()), PLACE, None), &acme()).await.unwrap();
     assert_eq!(pulled.release.id.as_str(), "acme/hello");
+}
+
+#[tokio::test]
+async fn a_key_that_a_registry_alone_vouches_for_is_no_reason_to_trust_what_lies_elsewhere() {
+    let world = World::new().await;
+    let mut trust = acme();
+    trust.keys[0].tier = Tier::Registry;
+    says(pull(&bare(&world), &at(Arc::new(Liar::new()), PLACE, None), &trust).await, &["acme/hello:1", "skynet key trust"]);
+    trust.revoke(&trust.keys[0].keyid.clone(), "stolen").unwrap();
+    says(pull(&bare(&world), &at(Arc::new(Liar::new()), PLACE, None), &trust).await, &["revoked"]);
 }
 
 #[tokio::test]

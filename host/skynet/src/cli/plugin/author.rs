@@ -30,7 +30,10 @@ mod secrets;
 mod subject;
 mod test;
 mod trial;
+mod walled;
 mod world;
+
+pub(crate) use walled::{CHECKER, worker_main as check_worker};
 
 use crate::args::author::Author;
 use crate::home::Home;

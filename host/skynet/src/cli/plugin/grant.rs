@@ -15,7 +15,7 @@ use skynet_core::PluginId;
 use skynet_core::ports::Clock as _;
 use skynet_policy::permission::{NetRule, Permissions};
 use skynet_policy::release::{Release, split};
-use skynet_policy::resolve_settings;
+use skynet_policy::{AddressClass, Host, resolve_settings};
 use skynet_registry_client::disk::Folder;
 use skynet_review::{Policy, Report};
 use std::io::{IsTerminal, Write};
@@ -72,17 +72,19 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     Ok(())
 }
 
-/// Lets servers be on private networks: those that the owner's settings name, or this one.
-/// A rule for every public server stays public, and one that none reaches is not made.
+/// Lets servers be on private networks: those that the owner's settings name and those that are private by what they are
+/// called, or this one. A rule for every public server stays public, and one that none reaches is not made.
 fn open_private(permissions: &mut Permissions, id: &PluginId, server: Option<&str>, settings: &Map<String, Value>) -> Result<(), String> {
     let Some(server) = server else {
-        let mut named = permissions.net.iter_mut().filter(|rule| rule.scheme.is_none()).peekable();
-        if named.peek().is_none() {
+        let one = permissions.net.iter().find(|rule| rule.target.exact_host().is_some());
+        let example = one.map_or_else(|| "http://localhost:8080".to_owned(), ToString::to_string);
+        let mut meant = permissions.net.iter_mut().filter(|rule| rule.scheme.is_none() || is_private(rule)).peekable();
+        if meant.peek().is_none() {
             return Err(format!(
-                "no setting of {id} names a server; name the one that is meant: skynet plugin grant {id} --private=http://localhost:8080"
+                "{id} asks for no server that a setting names or that is on this machine; name the one that is meant: skynet plugin grant {id} --private={example}"
             ));
         }
-        named.for_each(|rule| rule.private = true);
+        meant.for_each(|rule| rule.private = true);
         return Ok(());
     };
     let exact = NetRule { private: true, ..NetRule::parse(server)? };
@@ -110,6 +112,15 @@ fn open_private(permissions: &mut Permissions, id: &PluginId, server: Option<&st
     permissions.net.push(NetRule { methods, ..exact });
     *permissions = permissions.normalized();
     Ok(())
+}
+
+/// Whether a server is one of this machine or the private network by its name or address alone.
+fn is_private(rule: &NetRule) -> bool {
+    match rule.target.exact_host() {
+        Some(Host::Ip(address)) => skynet_policy::classify(*address) != AddressClass::Public,
+        Some(Host::Name(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
 }
 
 /// What a review finds in the file of this version, where one lies in the drop folder. It was
@@ -218,6 +229,23 @@ mod tests {
             let refused = opened(any.clone(), Some(server)).unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
+    }
+
+    #[test]
+    fn without_a_server_those_that_are_asked_for_on_this_machine_are_opened_and_no_other() {
+        let asked = json!([
+            { "url": "http://127.0.0.1:8188", "methods": ["GET"] }, { "url": "http://[fd00::1]" }, { "url": "http://localhost:1234" },
+            { "url": "http://nas.lan" }, { "url": "https://api.example.com" }, { "url": "https://93.184.216.34" }, { "url": "setting:base_url" },
+        ]);
+        let opened = opened(asked, None).unwrap();
+        let private: Vec<bool> = opened.as_array().unwrap().iter().map(|rule| rule["private"] == true).collect();
+        assert_eq!(private, [true, true, true, false, false, false, true], "{opened}");
+    }
+
+    #[test]
+    fn where_nothing_would_be_opened_nothing_is_granted_and_the_command_names_the_server() {
+        let refused = opened(json!([{ "url": "https://*" }, { "url": "http://nas.lan:5000" }]), None).unwrap_err();
+        assert!(refused.contains("skynet plugin grant acme/tool --private=http://nas.lan:5000"), "{refused}");
     }
 
     #[test]

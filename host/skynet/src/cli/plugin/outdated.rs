@@ -6,11 +6,13 @@ use crate::exit;
 use crate::home::Home;
 use crate::output::Out;
 use crate::registry::moved::{self, Moved};
+use crate::registry::pulled::Pull;
 use crate::registry::{self, carry, updates};
 use crate::wire;
 use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::json;
+use skynet_core::PluginId;
 use skynet_review::Policy;
 
 pub(super) async fn run(home: &Home, account: &OciAccount, out: &Out) -> Result<()> {
@@ -22,8 +24,15 @@ pub(super) async fn run(home: &Home, account: &OciAccount, out: &Out) -> Result<
     if moved::has_any(&held)? {
         // What a tag names is known once it was pulled.
         let lock = held.lock().map_err(registry::failed)?;
-        moved = Box::pin(moved::look(home, (&held, &lock), &store, (&[], account), &Policy::default())).await?;
-        look.with(&mut moved, &held.read_lock().map_err(registry::failed)?);
+        let installed = held.read_lock().map_err(registry::failed)?;
+        // Named one by one, so that pinned ones are looked at too.
+        let all: Vec<PluginId> = installed.plugins.iter().filter(|plugin| plugin.oci.is_some()).map(|plugin| plugin.id.clone()).collect();
+        moved = Box::pin(moved::look(home, (&held, &lock), &store, (&all, account), &Policy::default())).await?;
+        let is_pinned = |pull: &Pull| installed.find(&pull.pulled.release.id).is_some_and(|plugin| plugin.pinned);
+        let (pinned, free) = std::mem::take(&mut moved.pulls).into_iter().partition(is_pinned);
+        moved.pulls = free;
+        look.with(&mut moved, &installed);
+        look.pinned(pinned, &installed);
         carry::tidy(&held, &lock)?;
     }
     let known = look.known;

@@ -1,56 +1,11 @@
 //! A crash after each step: the next command or start finishes what was begun.
 
 use super::*;
+use crate::registry::stage::{Stage, id, locked};
 use skynet_core::ports::Audit as _;
 use skynet_policy::permission::{NetRule, Permissions};
 use skynet_policy::signature::SecretKey;
 use skynet_policy::trust::Tier;
-use std::os::unix::fs::PermissionsExt;
-
-/// A data folder in which this file of acme/x is on the shelf.
-struct World {
-    _folder: tempfile::TempDir,
-    home: Home,
-    held: Registries,
-}
-
-fn world(files: &[&[u8]]) -> World {
-    let private = std::fs::Permissions::from_mode(0o700);
-    let folder = tempfile::Builder::new().permissions(private).tempdir().unwrap();
-    let home = Home::at(folder.path().join("home"));
-    for path in [home.root().to_owned(), home.keys(), home.plugins()] {
-        home::private_folder(&path).unwrap();
-    }
-    let held = Registries::open(&home.registries()).unwrap();
-    for bytes in files {
-        std::fs::write(home.registries().join("store/sha256").join(sha256_hex(bytes)), bytes).unwrap();
-    }
-    World { _folder: folder, home, held }
-}
-
-fn id() -> PluginId {
-    PluginId::new("acme/x").unwrap()
-}
-
-fn locked(version: &str, file: &[u8]) -> Locked {
-    Locked {
-        id: id(),
-        version: version.parse().unwrap(),
-        registry: "main".into(),
-        root_version: 1,
-        oci: None,
-        release: sha256_hex(version.as_bytes()),
-        component: "c".repeat(64),
-        file: sha256_hex(file),
-        publisher_keys: Vec::new(),
-        statement: None,
-        grant: None,
-        approved_by: "me".into(),
-        installed_at: "2026-01-01T00:00:00Z".into(),
-        pinned: false,
-        former: Vec::new(),
-    }
-}
 
 fn install(version: &str, file: &[u8]) -> Intent {
     let asks = Permissions { net: vec![NetRule::parse("https://example.org").unwrap()], ..Permissions::default() };
@@ -84,7 +39,7 @@ fn removal() -> Intent {
 }
 
 /// Takes the first so many steps, as a process that is then killed.
-async fn begun(world: &World, lock: &HomeLock, mut intent: Intent, steps: usize) {
+async fn begun(world: &Stage, lock: &HomeLock, mut intent: Intent, steps: usize) {
     let (home, held) = (&world.home, &world.held);
     intent.begin(home, held).unwrap();
     if steps > 0 {
@@ -102,7 +57,7 @@ async fn begun(world: &World, lock: &HomeLock, mut intent: Intent, steps: usize)
 }
 
 /// Everything that a change leaves behind.
-async fn state(world: &World) -> (Option<Vec<u8>>, Option<String>, bool, usize, usize, Vec<String>) {
+async fn state(world: &Stage) -> (Option<Vec<u8>>, Option<String>, bool, usize, usize, Vec<String>) {
     let store = wire::open_store(&world.home).await.unwrap();
     let lock = world.held.read_lock().unwrap();
     let rows = store.tail(50).await.unwrap();
@@ -122,7 +77,7 @@ async fn state(world: &World) -> (Option<Vec<u8>>, Option<String>, bool, usize, 
 #[tokio::test]
 async fn whatever_was_begun_is_finished_once_by_whoever_comes_next() {
     for steps in 0..=4 {
-        let world = world(&[b"old", b"new"]);
+        let world = Stage::new(&[b"old", b"new"]);
         let lock = world.held.lock().unwrap();
         install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
         begun(&world, &lock, install("2.0.0", b"new"), steps).await;
@@ -138,7 +93,7 @@ async fn whatever_was_begun_is_finished_once_by_whoever_comes_next() {
 
 #[tokio::test]
 async fn the_row_of_an_installation_names_each_key_that_counts_from_then_on() {
-    let world = world(&[b"old"]);
+    let world = Stage::new(&[b"old"]);
     let lock = world.held.lock().unwrap();
     let intent = install("1.0.0", b"old");
     let keyid = intent.trust[0].keyid.to_string();
@@ -150,7 +105,7 @@ async fn the_row_of_an_installation_names_each_key_that_counts_from_then_on() {
 #[tokio::test]
 async fn a_removal_that_broke_off_is_finished_too() {
     for steps in 0..=4 {
-        let world = world(&[b"old"]);
+        let world = Stage::new(&[b"old"]);
         let lock = world.held.lock().unwrap();
         install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
         begun(&world, &lock, removal(), steps).await;
@@ -161,7 +116,7 @@ async fn a_removal_that_broke_off_is_finished_too() {
 
 #[tokio::test]
 async fn nothing_begins_without_its_file_and_a_strangers_word_is_not_followed() {
-    let world = world(&[b"old"]);
+    let world = Stage::new(&[b"old"]);
     let lock = world.held.lock().unwrap();
     install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
     let before = state(&world).await;
@@ -174,7 +129,7 @@ async fn nothing_begins_without_its_file_and_a_strangers_word_is_not_followed() 
 
 #[tokio::test]
 async fn one_change_is_ended_before_the_next_begins() {
-    let world = world(&[b"old", b"new", b"third"]);
+    let world = Stage::new(&[b"old", b"new", b"third"]);
     let lock = world.held.lock().unwrap();
     install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
     begun(&world, &lock, install("2.0.0", b"new"), 2).await;
@@ -187,7 +142,7 @@ async fn one_change_is_ended_before_the_next_begins() {
 
 #[tokio::test]
 async fn a_change_that_cannot_be_finished_says_how_to_give_it_up() {
-    let world = world(&[b"old", b"new"]);
+    let world = Stage::new(&[b"old", b"new"]);
     let lock = world.held.lock().unwrap();
     install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
     begun(&world, &lock, install("2.0.0", b"new"), 2).await;
@@ -202,7 +157,7 @@ async fn a_change_that_cannot_be_finished_says_how_to_give_it_up() {
 
 #[tokio::test]
 async fn a_grant_that_changed_since_it_was_looked_at_is_not_written_over() {
-    let world = world(&[b"old", b"new"]);
+    let world = Stage::new(&[b"old", b"new"]);
     let lock = world.held.lock().unwrap();
     install("1.0.0", b"old").carry_out(&world.home, &world.held, &lock).await.unwrap();
     let store = wire::open_store(&world.home).await.unwrap();
@@ -238,7 +193,7 @@ async fn a_grant_that_changed_since_it_was_looked_at_is_not_written_over() {
 
 #[tokio::test]
 async fn a_key_that_its_publisher_withdrew_is_trusted_no_more_once_the_record_is_applied() {
-    let world = world(&[b"old", b"new"]);
+    let world = Stage::new(&[b"old", b"new"]);
     let lock = world.held.lock().unwrap();
     let key = |seed: u8, namespace: &str| {
         let public = SecretKey::from_seed(&[seed; 32]).public();

@@ -36,6 +36,11 @@ struct Local<'a> {
 }
 
 pub(super) async fn run(desk: Desk<'_>, add: &AddMcp) -> Result<()> {
+    // Of an update, the command line alone cannot tell what it is of.
+    if add.private || add.bridge.is_some() {
+        let why = format!("{} is a program of this machine; --private and --bridge are for servers with an address", add.name);
+        return Err(fail(Kind::Usage, why));
+    }
     let id = trees::plugin_of(&add.name).map_err(|why| fail(Kind::Usage, why))?;
     let folder = desk.home.tools().join(&add.name);
     let mut local = Local { desk, id, folder, yes: add.yes };
@@ -125,7 +130,8 @@ impl Local<'_> {
             "id": self.id, "folder": self.folder, "files": tree::digest(&files), "program": kept.program,
             "arguments": kept.arguments, "sha256": kept.sha256, "tools": names,
         });
-        self.desk.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &joined(shown, summary));
+        let offered = if names.len() == 1 { "tool" } else { "tools" };
+        self.desk.out.both(&format!("{} {done}, with {} {offered}", self.id, names.len()), &joined(shown, summary));
         Ok(())
     }
 

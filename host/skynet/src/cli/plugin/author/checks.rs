@@ -9,6 +9,7 @@ use super::golden::Ended;
 use super::golden::completion::Question;
 use super::sample;
 use crate::plain::visible;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skynet_core::channel::{Event, Frame};
 use skynet_core::plugin::PluginKind;
@@ -16,7 +17,7 @@ use skynet_core::ports::Registry as _;
 use skynet_core::{PluginError, ToolSpec};
 
 /// One check and how it went.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Check {
     pub(super) name: String,
     /// Why it failed.
@@ -24,7 +25,7 @@ pub(super) struct Check {
 }
 
 /// Checks as they are made.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Report(pub(super) Vec<Check>);
 
 impl Report {

@@ -226,11 +226,15 @@ impl Expected {
 
 /// Reads a file of the project; the default where there is none.
 pub(super) fn read<T: Default + serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    parse(&path.display().to_string(), bytes(path)?.as_deref())
+}
+
+/// What a file holds that need not be there.
+pub(super) fn bytes(path: &Path) -> Result<Option<Vec<u8>>> {
     if !path.exists() {
-        return Ok(T::default());
+        return Ok(None);
     }
-    let text = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    parse(&path.display().to_string(), Some(&text))
+    std::fs::read(path).map(Some).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// The same for what was read already; none is what no file says.

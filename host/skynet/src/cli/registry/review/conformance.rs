@@ -1,4 +1,4 @@
-//! The one place where a proposal's plugin is run: by the conformance test, in the sandbox.
+//! The one place where a proposal's plugin is run: by the conformance test, in the sandbox of a walled process.
 //!
 //! A registry's review calls nothing else that runs a component. One that failed before is
 //! not run, and where its keeper says so none is.
@@ -24,7 +24,7 @@ pub(super) async fn check(name: &str, file: &[u8], submission: &Submission) -> C
     Check::of(
         NAME,
         match conformance::of(name, file, text(CALLS), text(TAPE)).await {
-            Ok(ran) if ran.faults.is_empty() => Ok(format!("{} checks in the sandbox, without servers and files{calls}", ran.made)),
+            Ok(ran) if ran.faults.is_empty() => Ok(format!("{} checks {}, without servers and files{calls}", ran.made, ran.place)),
             Ok(ran) => Err(format!("{} of {} checks failed: {}", ran.faults.len(), ran.made, ran.faults.join("; "))),
             Err(error) => Err(format!("{error:#}. See it with `skynet plugin test` in its folder")),
         },

@@ -2,8 +2,9 @@
 //!
 //! They are programs, and a project's `node_modules` is a stranger's at times, as is the `.npmrc`
 //! that npm heeds there. So they come from npm into the user's cache, once for all projects, in the
-//! versions that `plugins-sdk/js/tools/package.json` names; nothing of theirs is run at install
-//! time. Takes those of a project only where its author is trusted.
+//! versions that `plugins-sdk/js/tools/package.json` names, and those of the digests that
+//! `package-lock.json` beside it names for each package; npm refuses any other, and nothing of theirs
+//! is run at install time. Takes those of a project only where its author is trusted.
 
 use super::NO_NODE;
 use crate::cli::plugin::author::console::Console;
@@ -20,6 +21,9 @@ const NAMED: &str = "WASM_JS_TOOLS";
 
 /// What is looked for below `node_modules`.
 const BOTH: [&str; 2] = ["esbuild", "@bytecodealliance/componentize-js"];
+
+/// What npm reads. Not `npm ci`: it wants optional packages of other systems, which not every registry has.
+const LISTS: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// How npm is called: nothing of a package runs while it is installed.
 pub(super) const INSTALL: [&str; 5] = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
@@ -45,15 +49,21 @@ pub(super) async fn script(project: &Project, console: &Console) -> Result<PathB
     Ok(script)
 }
 
+/// What is to be installed, and the digest of each package that may come of it.
+fn lists() -> Option<[&'static [u8]; 2]> {
+    let [wanted, locked] = LISTS.map(|name| embedded::file(&format!("plugins-sdk/js/tools/{name}")));
+    Some([wanted?, locked?])
+}
+
 fn has_both(folder: &Path) -> bool {
     BOTH.iter().all(|tool| folder.join("node_modules").join(tool).is_dir())
 }
 
 /// The folder in the cache; filled at the first build.
 async fn installed(console: &Console) -> Result<PathBuf> {
-    let wanted = embedded::file("plugins-sdk/js/tools/package.json").context("the list of JavaScript tools is not in this program")?;
+    let [wanted, locked] = lists().context("the list of JavaScript tools is not in this program")?;
     let cache = cache::folder().with_context(|| format!("there is no place for esbuild and componentize-js: set HOME, or {NAMED}"))?;
-    let digest = sha256_hex(wanted);
+    let digest = sha256_hex(&[wanted, locked].concat());
     let folder = cache.join("skynet").join(format!("plugin-js-{}", digest.get(..16).unwrap_or(&digest)));
     if has_both(&folder) {
         return Ok(folder);
@@ -64,7 +74,9 @@ async fn installed(console: &Console) -> Result<PathBuf> {
     std::fs::create_dir_all(above).with_context(|| format!("{} cannot be made", above.display()))?;
     // Whole or not at all: an installation that was interrupted must not be taken for one.
     let making = tempfile::Builder::new().prefix(".plugin-js-").tempdir_in(above)?;
-    std::fs::write(making.path().join("package.json"), wanted)?;
+    for (name, bytes) in LISTS.into_iter().zip([wanted, locked]) {
+        std::fs::write(making.path().join(name), bytes)?;
+    }
     console.run(npm, INSTALL, making.path(), Vec::new()).await?;
     match std::fs::rename(making.path(), &folder) {
         // Another build was faster.
@@ -90,10 +102,24 @@ mod tests {
 
     #[test]
     fn the_tools_that_are_installed_are_named_by_exact_versions() {
-        let list: serde_json::Value = serde_json::from_slice(embedded::file("plugins-sdk/js/tools/package.json").unwrap()).unwrap();
+        let [list, _] = lists().unwrap().map(|list| serde_json::from_slice::<serde_json::Value>(list).unwrap());
         for tool in BOTH {
             let version = list["dependencies"][tool].as_str().unwrap_or_default();
             assert!(semver::Version::parse(version).is_ok(), "{tool}: `{version}`");
+        }
+    }
+
+    #[test]
+    fn each_package_that_is_installed_is_pinned_by_its_digest() {
+        let [list, lock] = lists().unwrap().map(|list| serde_json::from_slice::<serde_json::Value>(list).unwrap());
+        let packages = lock["packages"].as_object().unwrap();
+        assert_eq!(packages[""]["dependencies"], list["dependencies"], "the lock is of this very list");
+        for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+            assert!(package["integrity"].as_str().is_some_and(|digest| digest.starts_with("sha512-")), "{name}: {package}");
+            let names = package["dependencies"].as_object().into_iter().flatten().map(|(name, _)| name);
+            for needed in names {
+                assert!(packages.keys().any(|known| known.ends_with(&format!("node_modules/{needed}"))), "{name} needs {needed}");
+            }
         }
     }
 }
