@@ -64,10 +64,11 @@ impl Bed {
     ) -> Result<Self> {
         let id = manifest.id.clone();
         let packed = file::packed(component, bytes, manifest, None)?.1;
-        Self::packed(id, (component, &packed), grant, settings, staged, StageSecrets::placeholders(grant)).await
+        Self::packed(id, (component, &packed), grant, settings, staged, StageSecrets::placeholders(grant), None).await
     }
 
-    /// With a packed plugin, whoever signed it, and these secrets.
+    /// With a packed plugin, whoever signed it, and these secrets. `code` is a private folder, which lives longer than
+    /// this host, for what is compiled; one of its own when absent.
     pub(super) async fn packed(
         id: PluginId,
         (path, packed): (&Path, &[u8]),
@@ -75,6 +76,7 @@ impl Bed {
         settings: Settings,
         staged: Arc<Staged>,
         secrets: StageSecrets,
+        code: Option<&Path>,
     ) -> Result<Self> {
         let private = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix("skynet-test-").permissions(private).tempdir()?;
@@ -85,7 +87,10 @@ impl Bed {
         let inbox = folder.path().join("plugins");
         std::fs::create_dir_all(&inbox)?;
         std::fs::write(inbox.join("plugin.wasm"), signed)?;
-        let parts = parts(folder.path(), trust, BTreeMap::from([(id.clone(), settings)]), secrets)?;
+        let mut parts = parts(folder.path(), trust, BTreeMap::from([(id.clone(), settings)]), secrets)?;
+        if let Some(code) = code {
+            parts.private = code.to_owned();
+        }
         let (host, runner) = PluginHost::start_staged(parts, staged).await?;
         let runner = tokio::spawn(runner.run(std::future::pending()));
         let bed = Self { host, id, runner, _folder: folder };

@@ -11,6 +11,7 @@ use skynet_core::plugin::PluginKind;
 use skynet_plugins::{Settings, Staged};
 use skynet_policy::permission::Permissions;
 use skynet_policy::release::{self, Release};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub(super) struct Subject {
     /// All that it asks for.
     pub(super) request: Permissions,
     pub(super) kinds: Vec<PluginKind>,
+    /// Where its code is kept between one host of its own and the next: some components take half a minute to compile.
+    code: tempfile::TempDir,
 }
 
 impl Subject {
@@ -54,11 +57,14 @@ impl Subject {
         staged: Arc<Staged>,
         secrets: StageSecrets,
     ) -> Result<Bed> {
-        Bed::packed(self.id.clone(), (&self.path, &self.packed), grant, settings, staged, secrets).await
+        let code = Some(self.code.path());
+        Bed::packed(self.id.clone(), (&self.path, &self.packed), grant, settings, staged, secrets, code).await
     }
 
     fn new(path: &Path, packed: Vec<u8>, release: &Release) -> Result<Self> {
         let kinds = skynet_plugins::file::look(release::strip(&packed)).map_err(|why| fail(Kind::Refused, why))?.kinds;
-        Ok(Self { path: path.to_owned(), id: release.id.clone(), request: release.permissions.clone(), packed, kinds })
+        let private = std::fs::Permissions::from_mode(0o700);
+        let code = tempfile::Builder::new().prefix("skynet-code-").permissions(private).tempdir()?;
+        Ok(Self { path: path.to_owned(), id: release.id.clone(), request: release.permissions.clone(), packed, kinds, code })
     }
 }
