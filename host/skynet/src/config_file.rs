@@ -101,8 +101,7 @@ fn changed(text: &str, key: &str, value: &str) -> Result<String> {
 
 /// `a.b."c/d"` into its parts.
 fn split_key(key: &str) -> Result<Vec<String>> {
-    let keys =
-        toml_edit::Key::parse(key).map_err(|error| fail(Kind::Usage, format!("`{key}` is not a key like gateway.port: {error}")))?;
+    let keys = toml_edit::Key::parse(key).map_err(|error| fail(Kind::Usage, format!("`{key}` is not a key like gateway.port: {error}")))?;
     Ok(keys.iter().map(|key| key.get().to_owned()).collect())
 }
 

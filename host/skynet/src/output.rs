@@ -102,8 +102,7 @@ mod tests {
     fn a_line_that_quotes_a_stranger_moves_no_cursor_and_keeps_our_colours() {
         let ours = Out { json: false, color: true }.paint("31", "refused");
         let strangers = "a\n\tb\u{1b}[2J\u{1b}]52;c;eA==\u{7}\r\u{9b}8m\u{202e}\u{7f} \u{1f468}\u{200d}\u{1f469}";
-        let plain =
-            "a\n\tb<U+001B>[2J<U+001B>]52;c;eA==<U+0007><U+000D><U+009B>8m<U+202E><U+007F> \u{1f468}\u{200d}\u{1f469}";
+        let plain = "a\n\tb<U+001B>[2J<U+001B>]52;c;eA==<U+0007><U+000D><U+009B>8m<U+202E><U+007F> \u{1f468}\u{200d}\u{1f469}";
         assert_eq!(told(&format!("{ours} {strangers}"), true), format!("{ours} {plain}"));
         // Who has no colours has no use for the codes of others either.
         assert_eq!(told(&ours, false), "<U+001B>[31mrefused<U+001B>[0m");

@@ -59,7 +59,10 @@ fn whole(from: impl Read) -> Result<Zeroizing<String>> {
 
 fn bounded(bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>> {
     if bytes.len() > SECRET_BYTES {
-        return Err(fail(Kind::Refused, format!("more than {SECRET_BYTES} bytes, which is the most that a secret has; nothing was changed")));
+        return Err(fail(
+            Kind::Refused,
+            format!("more than {SECRET_BYTES} bytes, which is the most that a secret has; nothing was changed"),
+        ));
     }
     Ok(Zeroizing::new(std::str::from_utf8(&bytes).context("it is no text")?.to_owned()))
 }

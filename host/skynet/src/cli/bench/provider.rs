@@ -74,7 +74,9 @@ fn events() -> Vec<String> {
         json!({ "id": "b", "object": "chat.completion.chunk", "created": 1, "model": "played", "choices": [choice] }).to_string()
     };
     let mut all: Vec<String> = (0..PIECES)
-        .map(|number| event(json!({ "index": 0, "delta": { "role": "assistant", "content": format!("word{number} ") }, "finish_reason": null })))
+        .map(|number| {
+            event(json!({ "index": 0, "delta": { "role": "assistant", "content": format!("word{number} ") }, "finish_reason": null }))
+        })
         .collect();
     all.push(event(json!({ "index": 0, "delta": {}, "finish_reason": "stop" })));
     all.push("[DONE]".into());

@@ -148,8 +148,7 @@ fn show_change(info: &Value, waiting: &Value, out: &Out) {
 
 /// When a time such as `12h` from now is over, in milliseconds since the Unix epoch.
 fn until(lasts: &str) -> Result<u64> {
-    let span: jiff::SignedDuration =
-        lasts.parse().map_err(|_| fail(Kind::Usage, format!("`{lasts}` is no time; write 30m, 12h or 7d")))?;
+    let span: jiff::SignedDuration = lasts.parse().map_err(|_| fail(Kind::Usage, format!("`{lasts}` is no time; write 30m, 12h or 7d")))?;
     let ms = u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0);
     let ms = ms.ok_or_else(|| fail(Kind::Usage, format!("`{lasts}` is over before it begins; write 30m, 12h or 7d")))?;
     Ok(SystemClock.now_ms().saturating_add(ms))

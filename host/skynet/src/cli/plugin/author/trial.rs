@@ -81,7 +81,8 @@ mod tests {
     }
 
     fn names(at: &Path) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(at).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            std::fs::read_dir(at).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
