@@ -45,9 +45,9 @@ pub enum LocalError {
     #[error("the model could not be run: {0}")]
     Compute(String),
     /// The newest message and the system text alone are too long.
-    #[error("the newest message and the system text need {needed} tokens; {room} of the model's {CONTEXT} are free for them")]
+    #[error("the newest message and the system text need at least {needed} tokens; {room} of the model's {CONTEXT} are free for them")]
     TooLong {
-        /// Tokens of both.
+        /// Tokens of both, or fewer: what is far too long is not counted.
         needed: usize,
         /// Tokens that they may have.
         room: usize,

@@ -2,7 +2,8 @@
 //!
 //! The system text and the newest message always stay; older ones go first, and
 //! what is left begins with the user. Refuses a request whose newest message
-//! does not fit: an answer to half a question helps nobody.
+//! does not fit: an answer to half a question helps nobody. What is too long by its
+//! bytes alone is never counted in tokens, which takes many times its size.
 
 use crate::error::LocalError;
 use crate::vocabulary::Vocabulary;
@@ -31,13 +32,20 @@ struct Turn {
 /// Builds the prompt within so many tokens.
 pub fn build(request: &CompletionRequest, vocabulary: &Vocabulary, room: usize) -> Result<Prompt, LocalError> {
     let turns: Vec<Turn> = request.messages.iter().filter_map(turn).collect();
-    let opening = block(vocabulary, "system", &system(request))?;
+    let system = system(request);
+    fits(vocabulary, 0, &system, room)?;
+    let opening = block(vocabulary, "system", &system)?;
     let mut closing = vec![vocabulary.start];
     closing.extend(vocabulary.encode("assistant\n")?);
     let mut used = opening.len() + closing.len();
     let mut kept = Vec::new();
     // From the newest, so that a long past costs nothing.
     for turn in turns.iter().rev() {
+        match fits(vocabulary, used, &turn.text, room) {
+            Err(error) if kept.is_empty() => return Err(error),
+            Err(_) => break,
+            Ok(()) => {}
+        }
         let block = block(vocabulary, if turn.user { "user" } else { "assistant" }, &turn.text)?;
         if used + block.len() > room {
             if kept.is_empty() {
@@ -69,6 +77,12 @@ pub fn build(request: &CompletionRequest, vocabulary: &Vocabulary, room: usize) 
 fn system(request: &CompletionRequest) -> String {
     let texts: Vec<&str> = request.system.iter().map(|block| block.text.trim()).filter(|text| !text.is_empty()).collect();
     if texts.is_empty() { DEFAULT_SYSTEM.to_owned() } else { texts.join("\n\n") }
+}
+
+/// Refuses a text that is too long however its tokens are counted.
+fn fits(vocabulary: &Vocabulary, used: usize, text: &str, room: usize) -> Result<(), LocalError> {
+    let needed = used.saturating_add(text.len().div_ceil(vocabulary.longest));
+    if needed > room { Err(LocalError::TooLong { needed, room }) } else { Ok(()) }
 }
 
 fn block(vocabulary: &Vocabulary, role: &str, text: &str) -> Result<Vec<u32>, LocalError> {

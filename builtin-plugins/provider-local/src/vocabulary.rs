@@ -26,6 +26,8 @@ pub struct Vocabulary {
     pub start: u32,
     /// Ends a turn.
     pub end: u32,
+    /// Bytes of the longest token, at least 1: no text has fewer tokens than its length by this.
+    pub longest: usize,
 }
 
 impl Vocabulary {
@@ -41,6 +43,8 @@ impl Vocabulary {
         let merges = list(entries, "tokenizer.ggml.merges", &|value| {
             string(value)?.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned()))
         })?;
+        // Each byte is one letter there.
+        let longest = tokens.iter().map(|token| token.chars().count()).max().unwrap_or_default().max(1);
         let numbered: Vocab = tokens.into_iter().zip(0..).collect();
         let bpe = BPE::builder().vocab_and_merges(numbered, merges).build();
         let bpe = bpe.map_err(|error| wrong("tokenizer.ggml.merges", &error.to_string()))?;
@@ -51,7 +55,7 @@ impl Vocabulary {
         let (start, end) = (number("<|im_start|>")?, number("<|im_end|>")?);
         let mut tokenizer = Tokenizer::new(bpe);
         tokenizer.with_pre_tokenizer(Some(splitter));
-        Ok(Self { tokenizer, control, bytes: byte_letters(), start, end })
+        Ok(Self { tokenizer, control, bytes: byte_letters(), start, end, longest })
     }
 
     /// The tokens that spell a text.

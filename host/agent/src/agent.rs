@@ -13,6 +13,7 @@ use crate::request::{SubmitError, Submitted, TurnInput, TurnRequest};
 use crate::route;
 use crate::schema::Validators;
 use crate::stop::Stop;
+use crate::tally::{Tallies, Tally};
 use crate::tool_index::Indexed;
 use crate::turn;
 use skynet_core::config::AgentConfig;
@@ -80,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) indexed: Indexed,
     /// Places for turns inside calls.
     pub(crate) sub_turns: Arc<Semaphore>,
+    pub(crate) tallies: Tallies,
     default_model: RwLock<String>,
     workspace: RwLock<Arc<Workspace>>,
     events: broadcast::Sender<Arc<TurnEvent>>,
@@ -129,6 +131,7 @@ impl Agent {
             desk: Desk::new(),
             validators: Validators::default(),
             indexed: Indexed::default(),
+            tallies: Tallies::default(),
             sub_turns: Arc::new(Semaphore::new(SUB_TURNS)),
             workspace: RwLock::new(settings.prompt),
             events: broadcast::Sender::new(EVENT_BACKLOG),
@@ -194,6 +197,11 @@ impl Agent {
     /// Models that serve now.
     pub fn models(&self) -> Vec<ModelEntry> {
         self.shared.ports.registry.snapshot().models().to_vec()
+    }
+
+    /// How a provider has answered since the start.
+    pub fn tally(&self, provider: &str) -> Tally {
+        self.shared.tallies.of(provider)
     }
 
     /// The registry's revision: grows with each change of what serves.

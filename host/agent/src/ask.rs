@@ -3,20 +3,50 @@
 //! turn fails, and what was said is kept.
 
 use crate::answer::{Answer, Draft};
-use crate::limits::{FIRST_PIECE, NEXT_PIECE};
+use crate::limits::{FIRST_PIECE, NEXT_PIECE, TOKEN_BYTES};
 use crate::route::{Step, class_of, in_short, in_words};
 use crate::stop::Stopped;
 use crate::turn::{Halt, Turn};
 use futures_util::StreamExt as _;
 use skynet_core::ports::{ModelEntry, NewMessage};
 use skynet_core::{
-    Completion, CompletionItem, CompletionRequest, Message, ModelError, Role, ThinkingLevel, ToolChoice, ToolDefinition, Usage,
+    Completion, CompletionItem, CompletionRequest, Message, ModelError, Part, ResultPart, Role, ThinkingLevel, ToolChoice, ToolDefinition,
+    Usage,
 };
 
 /// How a request ended without an answer.
 enum Broke {
     Stopped(Stopped),
     Model(ModelError),
+}
+
+/// Whether no count of tokens can make this fit into the model's window. Such a request is not
+/// sent: a model inside the sandbox would have to hold and to count all of it first.
+fn too_long(entry: &ModelEntry, request: &CompletionRequest) -> Option<ModelError> {
+    // None at all is a server that does not know.
+    let window = entry.info.context_window.filter(|window| *window > 0)?;
+    let system = request.system.iter().map(|block| block.text.len());
+    let words = request.messages.iter().flat_map(|message| &message.parts).map(words_of);
+    let bytes = system.chain(words).fold(0_u64, |sum, more| sum.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)));
+    (bytes > window.saturating_mul(TOKEN_BYTES))
+        .then(|| ModelError::ContextOverflow(format!("{bytes} bytes of text cannot fit into its {window} tokens")))
+}
+
+/// Bytes of text; images are counted by each model in its own way.
+fn words_of(part: &Part) -> usize {
+    match part {
+        Part::Text { text } => text.len(),
+        Part::ToolCall { call } => call.arguments.len(),
+        Part::ToolResult { result } => result.content.iter().map(result_words).sum(),
+        _ => 0,
+    }
+}
+
+fn result_words(part: &ResultPart) -> usize {
+    match part {
+        ResultPart::Text { text } => text.len(),
+        ResultPart::Json { .. } | ResultPart::Image { .. } => 0,
+    }
 }
 
 impl Turn {
@@ -28,7 +58,11 @@ impl Turn {
             };
             let request = self.completion(&entry, last_word);
             let mut draft = Draft::default();
-            let broke = match self.listen(&entry, request, &mut draft).await {
+            let listened = match too_long(&entry, &request) {
+                Some(error) => Err(Broke::Model(error)),
+                None => self.counted(&entry, request, &mut draft).await,
+            };
+            let broke = match listened {
                 Ok(end) => {
                     let answer = draft.finish(end);
                     self.route.answered();
@@ -84,6 +118,20 @@ impl Turn {
             }
             Step::Shorten | Step::GiveUp => Err(Halt::Failed { message: self.route.report(), class: class_of(error) }),
         }
+    }
+
+    /// As `listen`, counted for the provider's record.
+    async fn counted(&self, entry: &ModelEntry, request: CompletionRequest, draft: &mut Draft) -> Result<Completion, Broke> {
+        let clock = &self.shared.ports.clock;
+        let began = clock.now_ms();
+        let listened = self.listen(entry, request, draft).await;
+        let failure = match &listened {
+            Ok(_) => None,
+            Err(Broke::Model(error)) => Some(in_words(error)),
+            Err(Broke::Stopped(_)) => return listened,
+        };
+        self.shared.tallies.count(&entry.provider, began, clock.now_ms(), failure);
+        listened
     }
 
     /// Listens to one answer to its end. Dropping the stream cancels the request.

@@ -5,6 +5,7 @@
 
 use crate::agent::Agent;
 use crate::dispatch::{account, unknown};
+use crate::result;
 use crate::schema::Fault;
 use crate::stop::Stopped;
 use serde_json::Value;
@@ -26,6 +27,8 @@ pub enum InvokeError {
 /// What a call gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invocation {
+    /// Of a failure, what its owner may read: `result` has it as a model may.
+    pub for_owner: Option<String>,
     /// As a model would read it, or why it failed.
     pub result: ToolResult,
     /// The outcome as data, where the tool gives it: as it came, uncut.
@@ -83,10 +86,11 @@ impl Agent {
             Err(Fault::Schema(reason)) => Ok(Err(PluginError::Tool(ToolError::Failed(format!("its own schema is broken: {reason}"))))),
         };
         let structured = outcome.as_ref().ok().and_then(|outcome| outcome.as_ref().ok()?.structured.clone());
+        let for_owner = outcome.as_ref().ok().and_then(|outcome| outcome.as_ref().err()).map(result::for_owner);
         let took = shared.ports.clock.now_ms().saturating_sub(began);
         let (result, row) = account(&context, entry, &call, outcome, took);
         shared.ports.audit.enqueue(signed(row, &context, client)).await?;
         let promises_object = entry.spec.output.as_ref().is_some_and(|schema| schema["type"] == "object");
-        Ok(Invocation { result, structured, promises_object })
+        Ok(Invocation { for_owner, result, structured, promises_object })
     }
 }

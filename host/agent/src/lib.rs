@@ -38,6 +38,7 @@ mod schedule;
 mod schema;
 mod stop;
 mod sub_turn;
+mod tally;
 mod tool_index;
 mod turn;
 
@@ -46,3 +47,4 @@ pub use invoke::{Invocation, InvokeError};
 pub use proposals::{DeskParts, ProposalDesk};
 pub use request::{Offer, SubmitError, Submitted, TurnInput, TurnRequest};
 pub use schedule::{Planner, Scheduler};
+pub use tally::Tally;

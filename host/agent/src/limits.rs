@@ -20,6 +20,10 @@ pub const RETRY_AFTER_MS: u64 = 20_000;
 /// Wait before the second try when the server names none.
 pub const BACKOFF_MS: u64 = 500;
 
+/// Bytes that one token of a model's window can spell at most. Known vocabularies have none above
+/// 130, most tokens have four: what is longer than this fits no window, however it is counted.
+pub const TOKEN_BYTES: u64 = 256;
+
 /// Silence before the first piece of an answer: a local server may load its model.
 pub const FIRST_PIECE: Duration = Duration::from_secs(300);
 

@@ -1,5 +1,7 @@
-//! What the model reads of a tool call: outcomes cut to size, and failures in words
-//! that help it on without paths, versions or other insides of the host.
+//! What is read of a tool call: outcomes cut to size, and failures in words that help on.
+//!
+//! A model reads them without paths, versions or other insides of the host; an owner, who has to
+//! mend something there, with the paths.
 
 use serde_json::Value;
 use skynet_core::error::FaultKind;
@@ -32,24 +34,33 @@ pub(crate) fn of_outcome(call: &ToolCall, outcome: ToolOutcome) -> ToolResult {
     ToolResult { id: call.id.clone(), name: call.name.clone(), content: cut_parts(content), is_error: false }
 }
 
-/// The result and the audit verdict of a failed call.
+/// The result and the audit verdict of a failed call, for a model.
 pub(crate) fn of_error(call: &ToolCall, error: &PluginError) -> (ToolResult, &'static str) {
-    let (text, verdict) = match error {
-        PluginError::Tool(ToolError::Denied(words)) => (format!("denied: {}", without_paths(words)), "denied"),
-        PluginError::Tool(words) => (words.to_string(), "error"),
-        PluginError::Denied(denial) => (of_denial(denial), "denied"),
-        PluginError::Fault(fault) => (of_fault(fault.kind).to_owned(), "fault"),
-        PluginError::Bug(_) => ("The host failed inside while running this tool. Its owner finds the reason in the log.".into(), "error"),
-        PluginError::Cancelled => (INTERRUPTED.into(), "error"),
-        PluginError::Busy(words) => (format!("The host is busy: {}. Try again later.", without_paths(words)), "error"),
-    };
+    let (text, verdict) = words(error, without_paths);
     let content = cut_parts(vec![ResultPart::text(text)]);
     (ToolResult { id: call.id.clone(), name: call.name.clone(), content, is_error: true }, verdict)
 }
 
+/// The same for the owner: what is to be mended, with where it is.
+pub(crate) fn for_owner(error: &PluginError) -> String {
+    cut(&words(error, str::to_owned).0, TOOL_RESULT_CHARS)
+}
+
+fn words(error: &PluginError, shown: fn(&str) -> String) -> (String, &'static str) {
+    match error {
+        PluginError::Tool(ToolError::Denied(words)) => (format!("denied: {}", shown(words)), "denied"),
+        PluginError::Tool(words) => (words.to_string(), "error"),
+        PluginError::Denied(denial) => (shown(&of_denial(denial)), "denied"),
+        PluginError::Fault(fault) => (of_fault(fault.kind).to_owned(), "fault"),
+        PluginError::Bug(_) => ("The host failed inside while running this tool. Its owner finds the reason in the log.".into(), "error"),
+        PluginError::Cancelled => (INTERRUPTED.into(), "error"),
+        PluginError::Busy(words) => (format!("The host is busy: {}. Try again later.", shown(words)), "error"),
+    }
+}
+
 fn of_denial(denial: &Denial) -> String {
     let Denial { what, why, remedy, .. } = denial;
-    without_paths(&format!("Policy denied {what}: {why}. Nothing happened. Only the owner can change this: {remedy}"))
+    format!("Policy denied {what}: {why}. Nothing happened. Only the owner can change this: {remedy}")
 }
 
 fn of_fault(kind: FaultKind) -> &'static str {

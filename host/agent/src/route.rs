@@ -116,11 +116,25 @@ fn in_full(error: &ModelError) -> String {
     }
 }
 
-/// `auto`, resolved: providers in the order of `fallbacks`, then the snapshot's.
+/// Where a model that nobody named stands under `auto`: an agent without tools is half of one,
+/// and what only stands in answers when nothing else can.
+fn rank(entry: &ModelEntry) -> u8 {
+    match (entry.info.can(LAST_RESORT), entry.info.can("tools")) {
+        (false, true) => 0,
+        (false, false) => 1,
+        (true, _) => 2,
+    }
+}
+
+/// `auto`, resolved: providers in the order of `fallbacks`, then the others' models by what they
+/// can do, and of equal ones in the snapshot's order.
 fn automatic<'a>(models: &'a [ModelEntry], fallbacks: &[String]) -> Vec<&'a ModelEntry> {
     let mut chosen: Vec<&ModelEntry> = Vec::new();
-    let named = fallbacks.iter().filter_map(|name| find(models, name).or_else(|| first_of(models, name.split('/').next()?)));
-    for entry in named.chain(models) {
+    let mut ranked: Vec<&ModelEntry> = models.iter().collect();
+    ranked.sort_by_key(|entry| rank(entry));
+    let first_of = |provider: &str| ranked.iter().copied().find(|entry| entry.provider == provider);
+    let named = fallbacks.iter().filter_map(|name| find(models, name).or_else(|| first_of(name.split('/').next()?)));
+    for entry in named.chain(ranked.iter().copied()) {
         if !chosen.iter().any(|known| known.provider == entry.provider) || fallbacks.contains(&entry.full_name()) {
             add(&mut chosen, entry);
         }
@@ -130,10 +144,6 @@ fn automatic<'a>(models: &'a [ModelEntry], fallbacks: &[String]) -> Vec<&'a Mode
 
 fn find<'a>(models: &'a [ModelEntry], full_name: &str) -> Option<&'a ModelEntry> {
     models.iter().find(|entry| entry.full_name() == full_name)
-}
-
-fn first_of<'a>(models: &'a [ModelEntry], provider: &str) -> Option<&'a ModelEntry> {
-    models.iter().find(|entry| entry.provider == provider)
 }
 
 fn add<'a>(chosen: &mut Vec<&'a ModelEntry>, entry: &'a ModelEntry) {
@@ -225,11 +235,13 @@ impl Route {
         later.find(|(_, entry)| !entry.info.can(LAST_RESORT)).map(|(place, _)| place)
     }
 
-    /// The next model whose window is larger, or not known to be no larger.
+    /// The next model whose window is larger, or not known to be no larger. What only stands in
+    /// is none: a shorter conversation with a real model is worth more.
     fn larger(&self) -> Option<usize> {
         let present = self.current()?.info.context_window;
         let later = self.models.iter().enumerate().skip(self.at + 1);
-        let mut fitting = later.filter(|(_, entry)| match (present, entry.info.context_window) {
+        let real = later.filter(|(_, entry)| !entry.info.can(LAST_RESORT));
+        let mut fitting = real.filter(|(_, entry)| match (present, entry.info.context_window) {
             (Some(present), Some(window)) => window > present,
             _ => true,
         });
@@ -290,6 +302,30 @@ mod tests {
         check("a/x/y", "a/x/y", "", "a/x/y");
     }
 
+    #[test]
+    fn auto_asks_models_with_tools_before_those_without_and_what_stands_in_last() {
+        let able = |names: &str| -> Vec<ModelEntry> {
+            let given = |name: &str| {
+                let (name, ability) = name.split_once('+').unwrap_or((name, ""));
+                let mut entry = models(name).remove(0);
+                entry.info.abilities.extend(ability.split('+').filter(|ability| !ability.is_empty()).map(str::to_owned));
+                entry
+            };
+            names.split_whitespace().map(given).collect()
+        };
+        let order = |serving: &str, fallbacks: &[&str]| {
+            let fallbacks: Vec<String> = fallbacks.iter().map(|name| (*name).to_owned()).collect();
+            chain(&able(serving), "auto", &fallbacks).iter().map(ModelEntry::full_name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(order("local/small real/one+tools", &[]), "real/one local/small");
+        assert_eq!(order("rules/r+tools+last-resort local/small real/b+tools real/a+tools more/c+tools", &[]), {
+            "real/b more/c local/small rules/r"
+        });
+        assert_eq!(order("one/small one/able+tools", &[]), "one/able", "of one provider too");
+        assert_eq!(order("local/small real/one+tools", &["local/small"]), "local/small real/one", "what the owner named stays first");
+        assert_eq!(order("one/small one/able+tools", &["one/gone"]), "one/able");
+    }
+
     fn limited(wait: Option<u64>) -> ModelError {
         ModelError::RateLimited { message: "slow".into(), retry_after_ms: wait }
     }
@@ -313,6 +349,13 @@ mod tests {
         assert_eq!(route.failed(&limited(Some(RETRY_AFTER_MS + 1))), Step::Next);
         assert_eq!(route.failed(&ModelError::Unauthorized("401".into())), Step::Next);
         assert_eq!(route.failed(&ModelError::Unauthorized("401".into())), Step::GiveUp);
+    }
+
+    #[test]
+    fn a_conversation_that_is_too_long_is_shortened_before_what_only_stands_in_answers() {
+        let mut all = models("a/1=2048 z/rules");
+        all[1].info.abilities.push(LAST_RESORT.to_owned());
+        assert_eq!(Route::new(all).failed(&ModelError::ContextOverflow("long".into())), Step::Shorten);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AdminError {
     /// No plugin of that id is known here.
-    #[error("no plugin {0} is known here; what is shows: skynet plugin list")]
+    #[error("no plugin {0} is known here; `skynet plugin list` shows those that are")]
     NotFound(PluginId),
     /// The rules forbid it; the text says which and what to do.
     #[error("refused: {0}")]

@@ -84,4 +84,10 @@ pub trait Facts: Send + Sync {
     async fn learn(&self, user: &UserId, fact: NewFact) -> Result<bool, StoreError>;
     /// Forgets one. `false` when there was none.
     async fn forget(&self, user: &UserId, category: &str, key: &str) -> Result<bool, StoreError>;
+    /// As `forget`, for one of several: its traces may stay in files up to the next `wipe`, which the caller owes.
+    async fn forget_one_of_several(&self, user: &UserId, category: &str, key: &str) -> Result<bool, StoreError> {
+        self.forget(user, category, key).await
+    }
+    /// Leaves no trace in any file of what was forgotten up to now. What is in the way is logged, and no error.
+    async fn wipe(&self) {}
 }

@@ -43,6 +43,8 @@ pub(crate) struct Identity {
     pub(crate) token: Option<String>,
     pub(crate) peer: Peer,
     pub(crate) connected_ms: u64,
+    /// It said hello in the forerunner's shape.
+    pub(crate) seed: bool,
 }
 
 impl Identity {

@@ -1,10 +1,11 @@
-//! The gateway's health, kept ready as text: asking for it costs a copy.
+//! The gateway's health, kept ready as text: asking for it often costs a copy.
 //!
-//! Made anew by the beat once a minute, and soon after a turn ended.
+//! Made anew by the beat once a minute, soon after a turn ended, and for who asks when it is older
+//! than `HEALTH_FRESH`. Refuses to tell an old one as the present: its times would lie.
 
 use crate::auth::secret::within;
 use crate::frame::ready;
-use crate::limits::{SESSIONS_LISTED, SESSIONS_RECENT};
+use crate::limits::{HEALTH_FRESH, SESSIONS_LISTED, SESSIONS_RECENT};
 use crate::server::Server;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -12,18 +13,29 @@ use skynet_core::StoreError;
 use skynet_core::session::Session;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Mutex;
 
 /// The last health, and whether it is old.
 pub(crate) struct Health {
     current: RwLock<Arc<RawValue>>,
     version: AtomicU64,
     stale: AtomicBool,
+    /// When it was made; 0 for never.
+    made_ms: AtomicU64,
+    /// Who makes it for those that ask; the others wait for that one.
+    making: Mutex<()>,
 }
 
 impl Default for Health {
     fn default() -> Self {
         let none = ready(&json!({}));
-        Self { current: RwLock::new(none), version: AtomicU64::new(0), stale: AtomicBool::new(true) }
+        Self {
+            current: RwLock::new(none),
+            version: AtomicU64::new(0),
+            stale: AtomicBool::new(true),
+            made_ms: AtomicU64::new(0),
+            making: Mutex::new(()),
+        }
     }
 }
 
@@ -47,6 +59,22 @@ impl Health {
     }
 }
 
+/// Makes it anew when it is not of this moment.
+pub(crate) async fn fresh(server: &Server) -> Result<(), StoreError> {
+    let health = &server.health;
+    let _one = within(async { Ok(health.making.lock().await) }).await?;
+    // A clock that was set back tells nothing of its age.
+    let age = server.clock.now_ms().checked_sub(health.made_ms.load(Ordering::Relaxed));
+    if !health.take_stale() && age.is_some_and(|age| u128::from(age) < HEALTH_FRESH.as_millis()) {
+        return Ok(());
+    }
+    let made = refresh(server).await;
+    if made.is_err() {
+        health.stale();
+    }
+    made
+}
+
 /// Makes it anew.
 pub(crate) async fn refresh(server: &Server) -> Result<(), StoreError> {
     let started = server.clock.now_ms();
@@ -66,6 +94,7 @@ pub(crate) async fn refresh(server: &Server) -> Result<(), StoreError> {
     });
     let health = ready(&health);
     *server.health.current.write().unwrap_or_else(PoisonError::into_inner) = health;
+    server.health.made_ms.store(now, Ordering::Relaxed);
     server.health.version.fetch_add(1, Ordering::Relaxed);
     Ok(())
 }

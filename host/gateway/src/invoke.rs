@@ -3,6 +3,7 @@
 //! The tool's own time limit bounds it. The result is given only when its audit row is
 //! on disk.
 
+use crate::auth::scope::{Scope, Scopes};
 use crate::server::Server;
 use serde_json::Value;
 use skynet_agent::{Invocation, InvokeError};
@@ -43,10 +44,27 @@ fn missing(plugins: &[PluginStatus], tool: &str) -> String {
     found.collect()
 }
 
+/// Who reads what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody who may change everything here: told where something is to be mended.
+    Owner,
+    /// A model, or a client of few rights: nothing of the machine's insides.
+    Other,
+}
+
+impl Reader {
+    /// A client with these rights.
+    pub(crate) fn with(scopes: Scopes) -> Self {
+        if scopes.cover(Scope::Admin) { Self::Owner } else { Self::Other }
+    }
+}
+
 /// Runs it for this client, by its name in the audit log, to its end or until `stop`.
 pub(crate) async fn run(
     server: &Server,
     client: &str,
+    reader: Reader,
     tool: &str,
     arguments: Value,
     session: SessionKey,
@@ -66,7 +84,11 @@ pub(crate) async fn run(
     if let Err(error) = server.audit_on_disk().await {
         return Invoked::Withheld(InvokeError::from(error).to_string());
     }
-    if done.result.is_error { Invoked::Failed(done.result.to_text()) } else { Invoked::Done(done) }
+    if !done.result.is_error {
+        return Invoked::Done(done);
+    }
+    let words = done.for_owner.filter(|_| reader == Reader::Owner);
+    Invoked::Failed(words.unwrap_or_else(|| done.result.to_text()))
 }
 
 #[cfg(test)]

@@ -56,6 +56,9 @@ pub(crate) const PING_EVERY: Duration = Duration::from_secs(25);
 pub(crate) const REVOKED_EVERY: Duration = Duration::from_secs(5);
 /// Time between `health` events.
 pub(crate) const HEALTH_EVERY: Duration = Duration::from_secs(60);
+/// Age from which on who asks for the health gets it made anew: one question to the store a second
+/// at most, however many ask.
+pub(crate) const HEALTH_FRESH: Duration = Duration::from_secs(1);
 /// Least time between two `presence` events, so that a thousand clients leaving cost one.
 pub(crate) const PRESENCE_EVERY: Duration = Duration::from_secs(1);
 /// Clients in the presence list; each hello carries the list.

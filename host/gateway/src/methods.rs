@@ -58,6 +58,8 @@ pub(crate) struct Method {
     /// `None`: parameters are not looked at.
     shape: Option<&'static [Field]>,
     run: fn(Call) -> Running,
+    /// A second shape, told from the first by the keys that it lacks.
+    also: Option<&'static [Field]>,
     /// Events wait until it has answered: those of a run must follow the run's id.
     answers_first: bool,
 }
@@ -67,10 +69,15 @@ impl Method {
         self.answers_first = true;
         self
     }
+
+    const fn or_as(mut self, shape: &'static [Field]) -> Self {
+        self.also = Some(shape);
+        self
+    }
 }
 
 const fn method(name: &'static str, scope: Option<Scope>, shape: Option<&'static [Field]>, run: fn(Call) -> Running) -> Method {
-    Method { name, scope, shape, run, answers_first: false }
+    Method { name, scope, shape, run, also: None, answers_first: false }
 }
 
 /// All methods, by name.
@@ -190,6 +197,11 @@ impl Call {
     /// Answers now; the handler's own answer follows as a second frame.
     pub(crate) fn answer_early(&self, payload: Value) {
         self.client.mailbox.answer(response(&self.id, &Ok(payload.into())));
+        self.let_events_go();
+    }
+
+    /// Events need not wait for the answer.
+    pub(crate) fn let_events_go(&self) {
         if let Some(cork) = &self.cork {
             cork.pull();
         }
@@ -269,9 +281,10 @@ fn params(method: &Method, params: Option<Value>) -> Result<Map<String, Value>, 
         Some(_) if method.shape.is_none() => Map::new(),
         Some(_) => return Err(invalid("must be object")),
     };
+    // Of two shapes the first is the protocol's, and its words are those that clients know.
     match method.shape.and_then(|shape| schema::faults(shape, &params)) {
-        Some(why) => Err(invalid(&why)),
-        None => Ok(params),
+        Some(why) if method.also.is_none_or(|other| schema::faults(other, &params).is_some()) => Err(invalid(&why)),
+        _ => Ok(params),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::ceiling;
 use crate::compile::CompileError;
+use crate::file;
 use crate::folder_plugin::{self, FolderPlugin, is_approval};
 use crate::generation::{Generation, Loaded, Terms};
 use crate::inspect::{self, Contents};
@@ -112,10 +113,7 @@ pub(crate) fn compare(signed: &Signed) -> Result<Contents, Refusal> {
     if let Some(fault) = faults.first() {
         return Err(refuse(file, "imports")(fault.to_string()));
     }
-    if contents.kinds().is_empty() {
-        let reason = "it exports none of skynet:plugin/tool, provider, channel, hook; see wit/README.md".to_owned();
-        return Err(refuse(file, "exports")(reason));
-    }
+    file::must_be_what_it_says(&signed.release, &contents.kinds()).map_err(refuse(&signed.file, "exports"))?;
     Ok(contents)
 }
 

@@ -15,11 +15,15 @@ use crate::turnstile::Counted;
 use futures_util::stream;
 use skynet_core::ports::{CallContext, CompletionStream};
 use skynet_core::{Completion, CompletionItem, CompletionRequest, Delta, HostBug, ModelError, ModelInfo, PluginError};
+use skynet_policy::scrub::{Known, Place, Seen};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wasmtime::component::Resource;
+
+/// As rows and faults name it.
+const DURING: &str = "provider.complete";
 
 /// Ends the task when the stream is dropped.
 struct Running(JoinHandle<Result<Completion, ModelError>>);
@@ -33,7 +37,9 @@ impl Drop for Running {
 struct Reading {
     deltas: mpsc::Receiver<Vec<Delta>>,
     scrub: Deltas,
+    seen: Arc<Seen>,
     running: Running,
+    runtime: Arc<Runtime>,
     generation: Arc<Generation>,
 }
 
@@ -45,9 +51,10 @@ pub(crate) fn complete(
     context: CallContext,
 ) -> CompletionStream {
     let (sink, deltas) = Sink::channel();
-    let scrub = Deltas::new(&runtime.known);
-    let task = tokio::spawn(run(runtime, Arc::clone(&generation), request, context, sink));
-    let reading = Reading { deltas, scrub, running: Running(task), generation };
+    let seen = Arc::<Seen>::default();
+    let scrub = Deltas::new(&runtime.known.noting(&seen, Place::ModelText));
+    let task = tokio::spawn(run(Arc::clone(&runtime), Arc::clone(&generation), request, context, sink));
+    let reading = Reading { deltas, scrub, seen, running: Running(task), runtime, generation };
     Box::pin(stream::unfold(Some(reading), |reading| async move {
         let mut reading = reading?;
         match timeout(limits::STREAM_IDLE, reading.deltas.recv()).await {
@@ -61,18 +68,30 @@ pub(crate) fn complete(
                     }
                 }
                 let deltas = reading.scrub.push(deltas);
+                reading.tell_scrubbed().await;
                 Some((Ok(CompletionItem::Deltas(deltas)), Some(reading)))
             }
-            Ok(None) => match reading.scrub.end() {
-                rest if rest.is_empty() => Some((end(&mut reading).await, None)),
-                rest => Some((Ok(CompletionItem::Deltas(rest)), Some(reading))),
-            },
+            Ok(None) => {
+                let rest = reading.scrub.end();
+                reading.tell_scrubbed().await;
+                match rest.is_empty() {
+                    true => Some((end(&mut reading).await, None)),
+                    false => Some((Ok(CompletionItem::Deltas(rest)), Some(reading))),
+                }
+            }
             Err(_) => {
                 let silent = fault::timed_out(reading.generation.plugin(), "provider.complete (silence)", limits::STREAM_IDLE);
                 Some((Err(ModelError::Plugin(silent.into())), None))
             }
         }
     }))
+}
+
+impl Reading {
+    /// At once, as whoever reads may go away before the end.
+    async fn tell_scrubbed(&self) {
+        self.runtime.tell_scrubbed(self.generation.plugin(), DURING, &self.seen).await;
+    }
 }
 
 async fn end(reading: &mut Reading) -> Result<CompletionItem, ModelError> {
@@ -93,13 +112,13 @@ async fn run(
     context: CallContext,
     sink: Sink,
 ) -> Result<Completion, ModelError> {
-    runtime.count(&generation, Counted::Calls, "provider.complete").await?;
+    runtime.count(&generation, Counted::Calls, DURING).await?;
     let limits = CallLimits::stream(&generation.terms.permissions);
     let request = to_guest::request(request, to_guest::context(&context, limits.wall));
     let ended = runtime
         .run(
             &generation,
-            Purpose { limits, during: "provider.complete", context: Some(context) },
+            Purpose { limits, during: DURING, context: Some(context) },
             Box::new(move |call| {
                 Box::pin(async move {
                     let indices = call.loaded.provider.as_ref().ok_or_else(|| wasmtime::format_err!("it exports no provider interface"))?;
@@ -111,7 +130,10 @@ async fn run(
             }),
         )
         .await;
-    answer(&runtime, &generation, ended)
+    let seen = Arc::clone(&ended.seen);
+    let said = answer(&runtime, &generation, ended);
+    runtime.tell_scrubbed(generation.plugin(), DURING, &seen).await;
+    said
 }
 
 fn answer(
@@ -124,15 +146,16 @@ fn answer(
         >,
     >,
 ) -> Result<Completion, ModelError> {
+    let known = runtime.known_in_result(&ended.seen);
     match ended.result? {
-        Ok(completion) => Ok(from_guest::completion(completion).scrubbed(&runtime.known)),
-        Err(error) => Err(remedied(runtime, generation, from_guest::provider_error(error), ended.notes)),
+        Ok(completion) => Ok(from_guest::completion(completion).scrubbed(&known)),
+        Err(error) => Err(remedied(&known, generation, from_guest::provider_error(error), ended.notes)),
     }
 }
 
 /// Adds what only the host knows: that a rule refused, that the plugin's share of the
 /// network is used up, or that a secret is not set.
-fn remedied(runtime: &Runtime, generation: &Generation, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
+fn remedied(known: &Known, generation: &Generation, error: ModelError, notes: crate::http::budget::Notes) -> ModelError {
     if let Some(denial) = notes.denial {
         return ModelError::Plugin(denial.into());
     }
@@ -140,7 +163,7 @@ fn remedied(runtime: &Runtime, generation: &Generation, error: ModelError, notes
         let message = format!("{}: {overrun}", generation.plugin());
         return ModelError::Unavailable { message, retry_after_ms: u64::try_from(overrun.retry.as_millis()).ok() };
     }
-    error.scrubbed(&runtime.known)
+    error.scrubbed(known)
 }
 
 /// Asks a provider for its models, with all its grants. `Err` says why in words.
@@ -159,10 +182,11 @@ pub(crate) async fn models(runtime: &Runtime, generation: &Generation) -> Result
             }),
         )
         .await;
-    match ended.result? {
-        Ok(models) => {
-            Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect::<Vec<_>>().scrubbed(&runtime.known))
-        }
-        Err(error) => Err(remedied(runtime, generation, from_guest::provider_error(error), ended.notes)),
-    }
+    let (seen, known) = (Arc::clone(&ended.seen), runtime.known_in_result(&ended.seen));
+    let said = ended.result.map_err(ModelError::from).and_then(|said| match said {
+        Ok(models) => Ok(models.into_iter().take(crate::limits::MODELS).map(from_guest::model).collect::<Vec<_>>().scrubbed(&known)),
+        Err(error) => Err(remedied(&known, generation, from_guest::provider_error(error), ended.notes)),
+    });
+    runtime.tell_scrubbed(generation.plugin(), "provider.models", &seen).await;
+    said
 }

@@ -4,6 +4,7 @@ use crate::admit;
 use crate::folder_plugin;
 use crate::inspect;
 use skynet_core::plugin::PluginKind;
+use skynet_policy::World;
 use skynet_policy::release::Release;
 use skynet_policy::tree::Files;
 use skynet_policy::trust::TrustStore;
@@ -24,6 +25,12 @@ pub fn look(component: &[u8]) -> Result<Look, String> {
     let contents = inspect::inspect(component).map_err(|unfit| unfit.to_string())?;
     let kinds = contents.kinds();
     Ok(Look { imports: contents.imports, exports: contents.exports, kinds })
+}
+
+/// Whether a component, by what it exports, is what its release says to those who read of it. The error is a sentence.
+pub fn must_be_what_it_says(release: &Release, kinds: &[PluginKind]) -> Result<(), String> {
+    let world = World::parse(&release.wit.world).ok_or_else(|| "its release says no world that this host knows".to_owned())?;
+    world.must_be_among(kinds)
 }
 
 /// What a good file says.

@@ -5,7 +5,7 @@
 
 use crate::bindings::v0::exports::skynet::plugin::{channel, hook};
 use crate::generation::Generation;
-use crate::runtime::Runtime;
+use crate::runtime::{Ended, Runtime};
 use crate::scrub::Scrub as _;
 use crate::store::{CallLimits, Purpose};
 use crate::turnstile::Counted;
@@ -13,6 +13,8 @@ use serde_json::Value;
 use skynet_core::channel::{Action, Event, Frame, Incoming};
 use skynet_core::hook::Verdict;
 use skynet_core::{Blob, PluginError, ToolError};
+use skynet_policy::scrub::Known;
+use std::sync::Arc;
 
 fn event(event: Event) -> channel::Event {
     match event {
@@ -82,14 +84,21 @@ pub(crate) async fn channel(runtime: &Runtime, generation: &Generation, happened
             }),
         )
         .await;
+    let seen = Arc::clone(&ended.seen);
+    let said = actions(&runtime.known_in_result(&seen), ended);
+    runtime.tell_scrubbed(generation.plugin(), "channel.handle", &seen).await;
+    said
+}
+
+fn actions(known: &Known, ended: Ended<Result<Vec<channel::Action>, String>>) -> Result<Vec<Action>, PluginError> {
     match ended.result? {
-        Ok(actions) => Ok(actions.into_iter().map(action).collect::<Vec<_>>().scrubbed(&runtime.known)),
+        Ok(actions) => Ok(actions.into_iter().map(action).collect::<Vec<_>>().scrubbed(known)),
         Err(reason) => {
             // The guest saw an error of its HTTP library; the owner should see the rule.
             if let Some(denial) = ended.notes.denial {
                 return Err(denial.into());
             }
-            let reason = runtime.known.now().text(&reason).into_owned();
+            let reason = known.now().text(&reason).into_owned();
             Err(ToolError::Failed(skynet_policy::naming::plain_line(&reason, 600)).into())
         }
     }
@@ -112,14 +121,21 @@ pub(crate) async fn before(runtime: &Runtime, generation: &Generation, point: &s
             }),
         )
         .await;
-    match ended.result? {
+    let seen = Arc::clone(&ended.seen);
+    let said = verdict(&runtime.known_in_result(&seen), generation, ended.result);
+    runtime.tell_scrubbed(generation.plugin(), "hook.before", &seen).await;
+    said
+}
+
+fn verdict(known: &Known, generation: &Generation, said: Result<hook::Verdict, PluginError>) -> Result<Verdict, PluginError> {
+    match said? {
         hook::Verdict::Allow => Ok(Verdict::Allow),
         hook::Verdict::Block(why) => {
-            let why = runtime.known.now().text(&why).into_owned();
+            let why = known.now().text(&why).into_owned();
             Ok(Verdict::Block(skynet_policy::naming::plain_line(&why, 600)))
         }
         hook::Verdict::Modify(text) => match serde_json::from_str(&text) {
-            Ok(value) => Ok(Verdict::Modify(value).scrubbed(&runtime.known)),
+            Ok(value) => Ok(Verdict::Modify(value).scrubbed(known)),
             Err(_) => Err(crate::fault::bad_answer(generation.plugin(), "hook.before", "its new payload is not JSON".into()).into()),
         },
     }
@@ -142,5 +158,6 @@ pub(crate) async fn after(runtime: &Runtime, generation: &Generation, point: &st
             }),
         )
         .await;
+    runtime.tell_scrubbed(generation.plugin(), "hook.after", &ended.seen).await;
     ended.result
 }

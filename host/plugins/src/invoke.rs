@@ -1,15 +1,18 @@
 //! One tool call: a fresh store, `tool.call`, an outcome.
 
+use crate::bindings::v0::exports::skynet::plugin::tool;
 use crate::bindings::{from_guest, to_guest};
 use crate::fault;
 use crate::generation::Generation;
-use crate::runtime::Runtime;
+use crate::runtime::{Ended, Runtime};
 use crate::scrub::Scrub as _;
 use crate::store::{CallLimits, Purpose};
 use crate::turnstile::Counted;
 use serde_json::Value;
 use skynet_core::ports::CallContext;
 use skynet_core::{PluginError, ToolError, ToolOutcome};
+use skynet_policy::scrub::Known;
+use std::sync::Arc;
 
 /// Calls tool `name` of this generation.
 pub(crate) async fn call(
@@ -36,10 +39,22 @@ pub(crate) async fn call(
         }),
     );
     let ended = answer.await;
+    let seen = Arc::clone(&ended.seen);
+    let said = read(generation, &during, &runtime.known_in_result(&seen), ended);
+    runtime.tell_scrubbed(generation.plugin(), &during, &seen).await;
+    said
+}
+
+fn read(
+    generation: &Generation,
+    during: &str,
+    known: &Known,
+    ended: Ended<Result<tool::Outcome, tool::ToolError>>,
+) -> Result<ToolOutcome, PluginError> {
     match ended.result? {
-        Ok(outcome) => checked(generation, &during, from_guest::outcome(outcome).scrubbed(&runtime.known)),
+        Ok(outcome) => checked(generation, during, from_guest::outcome(outcome).scrubbed(known)),
         Err(error) => {
-            let error = from_guest::tool_error(error).scrubbed(&runtime.known);
+            let error = from_guest::tool_error(error).scrubbed(known);
             // The guest saw an error of its HTTP library; the owner should see the rule.
             let is_plain = matches!(error, ToolError::Denied(_) | ToolError::Failed(_) | ToolError::Unavailable(_));
             match (ended.notes.denial, ended.notes.overrun) {

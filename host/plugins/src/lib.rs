@@ -59,6 +59,7 @@ mod turnstile;
 mod validity;
 mod visitor;
 mod watch;
+mod wipe;
 
 pub use advice::{Advisories, Asked, Unadvised, Word};
 pub use bare::Bare;

@@ -57,6 +57,7 @@ pub(crate) async fn probe(
             }),
         )
         .await;
+    runtime.tell_scrubbed(plugin, "describe", &ended.seen).await;
     let (description, tools) = ended.result?;
     let said = Said {
         title: naming::plain_line(&description.name, 80),

@@ -192,10 +192,14 @@ async fn call(runtime: &Runtime, plugin: &PluginRef, loaded: &Arc<Loaded>, trial
             })
         }),
     );
-    match ended.await.result? {
-        Ok(outcome) => Ok(from_guest::outcome(outcome).scrubbed(&runtime.known)),
-        Err(error) => Err(from_guest::tool_error(error).scrubbed(&runtime.known).into()),
-    }
+    let ended = ended.await;
+    let known = runtime.known_in_result(&ended.seen);
+    let said = ended.result.and_then(|said| match said {
+        Ok(outcome) => Ok(from_guest::outcome(outcome).scrubbed(&known)),
+        Err(error) => Err(from_guest::tool_error(error).scrubbed(&known).into()),
+    });
+    runtime.tell_scrubbed(plugin, &during, &ended.seen).await;
+    said
 }
 
 fn shown_outcome(outcome: &ToolOutcome) -> String {

@@ -18,12 +18,13 @@ use crate::http::hooks::Hooks;
 use crate::imports::post::Post;
 use crate::limiter::ProcessMemory;
 use crate::limits;
-use crate::scrub::Scrub as _;
+use crate::scrub::{self, Scrub as _};
 use crate::slow_lane::{Laned, SlowLane};
 use crate::stdio::Stdio;
 use crate::store::{self, CallState, Purpose, Reach, Root};
 use crate::turnstile::Turnstiles;
 use crate::validity::{Granted, NoLonger};
+use crate::wipe::Wipe;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use skynet_core::neighbours::Neighbours;
@@ -31,7 +32,7 @@ use skynet_core::plugin::PluginKind;
 use skynet_core::ports::{Audit, AuditRow, Clock, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{Denial, GuestFault, HostBug, PluginError, PluginRef};
-use skynet_policy::scrub::Known;
+use skynet_policy::scrub::{Known, Place, Seen};
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -89,6 +90,14 @@ pub(crate) type Body<R> = Box<dyn for<'a> FnOnce(Call<'a>) -> BoxFuture<'a, wasm
 pub(crate) struct Ended<R> {
     pub(crate) result: Result<R, PluginError>,
     pub(crate) notes: Notes,
+    /// The secrets that were taken out of what it said meanwhile; `Runtime::tell_scrubbed` makes a row of it.
+    pub(crate) seen: Arc<Seen>,
+}
+
+impl<R> Ended<R> {
+    fn at_once(error: PluginError) -> Self {
+        Self { result: Err(error), notes: Notes::default(), seen: Arc::default() }
+    }
 }
 
 /// What is made for one call.
@@ -97,6 +106,7 @@ struct Opened {
     stdio: Stdio,
     budget: Arc<HttpBudget>,
     strain: Arc<Strain>,
+    wipe: Wipe,
 }
 
 /// Makes the engine and starts its clock.
@@ -129,6 +139,7 @@ impl Runtime {
             withheld: Arc::clone(&terms.withheld),
             clock: Arc::clone(&self.clock),
         });
+        let wipe = Wipe::new(&self.neighbours.facts);
         let hooks = Hooks {
             door: Arc::clone(&self.door),
             plugin: plugin.clone(),
@@ -143,7 +154,8 @@ impl Runtime {
             settings: Arc::clone(&terms.settings),
             folder: terms.folder.clone(),
             secrets: Arc::clone(&self.secrets),
-            known: self.known.clone(),
+            known: self.known.noting(&budget.seen, Place::Service),
+            wipe: wipe.owed(),
             audit: Arc::clone(&self.audit),
             state: Arc::clone(&self.state),
             neighbours: Arc::clone(&self.neighbours),
@@ -159,7 +171,7 @@ impl Runtime {
             in_call: false,
         };
         let (store, stdio) = store::open(self, purpose.limits, hooks, reach, Arc::clone(&strain))?;
-        Ok(Opened { store, stdio, budget, strain })
+        Ok(Opened { store, stdio, budget, strain, wipe })
     }
 
     /// Runs `body` in a store made for it. The caller holds no slot yet.
@@ -170,7 +182,7 @@ impl Runtime {
                 if let PluginError::Denied(denial) = &error {
                     self.record_denial(denial).await;
                 }
-                return Ended { result: Err(error), notes: Notes::default() };
+                return Ended::at_once(error);
             }
         };
         let ended = self.run_loaded(generation.plugin(), &generation.terms, &loaded, purpose, body).await;
@@ -200,11 +212,11 @@ impl Runtime {
     ) -> Ended<R> {
         let Some(slot) = self.slot().await else {
             let busy = format!("{} plugin calls are running", limits::CONCURRENT_CALLS);
-            return Ended { result: Err(PluginError::Busy(busy)), notes: Notes::default() };
+            return Ended::at_once(PluginError::Busy(busy));
         };
-        let Opened { store, stdio, budget, strain } = match self.open(plugin, terms, &mut purpose) {
+        let Opened { store, stdio, budget, strain, wipe } = match self.open(plugin, terms, &mut purpose) {
             Ok(opened) => opened,
-            Err(bug) => return Ended { result: Err(bug.into()), notes: Notes::default() },
+            Err(bug) => return Ended::at_once(bug.into()),
         };
         let Purpose { limits: call, during, .. } = purpose;
         let guest =
@@ -212,6 +224,7 @@ impl Runtime {
         let guarded = Box::pin(AssertUnwindSafe(guest.call(body)).catch_unwind());
         let begins_slow = loaded.computes.load(Ordering::Relaxed);
         let ended = timeout(call.wall, Laned::new(&self.slow_lane, Arc::clone(&strain), guarded, begins_slow)).await;
+        wipe.pay().await;
         let computes = strain.ticks() > 0;
         if computes != begins_slow {
             // Only a change: what all cores read would else go from one to the other with each call.
@@ -229,9 +242,20 @@ impl Runtime {
             self.record_denial(denial).await;
         }
         report_output(plugin, &stdio, result.is_err());
-        let mut notes = budget.notes();
-        notes.denial = notes.denial.map(|denial| denial.scrubbed(&self.known));
-        Ended { result: result.map_err(|error: PluginError| error.scrubbed(&self.known)), notes }
+        let (mut notes, seen) = (budget.notes(), Arc::clone(&budget.seen));
+        let known = self.known_in_result(&seen);
+        notes.denial = notes.denial.map(|denial| denial.scrubbed(&known));
+        Ended { result: result.map_err(|error: PluginError| error.scrubbed(&known)), notes, seen }
+    }
+
+    /// The values that are known, to be taken out of what comes of a call.
+    pub(crate) fn known_in_result(&self, seen: &Arc<Seen>) -> Known {
+        self.known.noting(seen, Place::Result)
+    }
+
+    /// One row for the secrets that were taken out of what a call said, if there were any.
+    pub(crate) async fn tell_scrubbed(&self, plugin: &PluginRef, during: &str, seen: &Seen) {
+        scrub::record(&*self.audit, plugin, during, seen).await;
     }
 
     async fn record_denial(&self, denial: &Denial) {

@@ -5,13 +5,14 @@
 //! log, clients and other plugins. A picture that holds a value is left out whole. With
 //! no secrets nothing is looked at.
 
+use serde_json::json;
 use skynet_core::channel::Action;
 use skynet_core::hook::Verdict;
-use skynet_core::ports::AuditRow;
+use skynet_core::ports::{Audit, AuditRow};
 use skynet_core::{
-    Completion, Delta, Denial, GuestFault, ModelError, ModelInfo, PluginError, ResultPart, StopReason, ToolError, ToolOutcome,
+    Completion, Delta, Denial, GuestFault, ModelError, ModelInfo, PluginError, PluginRef, ResultPart, StopReason, ToolError, ToolOutcome,
 };
-use skynet_policy::scrub::{Held, Known, Scrubber};
+use skynet_policy::scrub::{Held, Known, Scrubber, Seen};
 use std::collections::BTreeMap;
 
 /// A thing with texts in it.
@@ -26,6 +27,23 @@ pub(crate) trait Scrub: Sized {
             self.scrub(&scrubber);
         }
         self
+    }
+}
+
+/// Says in one row which secrets were taken out of what a call said since this was asked last, and where.
+/// Costs a look where there were none.
+pub(crate) async fn record(audit: &dyn Audit, plugin: &PluginRef, during: &str, seen: &Seen) {
+    let places = seen.news();
+    if places.is_empty() {
+        return;
+    }
+    tracing::warn!(%plugin, %during, ?places, "secrets were taken out of what it said");
+    let subject = places.keys().cloned().collect::<Vec<_>>().join(", ");
+    let detail = json!({ "during": during, "where": places });
+    let row = AuditRow { kind: "secret".into(), actor: plugin.to_string(), subject, verdict: "scrubbed".into(), detail };
+    // They are out of it either way; the log that takes no rows stops the next call.
+    if let Err(error) = audit.enqueue(row).await {
+        tracing::error!(%plugin, %error, "that secrets were taken out of what it said was not recorded");
     }
 }
 

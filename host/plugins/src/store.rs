@@ -13,13 +13,14 @@ use crate::limits;
 use crate::runtime::Runtime;
 use crate::stdio::Stdio;
 use crate::validity::Granted;
+use crate::wipe::Owed;
 use skynet_core::neighbours::{Neighbours, Talk};
 use skynet_core::ports::{Audit, CallContext, PluginStore};
 use skynet_core::secret::Secrets;
 use skynet_core::{HostBug, PluginRef};
-use skynet_policy::permission::{Access, Permissions};
-use skynet_policy::scrub::Known;
-use std::path::PathBuf;
+use skynet_policy::permission::{Access, FsRule, Permissions};
+use skynet_policy::scrub::{Known, Place};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::ResourceTable;
@@ -99,6 +100,8 @@ pub(crate) struct Reach {
     pub(crate) folder: Option<Arc<FolderPlugin>>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) known: Known,
+    /// Of what this call forgot.
+    pub(crate) wipe: Owed,
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) state: Arc<dyn PluginStore>,
     pub(crate) neighbours: Arc<Neighbours>,
@@ -155,9 +158,10 @@ fn wasi_context(permissions: &Permissions, runtime: &Runtime, stdio: &Stdio) -> 
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdio.clone()).stderr(stdio.clone()).max_random_size(limits::RANDOM_BYTES);
     builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    let narrow = to_read_alone(permissions, runtime);
     for rule in &permissions.fs {
         let Some(root) = runtime.roots.get(&rule.root) else { continue };
-        let writes = rule.access == Access::Write && root.writable;
+        let writes = may_change(rule, root) && !holds_any(&root.path, &narrow);
         let perms = if writes { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
         let is_folder = std::fs::symlink_metadata(&root.path).is_ok_and(|meta| meta.is_dir());
         if !is_folder {
@@ -175,6 +179,25 @@ fn wasi_context(permissions: &Permissions, runtime: &Runtime, stdio: &Stdio) -> 
     Ok(builder.build())
 }
 
+fn may_change(rule: &FsRule, root: &Root) -> bool {
+    rule.access == Access::Write && root.writable
+}
+
+/// The real paths of its roots that it may read alone, where it may change others: an open folder is open to the
+/// last folder in it, so one that holds such a root cannot be changed either.
+fn to_read_alone(permissions: &Permissions, runtime: &Runtime) -> Vec<PathBuf> {
+    let known = || permissions.fs.iter().filter_map(|rule| Some((rule, runtime.roots.get(&rule.root)?)));
+    if !known().any(|(rule, root)| may_change(rule, root)) {
+        return Vec::new();
+    }
+    let narrow = known().filter(|(rule, root)| !may_change(rule, root));
+    narrow.filter_map(|(_, root)| root.path.canonicalize().ok()).collect()
+}
+
+fn holds_any(outer: &Path, narrow: &[PathBuf]) -> bool {
+    !narrow.is_empty() && outer.canonicalize().is_ok_and(|outer| narrow.iter().any(|inner| inner.starts_with(&outer)))
+}
+
 /// Makes the store of one call.
 pub(crate) fn open(
     runtime: &Runtime,
@@ -183,7 +206,7 @@ pub(crate) fn open(
     reach: Reach,
     strain: Arc<Strain>,
 ) -> Result<(Store<CallState>, Stdio), HostBug> {
-    let stdio = Stdio::new(reach.known.clone());
+    let stdio = Stdio::new(reach.known.noting(&hooks.budget.seen, Place::Log));
     let wasi = wasi_context(&reach.permissions, runtime, &stdio)?;
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(limits::HEADER_BYTES);
@@ -223,6 +246,7 @@ pub(crate) fn bare(runtime: &Runtime, plugin: &PluginRef) -> Store<CallState> {
         folder: None,
         secrets: Arc::clone(&runtime.secrets),
         known: runtime.known.clone(),
+        wipe: Owed::default(),
         audit: Arc::clone(&runtime.audit),
         state: Arc::clone(&runtime.state),
         neighbours: Arc::clone(&runtime.neighbours),

@@ -213,6 +213,13 @@ async fn another_version_of_the_contract_is_refused_with_both_versions() {
 }
 
 #[tokio::test]
+async fn a_component_that_is_not_what_its_release_says_is_refused_with_both_named() {
+    let mut package = next();
+    package.release.wit.world = "channel-plugin".into();
+    check(&package.file(), &["(exports)", "world = \"channel-plugin\"", "exports is tool", "write world = \"tool-plugin\""]).await;
+}
+
+#[tokio::test]
 async fn an_import_that_the_signed_release_does_not_declare_is_refused() {
     let mut package = Package::new("tool", "1.0.1", &Guest::tool(zoo!("log")));
     package.release.wit.imports.retain(|name| !name.contains("/log@"));

@@ -43,6 +43,21 @@ async fn what_a_plugin_learns_is_marked_as_its_word_and_belongs_to_the_user_of_t
 }
 
 #[tokio::test]
+async fn what_a_plugin_forgot_is_in_no_file_once_its_call_is_answered() {
+    let world = serving(zoo!("memory"), json!({"memory": "write"})).await;
+    let (category, key, source) = ("fact".to_owned(), "cellar".to_owned(), "user".to_owned());
+    let said = NewFact { category, key, value: "opens with quagmirezephyr".into(), confidence: 0.8, source, expires_ms: None };
+    assert!(world.store.learn(&UserId::owner(), said).await.unwrap());
+    let holding = || {
+        let files = std::fs::read_dir(world.folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        files.filter(|path| std::fs::read(path).unwrap().windows(14).any(|part| part == b"quagmirezephyr")).count()
+    };
+    assert!(holding() > 0);
+    assert_eq!(world.call_with("tool", &json!("fcellar")).await.unwrap(), "said");
+    assert_eq!(holding(), 0);
+}
+
+#[tokio::test]
 async fn a_plugin_is_never_as_sure_as_a_person() {
     let sure = zoo!("memory").replace("(f64.const 0.5)", "(f64.const 1.0)");
     let world = serving(&sure, json!({"memory": "write"})).await;

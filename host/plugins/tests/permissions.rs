@@ -280,6 +280,32 @@ async fn a_folder_granted_for_writing_can_be_written_and_not_left() {
 }
 
 #[tokio::test]
+async fn a_root_to_be_read_is_not_changed_through_one_around_it() {
+    for (access, writable, inside) in [("read", true, "ws/sub"), ("write", false, "ws/sub"), ("read", true, "ws"), ("read", true, "link")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("ws/sub")).unwrap();
+        std::fs::write(folder.path().join("ws/sub/old"), "old text").unwrap();
+        std::os::unix::fs::symlink("ws/sub", folder.path().join("link")).unwrap();
+        let root = |path: &str, writable| Root { path: folder.path().join(path), writable };
+        let roots = BTreeMap::from([("around".to_owned(), root("ws", true)), ("inside".to_owned(), root(inside, writable))]);
+        let world = World::with(Worldly { roots, ..Worldly::default() }).await;
+        let asks = json!({"fs": [{"root": "around", "access": "write"}, {"root": "inside", "access": access}]});
+        let package = Package::new("tool", "1.0.0", &Guest::tool(zoo!("files")).says("new text"));
+        world.drop_file("tool.wasm", &package.asking(asks).file()).await;
+        world.host.grant(&id("tool"), None, "owner").await.unwrap();
+        for (command, said) in [("rsub/old", "old text"), ("wsub/old", "refused"), ("wsub/new", "refused")] {
+            assert_eq!(world.call_with("tool", &json!(command)).await.unwrap(), said, "{command} {inside}");
+        }
+        // Whose grant says nothing narrower has what it was granted.
+        let asks = json!({"fs": [{"root": "around", "access": "write"}]});
+        let package = Package::new("other", "1.0.0", &Guest::tool(zoo!("files")).says("new text"));
+        world.drop_file("other.wasm", &package.asking(asks).file()).await;
+        world.host.grant(&id("other"), None, "owner").await.unwrap();
+        assert_eq!(world.call_with("other", &json!("wnew")).await.unwrap(), "new text");
+    }
+}
+
+#[tokio::test]
 async fn without_a_grant_there_is_no_folder_no_environment_no_input_and_no_socket() {
     let world = World::start().await;
     world.drop_file("files.wasm", &Package::new("files", "1.0.0", &Guest::tool(zoo!("files"))).file()).await;

@@ -81,6 +81,7 @@ fn every_file(folder: &Path, look: &mut impl FnMut(&Path, Vec<u8>)) {
 async fn a_secret_goes_only_where_its_owner_and_the_grant_both_say() {
     let net = Keyed::new(Answer::Hello, fetching(), "hunter2-hunter2", |url| vec![url.to_owned()]).await;
     assert_eq!(net.fetch().await.unwrap(), "hi");
+    assert!(net.world.audited("secret", "scrubbed").await.is_empty(), "nothing was taken out");
     assert!(net.server.requests()[0].contains("\r\nauthorization: bearer hunter2-hunter2\r\n"));
     assert_eq!(net.world.audited("egress", "ok").await[0].detail["secrets"], json!(["key"]));
 
@@ -124,7 +125,11 @@ async fn what_a_server_echoes_in_any_form_stands_in_no_result_and_no_file() {
     assert!(net.server.requests()[0].contains(CANARY), "it was sent");
     assert_eq!(said.matches("[secret key]").count(), 6, "{said}");
     assert_eq!(found_in(said.as_bytes()), Vec::<String>::new());
-    let rows = format!("{:?}", net.world.audited("egress", "ok").await);
+    let scrubbed = net.world.audited("secret", "scrubbed").await;
+    let told: Vec<_> = scrubbed.iter().map(|row| (row.subject.as_str(), &row.detail)).collect();
+    assert_eq!(told, [("key", &json!({"during": "tool.call go", "where": {"key": ["result", "response"]}}))]);
+    assert_eq!(scrubbed[0].actor, net.world.serving("tool").await.unwrap().to_string());
+    let rows = format!("{:?} {scrubbed:?}", net.world.audited("egress", "ok").await);
     assert_eq!(found_in(rows.as_bytes()), Vec::<String>::new());
     let mut looked = 0;
     every_file(net.world.folder(), &mut |path, bytes| {

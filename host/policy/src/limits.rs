@@ -42,6 +42,9 @@ pub const SERVER_WORD_CHARS: usize = 2000;
 /// Bytes of a command that is looked through for advice: more than any that is started. Its words take many times as much.
 pub const LOOKED_THROUGH_BYTES: usize = 320 * 1024;
 
+/// Secrets and places that are named in the row of one call: more than a plugin has secrets, fewer than tire a reader.
+pub const SCRUB_NOTES: usize = 32;
+
 /// Bytes of `plugin.toml`.
 pub const MANIFEST_BYTES: usize = 64 * 1024;
 

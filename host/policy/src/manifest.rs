@@ -9,6 +9,7 @@ use crate::permission::Permissions;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 use skynet_core::PluginId;
+use skynet_core::plugin::PluginKind;
 use std::fmt;
 use toml::{Table, Value};
 
@@ -47,6 +48,41 @@ impl World {
     pub fn parse(text: &str) -> Option<Self> {
         let all = [Self::ToolPlugin, Self::ProviderPlugin, Self::ChannelPlugin, Self::HookPlugin, Self::ScriptPlugin, Self::ScriptBridge];
         all.into_iter().find(|world| world.as_str() == text)
+    }
+
+    /// The world of a component that is this and nothing else.
+    fn of(kind: PluginKind) -> Self {
+        match kind {
+            PluginKind::Tool => Self::ToolPlugin,
+            PluginKind::Provider => Self::ProviderPlugin,
+            PluginKind::Channel => Self::ChannelPlugin,
+            PluginKind::Hook => Self::HookPlugin,
+        }
+    }
+
+    /// Whether a component that is these, by what it exports, is what this world says. It may be more than that:
+    /// one component can fill several worlds. The error is a sentence that names both and what helps.
+    pub fn must_be_among(self, kinds: &[PluginKind]) -> Result<(), String> {
+        let said = match self {
+            // Both present tools: a folder by the bridge, which is a tool plugin in all but name.
+            Self::ScriptPlugin | Self::ScriptBridge => Self::ToolPlugin,
+            other => other,
+        };
+        let worlds: Vec<Self> = kinds.iter().map(|kind| Self::of(*kind)).collect();
+        if worlds.contains(&said) {
+            return Ok(());
+        }
+        let interface = |world: Self| world.as_str().trim_end_matches("-plugin");
+        let Some(first) = worlds.first() else {
+            return Err("it exports none of skynet:plugin/tool, provider, channel, hook; see wit/README.md".into());
+        };
+        let exported: Vec<&str> = worlds.iter().map(|world| interface(*world)).collect();
+        Err(format!(
+            "it says world = \"{self}\", and what it exports is {}: write world = \"{first}\" in plugin.toml, \
+             or export skynet:plugin/{}, and pack it again",
+            exported.join(" and "),
+            interface(said)
+        ))
     }
 }
 
@@ -250,6 +286,26 @@ mod tests {
             Use up to 256 MiB of memory in one call.
             Compute for up to 30 s in one call."#]]
         .assert_eq(&manifest.permissions.sentences().join("\n"));
+    }
+
+    #[test]
+    fn what_a_component_exports_is_what_its_world_says_or_more() {
+        use PluginKind::{Channel, Hook, Provider, Tool};
+        for (world, kind) in [
+            (World::ToolPlugin, Tool),
+            (World::ProviderPlugin, Provider),
+            (World::ChannelPlugin, Channel),
+            (World::HookPlugin, Hook),
+            (World::ScriptBridge, Tool),
+            (World::ScriptPlugin, Tool),
+        ] {
+            for kinds in [[Tool].as_slice(), &[Provider], &[Channel], &[Hook], &[Tool, Hook], &[Provider, Channel]] {
+                assert_eq!(world.must_be_among(kinds).is_ok(), kinds.contains(&kind), "{world} {kinds:?}");
+            }
+        }
+        expect![[r#"it says world = "channel-plugin", and what it exports is tool and hook: write world = "tool-plugin" in plugin.toml, or export skynet:plugin/channel, and pack it again"#]]
+            .assert_eq(&World::ChannelPlugin.must_be_among(&[Tool, Hook]).unwrap_err());
+        assert!(World::ToolPlugin.must_be_among(&[]).unwrap_err().contains("exports none of"));
     }
 
     #[test]

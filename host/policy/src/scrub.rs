@@ -9,20 +9,31 @@
 
 mod known;
 mod needle;
+mod seen;
 mod spelling;
 mod stream;
 
 pub use known::Known;
+pub use seen::{Place, Seen};
 pub use stream::Held;
 
 use crate::limits::SCRUB_BYTES;
 use needle::Needle;
+use seen::Noted;
 use spelling::Fit;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Finds the values that it was made with, and puts their names in their place.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Scrubber {
+    forms: Arc<Forms>,
+    /// Where it is noted that one was found.
+    noted: Option<Noted>,
+}
+
+#[derive(Default)]
+struct Forms {
     needles: Vec<Needle>,
     /// One bit for each pair of bytes with which some spelling of some needle begins.
     begins: Vec<u64>,
@@ -30,7 +41,7 @@ pub struct Scrubber {
 
 impl std::fmt::Debug for Scrubber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scrubber({} needles)", self.needles.len())
+        write!(f, "Scrubber({} needles)", self.forms.needles.len())
     }
 }
 
@@ -61,12 +72,12 @@ impl Scrubber {
                 }
             }
         }
-        Self { needles, begins }
+        Self { forms: Arc::new(Forms { needles, begins }), noted: None }
     }
 
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.needles.is_empty()
+        self.forms.needles.is_empty()
     }
 
     /// The text without the values.
@@ -151,20 +162,21 @@ impl Scrubber {
 
     fn may_begin(&self, first: u8, second: u8) -> bool {
         let pair = pair(first, second);
-        self.begins.get(pair >> 6).is_some_and(|word| word >> (pair & 63) & 1 == 1)
+        self.forms.begins.get(pair >> 6).is_some_and(|word| word >> (pair & 63) & 1 == 1)
     }
 
     /// The longest value that begins at this very place. `last` says that nothing follows.
     fn look(&self, bytes: &[u8], at: usize, last: bool) -> Found {
         let rest = bytes.get(at..).unwrap_or_default();
         let mut best = Found::Nothing;
-        for (number, needle) in self.needles.iter().enumerate() {
+        for (number, needle) in self.forms.needles.iter().enumerate() {
             for fit in needle.fits(rest) {
                 match fit {
                     // A longer value may yet win over a shorter one.
-                    Fit::Cut if !last => return Found::Perhaps,
+                    // So may what the value's last bits stand in.
+                    Fit::Cut | Fit::Open(_) if !last => return Found::Perhaps,
                     Fit::No | Fit::Cut => {}
-                    Fit::Whole(length) => {
+                    Fit::Whole(length) | Fit::Open(length) => {
                         if !matches!(best, Found::Value(longest, _) if longest >= length) {
                             best = Found::Value(length, number);
                         }
@@ -176,10 +188,14 @@ impl Scrubber {
     }
 
     fn write(&self, out: &mut Vec<u8>, before: &[u8], needle: usize) {
+        let name = self.forms.needles.get(needle).map(Needle::name).unwrap_or_default();
         out.extend_from_slice(before);
         out.extend_from_slice(b"[secret ");
-        out.extend_from_slice(self.needles.get(needle).map(Needle::name).unwrap_or_default().as_bytes());
+        out.extend_from_slice(name.as_bytes());
         out.push(b']');
+        if let Some((seen, place)) = &self.noted {
+            seen.note(name, *place);
+        }
     }
 }
 

@@ -164,11 +164,28 @@ rule instructs_model {
         $called_first = /\bthis\s{1,3}(tool|function|command)\s{1,3}(must|should|has\s{1,3}to)\s{1,3}(always\s{1,3})?be\s{1,3}(called|run|used|invoked|executed)\b/ nocase
         $mark = /<\/?(important|system|instructions?|secret|hidden|assistant|admin)>/ nocase
         $header = /(^|[\r\n])\s{0,4}#{0,4}\s{0,2}(system|assistant)\s{0,2}(prompt|message|note|override)\s{0,2}:/ nocase
-        $turn = /<\|(im_start|im_end|system|assistant|endoftext)\|>/
+        $turn = /<\|(im_start|system|user|assistant|start_header_id)\|>\s{0,4}(system|user|assistant|developer|tool)\b/
+        $opened = /<\|(system|assistant)\|>\s{0,4}[A-Za-z]{1,20}[ ,][ A-Za-z,']{6}/
         $send = /\b(send|forward|post|upload|copy|exfiltrate|transmit)\s{1,3}(all\s{1,3}|the\s{1,3}|any\s{1,3}|entire\s{1,3}|whole\s{1,3}|full\s{1,3}|user'?s?\s{1,3}|your\s{1,3}){1,4}(conversation|chat\s{1,3}history|message\s{1,3}history|secrets?|passwords?|credentials?|api\s{1,3}keys?|system\s{1,3}prompt|memory|memories)\b/ nocase
         $grant = /\b(approve|grant|allow|confirm)\s{1,3}(all\s{1,3}|every\s{1,3}|any\s{1,3}|the\s{1,3}|this\s{1,3}){0,3}(permission|request|approval|access)s?\s{1,3}(automatically|silently|without|immediately)/ nocase
     condition:
         any of them
+}
+
+// Alone, as code that runs a model must have them, they say nothing to anybody; what is written
+// behind them as a turn is found by the rule above, and what the model reads has no use for them.
+rule chat_marks {
+    meta:
+        data = "low"
+        document = "medium"
+        script = "medium"
+        tool = "high"
+        why = "it holds marks that separate the turns of a conversation: code that runs a model needs them, and in what a model reads they pass for somebody else's words"
+        fix = "leave them out of texts; in a plugin that runs a model there is nothing to do"
+    strings:
+        $mark = /<\|(im_start|im_end|system|assistant|endoftext)\|>/
+    condition:
+        $mark
 }
 
 rule asks_reader_to_install {

@@ -62,22 +62,35 @@ fn is_pe(bytes: &[u8]) -> bool {
 fn entropy(region: &Region<'_>) -> Option<Finding> {
     let mut windows = region.bytes.chunks_exact(limits::ENTROPY_WINDOW).enumerate();
     let (first, highest) =
-        windows.by_ref().map(|(at, window)| (at, centibits(window))).find(|(_, bits)| *bits > limits::ENTROPY_CENTIBITS)?;
-    let more = windows.filter(|(_, window)| centibits(window) > limits::ENTROPY_CENTIBITS).count();
+        windows.by_ref().map(|(at, window)| (at, disorder(window))).find(|(_, bits)| *bits > limits::ENTROPY_CENTIBITS)?;
+    let more = windows.filter(|(_, window)| disorder(window) > limits::ENTROPY_CENTIBITS).count();
     let bytes = (more + 1) * limits::ENTROPY_WINDOW;
     let what = format!("{bytes} bytes with {}.{:02} bits of entropy in a byte", highest / 100, highest % 100);
     Some(finding_at(rules::HIGH_ENTROPY, region.place, region.offset + first * limits::ENTROPY_WINDOW, &what))
 }
 
+/// Entropy in hundredths of a bit for each byte, thrown together or as numbers of two bytes,
+/// whichever shows more order. A table of characters looks like chance only while its high and
+/// low bytes are thrown together; what is compressed or enciphered looks so in each place.
+fn disorder(window: &[u8]) -> u32 {
+    let whole = centibits(window.iter());
+    if whole <= limits::ENTROPY_CENTIBITS {
+        return whole;
+    }
+    let place = |skipped: usize| centibits(window.iter().skip(skipped).step_by(2));
+    whole.min(place(0).midpoint(place(1)))
+}
+
 /// Shannon's entropy in hundredths of a bit for each byte.
-fn centibits(window: &[u8]) -> u32 {
-    let mut counts = [0u32; 256];
-    for byte in window {
+fn centibits<'a>(bytes: impl Iterator<Item = &'a u8>) -> u32 {
+    let (mut counts, mut all) = ([0u32; 256], 0u32);
+    for byte in bytes {
+        all = all.saturating_add(1);
         if let Some(count) = counts.get_mut(usize::from(*byte)) {
             *count += 1;
         }
     }
-    let all = f64::from(u32::try_from(window.len()).unwrap_or(u32::MAX));
+    let all = f64::from(all);
     let bits: f64 = counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / all).map(|share| -share * share.log2()).sum();
     // At most 8 bits, so this always fits.
     (bits * 100.0).round() as u32
@@ -88,7 +101,7 @@ fn centibits(window: &[u8]) -> u32 {
 fn is_encoded(run: &[u8]) -> bool {
     let percent = |of: fn(&u8) -> bool| run.iter().filter(|b| of(b)).count().saturating_mul(100).checked_div(run.len()).unwrap_or_default();
     let base64 = percent(u8::is_ascii_uppercase) >= 20 && percent(u8::is_ascii_lowercase) >= 20 && percent(u8::is_ascii_digit) >= 6;
-    (base64 && centibits(run) > 500) || (percent(u8::is_ascii_hexdigit) == 100 && centibits(run) > 350)
+    (base64 && centibits(run.iter()) > 500) || (percent(u8::is_ascii_hexdigit) == 100 && centibits(run.iter()) > 350)
 }
 
 /// Runs of base64 that no certificate explains.
@@ -151,6 +164,21 @@ mod tests {
         assert_eq!(found(&noise[..60_000]), [], "a small icon");
         assert_eq!(found(&[7; 200_000]), []);
         assert_eq!(found(&b"plain words, and more of them. ".repeat(8_000)), []);
+    }
+
+    #[test]
+    fn a_table_of_numbers_is_no_chance_and_what_is_enciphered_stays_so_however_it_is_cut() {
+        // Characters of one script: the low bytes are any, the high ones of a few dozen.
+        let table: Vec<u8> = noise(200_000).chunks_exact(2).flat_map(|pair| [pair[0], 0x4e + pair[1] % 0x52]).collect();
+        let window = &table[..limits::ENTROPY_WINDOW];
+        assert!(centibits(window.iter()) > limits::ENTROPY_CENTIBITS, "thrown together it looks like chance");
+        assert_eq!(found(&table), []);
+        for (start, name) in [(0, "whole"), (1, "one byte further"), (3, "three bytes further")] {
+            assert_eq!(found(&noise(200_000)[start..]), [("high-entropy".into(), Some(100))], "{name}");
+        }
+        // Enciphered, behind a table.
+        let behind = [table[..131_072].to_vec(), noise(100_000)].concat();
+        assert_eq!(found(&behind), [("high-entropy".into(), Some(100 + 131_072))]);
     }
 
     #[test]

@@ -32,6 +32,18 @@ pub(crate) fn faults(home: &Home, config: &Config) -> Vec<String> {
     faults
 }
 
+/// Each root that is to be read alone and lies in one that may be changed, with that one.
+pub(crate) fn nested<'c>(home: &Home, config: &'c Config) -> Vec<(&'c str, &'c str)> {
+    let roots: Vec<_> =
+        config.roots.iter().map(|(name, root)| (name.as_str(), root.writable, real(&home.root().join(&root.path)))).collect();
+    let outer = roots.iter().filter(|(_, writable, _)| *writable);
+    let pairs = outer.flat_map(|(outer, _, around)| {
+        let inner = roots.iter().filter(move |(_, writable, path)| !writable && path.starts_with(around));
+        inner.map(move |(inner, _, _)| (*inner, *outer))
+    });
+    pairs.collect()
+}
+
 /// The path without links. What is not there yet counts as it is written, below the last folder that is.
 fn real(path: &Path) -> PathBuf {
     let mut there = path.to_owned();
@@ -83,6 +95,30 @@ mod tests {
             ["keys", "keys/later", "private/scripts", "plugins", "registries", "workspace/down", "none/../private", "skynet.db", "tools"];
         for path in inside {
             assert!(check(&home, path).contains("host's own"), "{path}: {}", check(&home, path));
+        }
+    }
+
+    #[test]
+    fn a_root_to_be_read_inside_of_one_that_may_be_changed_is_found_by_whatever_path() {
+        let ground = tempfile::tempdir().unwrap();
+        let home = Home::at(ground.path().join("home"));
+        std::fs::create_dir_all(home.root().join("workspace/notes")).unwrap();
+        std::fs::create_dir_all(home.root().join("beside")).unwrap();
+        symlink("workspace/notes", home.root().join("link")).unwrap();
+        for (path, writable, found) in [
+            ("workspace/notes", false, true),
+            ("link", false, true),
+            ("workspace", false, true),
+            ("workspace/later", false, true),
+            ("workspace/notes", true, false),
+            ("beside", false, false),
+        ] {
+            let mut config = Config::default();
+            config.roots.clear();
+            config.roots.insert("ws".into(), RootConfig { path: "workspace".into(), writable: true });
+            config.roots.insert("inner".into(), RootConfig { path: path.into(), writable });
+            let expected: &[(&str, &str)] = if found { &[("inner", "ws")] } else { &[] };
+            assert_eq!(nested(&home, &config), expected, "{path}");
         }
     }
 

@@ -43,7 +43,7 @@ impl Memory for Store {
         let key = key.clone();
         let was_there = self.write(move |db| sessions::delete(db, &key)).await?;
         if was_there {
-            self.wipe().await;
+            self.wipe_log().await;
         }
         Ok(was_there)
     }

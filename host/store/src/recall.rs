@@ -28,12 +28,24 @@ impl Facts for Store {
     }
 
     async fn forget(&self, user: &UserId, category: &str, key: &str) -> Result<bool, StoreError> {
-        let (user, category, key, now) = (user.clone(), category.to_owned(), key.to_owned(), self.now());
-        let was_there = self.write(move |db| facts::forget(db, &user, &category, &key, now)).await?;
+        let was_there = self.forget_one_of_several(user, category, key).await?;
         if was_there {
-            self.wipe().await;
+            self.wipe_log().await;
         }
         Ok(was_there)
+    }
+
+    async fn forget_one_of_several(&self, user: &UserId, category: &str, key: &str) -> Result<bool, StoreError> {
+        let (user, category, key, now) = (user.clone(), category.to_owned(), key.to_owned(), self.now());
+        self.write(move |db| facts::forget(db, &user, &category, &key, now)).await
+    }
+
+    async fn wipe(&self) {
+        // Behind what waits in the queue: whoever forgot may have gone before it was written.
+        if let Err(error) = self.write(|_| Ok(())).await {
+            tracing::warn!(%error, "what was forgotten may stay in skynet.db-wal for now");
+        }
+        self.wipe_log().await;
     }
 }
 
@@ -63,7 +75,7 @@ impl Articles for Store {
         let topic = topic.to_owned();
         let was_there = self.write(move |db| articles::delete(db, &topic)).await?;
         if was_there {
-            self.wipe().await;
+            self.wipe_log().await;
         }
         Ok(was_there)
     }

@@ -75,7 +75,7 @@ impl Store {
 
     /// Takes what a person has just deleted out of the write-ahead log, too: the file's own pages were overwritten,
     /// but the log keeps each page as it was. What is in the way of it is no error of the deletion, which is done.
-    pub(crate) async fn wipe(&self) {
+    pub(crate) async fn wipe_log(&self) {
         for _ in 0..WIPE_TRIES {
             match self.folded().await {
                 Ok(true) => return,

@@ -106,7 +106,7 @@ fn the_oldest_turns_make_room_and_the_rest_begins_with_the_user() {
 #[test]
 fn a_newest_message_that_does_not_fit_is_an_overflow() {
     let error = prompt::build(&request("s", vec![said(Role::User, &"long ".repeat(100))]), &tiny(), 120).unwrap_err();
-    assert!(matches!(error, LocalError::TooLong { needed, room: 120 } if needed > 500), "{error}");
+    assert!(matches!(error, LocalError::TooLong { needed, room: 120 } if needed > 120), "{error}");
     assert!(matches!(ProviderError::from(error), ProviderError::ContextOverflow(_)));
 }
 
@@ -114,6 +114,32 @@ fn a_newest_message_that_does_not_fit_is_an_overflow() {
 fn a_system_text_that_leaves_no_room_is_an_overflow() {
     let error = prompt::build(&request(&"rule ".repeat(100), vec![said(Role::User, "hi")]), &tiny(), 120).unwrap_err();
     assert!(matches!(error, LocalError::TooLong { .. }), "{error}");
+}
+
+/// Tokens that a text has at least, without counting them.
+fn at_least(bytes: usize) -> usize {
+    bytes.div_ceil(tiny().longest)
+}
+
+#[test]
+fn a_message_of_five_megabytes_is_refused_by_its_bytes_before_its_tokens_are_counted() {
+    let huge = "word ".repeat(1_000_000);
+    let whole = prompt::build(&request("s", vec![said(Role::User, &huge)]), &tiny(), 1000).unwrap_err();
+    // Counted, it would need four times as many: its tokens are a byte each here.
+    let LocalError::TooLong { needed, room: 1000 } = whole else { panic!("{whole}") };
+    assert!((at_least(huge.len() - 1)..at_least(huge.len()) + 100).contains(&needed), "{needed}");
+    assert!(matches!(ProviderError::from(LocalError::TooLong { needed, room: 1000 }), ProviderError::ContextOverflow(_)));
+    let system = prompt::build(&request(&huge, vec![said(Role::User, "hi")]), &tiny(), 1000).unwrap_err();
+    assert!(matches!(system, LocalError::TooLong { needed, .. } if needed < huge.len()), "{system}");
+}
+
+#[test]
+fn a_past_of_five_megabytes_is_left_out_with_a_notice_and_the_newest_is_answered() {
+    let mut messages = vec![said(Role::User, "first"), said(Role::Assistant, &"word ".repeat(1_000_000))];
+    messages.extend([said(Role::User, "second"), said(Role::Assistant, "two"), said(Role::User, "third")]);
+    let shown = shown(&prompt::build(&request("s", messages), &tiny(), 1000).unwrap());
+    assert!(shown.contains("user\nsecond") && shown.contains("user\nthird") && !shown.contains("word"), "{shown}");
+    assert!(shown.ends_with("! The 2 oldest messages did not fit into this model's window."), "{shown}");
 }
 
 #[test]

@@ -136,6 +136,38 @@ async fn an_overflow_goes_to_a_larger_model_first() {
 }
 
 #[tokio::test]
+async fn a_message_that_no_count_of_tokens_makes_fit_is_not_sent_to_the_model() {
+    let huge = "word ".repeat(1_000_000);
+    let stage = Stage::new("a/small=2048", vec![]);
+    let played = stage.turn(&huge).await;
+    let (message, class) = played.failure();
+    assert_eq!(class, "context_length");
+    assert!(message.contains("cannot fit into its 2048 tokens"), "{message}");
+    assert!(stage.asked().is_empty(), "three of these would have its plugin taken for broken");
+
+    let stage = Stage::with("a/small=2048 b/large=200000", vec![], config("a/small", &["b/large"]));
+    stage.script(vec![answer("read it")]);
+    assert_eq!(stage.turn(&huge).await.text(), "read it");
+    assert_eq!(stage.asked_names(), "b/large");
+}
+
+#[tokio::test]
+async fn a_past_that_cannot_fit_is_left_out_before_the_model_is_asked_and_the_person_is_told() {
+    let stage = Stage::new("a/small=2048", vec![]);
+    stage.turn(&"word ".repeat(1_000_000)).await;
+    stage.script(vec![answer("1")]);
+    let played = stage.turn("hi").await;
+    assert_eq!(played.text(), "1");
+    assert!(played.notices()[0].contains("oldest part was left out"), "{:?}", played.notices());
+    let sent: usize = stage.asked()[0].1.messages.iter().map(|message| message.to_text().len()).sum();
+    assert!(sent < 1_000, "{sent}");
+    // A server that says that its window is nothing does not know it.
+    let stage = Stage::new("a/unknown=0", vec![]);
+    stage.script(vec![answer("1")]);
+    assert_eq!(stage.turn("hi").await.text(), "1");
+}
+
+#[tokio::test]
 async fn the_requests_model_comes_before_the_sessions_and_that_before_the_default() {
     let stage = Stage::with("a/one b/two c/three", vec![], config("a/one", &[]));
     let mut asked = request("t1", "main", "hi");

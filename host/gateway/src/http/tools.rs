@@ -3,7 +3,7 @@
 use crate::auth::scope::Scope;
 use crate::http::answer::Fault;
 use crate::http::{PeerAddress, bearer, body};
-use crate::invoke::{self, Invoked};
+use crate::invoke::{self, Invoked, Reader};
 use crate::limits::INVOKE_BODY_BYTES;
 use crate::server::Server;
 use crate::transcript;
@@ -46,10 +46,10 @@ pub(super) async fn invoke(
     }
     let session = crate::invoke::session(body.session_key.as_deref()).map_err(Fault::invalid)?;
     // To its end and into the log, also when the client leaves meanwhile.
-    let running =
-        tokio::spawn(
-            async move { invoke::run(&server, &holder.actor(), &body.tool, body.args.into(), session, std::future::pending()).await },
-        );
+    let running = tokio::spawn(async move {
+        let (actor, reader) = (holder.actor(), Reader::with(holder.scopes));
+        invoke::run(&server, &actor, reader, &body.tool, body.args.into(), session, std::future::pending()).await
+    });
     let lost = |_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "the call ended badly; see the host's log");
     let invoked = running.await.map_err(lost)?;
     let failed = |status: StatusCode, kind: &str, message: &str| {

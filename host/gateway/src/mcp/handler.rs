@@ -6,7 +6,7 @@
 
 use super::shape;
 use crate::auth::scope::{Scope, Scopes};
-use crate::invoke::{self, Invoked};
+use crate::invoke::{self, Invoked, Reader};
 use crate::server::Server;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation, ListToolsResult,
@@ -59,7 +59,8 @@ impl Handler {
         // To its end and into the log, also when the client leaves meanwhile; not when it takes the call back.
         let running = tokio::spawn(async move {
             let stop = async move { taken_back.cancelled().await };
-            invoke::run(&server, &caller.actor, &name, arguments, SessionKey::main(), stop).await
+            // A model reads it, whoever's token its program has.
+            invoke::run(&server, &caller.actor, Reader::Other, &name, arguments, SessionKey::main(), stop).await
         });
         let invoked = running.await.map_err(|_| ErrorData::internal_error("the call ended badly; see the host's log", None))?;
         let failed = |message: String| Ok(CallToolResult::error(vec![ContentBlock::text(message)]));

@@ -85,7 +85,12 @@ mod tests {
     }
 
     fn done(content: Vec<ResultPart>, structured: Option<Value>, promises_object: bool) -> Invocation {
-        Invocation { result: ToolResult { id: String::new(), name: String::new(), content, is_error: false }, structured, promises_object }
+        Invocation {
+            result: ToolResult { id: String::new(), name: String::new(), content, is_error: false },
+            structured,
+            for_owner: None,
+            promises_object,
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ async fn session(call: &Call) -> Result<SessionKey, Refusal> {
 }
 
 /// A model other than the session's is the owner's to choose.
-fn model(call: &Call) -> Result<Option<String>, Refusal> {
+pub(super) fn model(call: &Call) -> Result<Option<String>, Refusal> {
     let Some(model) = call.text("model").filter(|model| !model.is_empty()) else { return Ok(None) };
     call.need(Scope::Admin)?;
     Ok(Some(match call.text("provider").filter(|provider| !provider.is_empty()) {
@@ -121,7 +121,7 @@ fn model(call: &Call) -> Result<Option<String>, Refusal> {
 }
 
 /// Waits for the end, so long.
-async fn ended(mut progress: Progress, patience: Duration) -> Option<Arc<Ended>> {
+pub(super) async fn ended(mut progress: Progress, patience: Duration) -> Option<Arc<Ended>> {
     let seen = tokio::time::timeout(patience, progress.wait_for(Option::is_some)).await.ok()?.ok()?;
     seen.clone()
 }

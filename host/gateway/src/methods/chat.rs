@@ -3,6 +3,8 @@
 //! The answer comes at once; the text comes as events. The client's idempotency key
 //! is the run's id.
 
+mod whole;
+
 use super::{Answer, Call, Method, method};
 use crate::auth::scope::Scope;
 use crate::message_in;
@@ -57,7 +59,7 @@ const SESSIONS_SEND: &[Field] = &[
 ];
 
 pub(super) const METHODS: &[Method] = &[
-    method("chat.send", WRITE, Some(SEND), |call| Box::pin(send(call))).answers_first(),
+    method("chat.send", WRITE, Some(SEND), |call| Box::pin(send(call))).answers_first().or_as(whole::SHAPE),
     method("chat.abort", WRITE, Some(&[must("sessionKey", WORD), may("runId", WORD)]), |call| Box::pin(abort(call))),
     method("sessions.send", WRITE, Some(SESSIONS_SEND), |call| Box::pin(sessions_send(call))).answers_first(),
     method("sessions.steer", WRITE, Some(SESSIONS_SEND), |call| Box::pin(steer(call))).answers_first(),
@@ -74,6 +76,9 @@ const RESERVED: [&str; 6] = [
 ];
 
 async fn send(call: Call) -> Answer {
+    if !call.params.contains_key("sessionKey") {
+        return whole::send(call).await;
+    }
     if RESERVED.iter().any(|key| call.params.contains_key(*key)) {
         call.need(Scope::Admin)?;
     }

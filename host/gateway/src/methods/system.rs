@@ -1,7 +1,7 @@
-//! What this host is and whether there is a newer one, and which providers serve.
+//! What this host is and whether there is a newer one, and which providers serve and how they answer.
 //!
-//! Tells only what is known: nothing here counts requests or measures their time, so
-//! no field says so. This host has no release channel; it says that, and what to do.
+//! Tells only what is known: what was not asked since the start has no times. This host has no
+//! release channel; it says that, and what to do.
 
 use super::{Answer, Call, Method, method};
 use crate::auth::scope::Scope;
@@ -27,7 +27,15 @@ async fn providers(call: Call) -> Answer {
         let provider = providers.entry(entry.provider.clone()).or_insert_with(|| (entry.plugin.to_string(), Vec::new()));
         provider.1.push(entry.info.id);
     }
-    let row = |(name, (plugin, models)): (String, (String, Vec<String>))| json!({"name": name, "status": "serving", "plugin": plugin, "models": models});
+    let row = |(name, (plugin, models)): (String, (String, Vec<String>))| {
+        let tally = call.server.agent.tally(&name);
+        json!({
+            "name": name, "status": "serving", "plugin": plugin, "models": models,
+            "requests_ok": tally.answered, "requests_err": tally.failed, "total_requests": tally.answered.saturating_add(tally.failed),
+            "avg_latency_ms": tally.average_ms(), "last_success_at": tally.last_answer_ms, "last_error_at": tally.last_failure_ms,
+            "last_error": tally.last_failure,
+        })
+    };
     let providers: Vec<Value> = providers.into_iter().map(row).collect();
     Ok(json!({"providers": providers, "default": call.server.agent.default_model()}).into())
 }

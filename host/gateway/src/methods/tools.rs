@@ -2,7 +2,7 @@
 
 use super::{Answer, Call, Method, method};
 use crate::auth::scope::Scope;
-use crate::invoke::{self, Invoked};
+use crate::invoke::{self, Invoked, Reader};
 use crate::refusal::Refusal;
 use crate::schema::{Kind, WORD, may, must};
 use crate::transcript;
@@ -27,7 +27,8 @@ async fn tools_invoke(mut call: Call) -> Answer {
     let arguments = call.params.remove("args").unwrap_or_else(|| Map::new().into());
     let name = call.text("name").unwrap_or("").to_owned();
     let failed = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
-    let answer: Value = match invoke::run(&call.server, &call.client.actor(), &name, arguments, session, std::future::pending()).await {
+    let (actor, reader) = (call.client.actor(), Reader::with(call.client.identity.scopes));
+    let answer: Value = match invoke::run(&call.server, &actor, reader, &name, arguments, session, std::future::pending()).await {
         Invoked::Done(done) => {
             let mut output = json!({"content": transcript::result_content(&done.result.content)});
             if let (Some(structured), Some(output)) = (done.structured, output.as_object_mut()) {

@@ -14,6 +14,7 @@ use crate::limits::NAMES_PER_CLIENT;
 use crate::refusal::Refusal;
 use crate::schema::{self, Field, Kind, TEXT, WORD, may, must};
 use crate::server::Server;
+use crate::ws::seed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -129,6 +130,9 @@ pub(crate) struct ConnectParams {
     pub(crate) device: Option<DeviceProof>,
     #[serde(default)]
     pub(crate) auth: AuthParams,
+    /// It came in the forerunner's shape, and is answered so that those clients understand.
+    #[serde(skip)]
+    pub(crate) seed: bool,
 }
 
 impl ConnectParams {
@@ -136,10 +140,13 @@ impl ConnectParams {
     pub(crate) fn parse(params: Option<Value>) -> Result<Self, Refusal> {
         let invalid = |why: String| Refusal::invalid(format!("invalid connect params: {why}"));
         let Some(Value::Object(map)) = params else { return Err(invalid("must be object".into())) };
+        let seed = seed::is_seed(&map);
+        let map = if seed { seed::translated(&map)? } else { map };
         if let Some(why) = schema::faults(SHAPE, &map) {
             return Err(invalid(why));
         }
-        serde_json::from_value(Value::Object(map)).map_err(|error| invalid(error.to_string()))
+        let params: Self = serde_json::from_value(Value::Object(map)).map_err(|error| invalid(error.to_string()))?;
+        Ok(Self { seed, ..params })
     }
 
     pub(crate) fn role(&self) -> &str {
@@ -245,6 +252,7 @@ async fn enter(server: &Server, peer: &Peer, params: ConnectParams, role: Role, 
         token: row.map(|row| row.name),
         peer: peer.clone(),
         connected_ms: now,
+        seed: params.seed,
     };
     Ok(Welcome { identity, device_token })
 }

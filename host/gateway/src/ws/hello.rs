@@ -51,8 +51,12 @@ pub(crate) fn payload(server: &Server, client: &Client, device_token: Option<(St
     let hello = Hello {
         kind: "hello-ok",
         protocol: PROTOCOL,
-        server: json!({"version": server.version, "connId": client.conn}),
-        features: server.features(),
+        server: with(
+            json!({"version": server.version, "connId": client.conn}),
+            identity.seed,
+            || json!({"name": "skynet", "node_id": "primary"}),
+        ),
+        features: with(server.features(), identity.seed, || json!({"streaming": true})),
         snapshot: Snapshot {
             presence: presence::list(server),
             health: &health,
@@ -66,9 +70,19 @@ pub(crate) fn payload(server: &Server, client: &Client, device_token: Option<(St
             state_dir: server.state_dir.as_deref().filter(|_| admin),
         },
         auth,
-        policy: json!({
-            "maxPayload": FRAME_BYTES, "maxBufferedBytes": BUFFERED_BYTES, "tickIntervalMs": server.config.tick_interval_ms,
-        }),
+        policy: with(
+            json!({"maxPayload": FRAME_BYTES, "maxBufferedBytes": BUFFERED_BYTES, "tickIntervalMs": server.config.tick_interval_ms}),
+            identity.seed,
+            || json!({"max_message_size": FRAME_BYTES, "rate_limit": null}),
+        ),
     };
     Payload::Raw(ready(&hello))
+}
+
+/// With the keys that only clients of the forerunner's shape look for: to others they are unknown.
+fn with(mut value: Value, seed: bool, more: impl Fn() -> Value) -> Value {
+    if seed && let (Some(map), Value::Object(more)) = (value.as_object_mut(), more()) {
+        map.extend(more);
+    }
+    value
 }

@@ -175,6 +175,14 @@ impl Tools for FakeSnapshot {
         if arguments["at"] == "aloud" {
             context.progress.say("I see");
         }
+        if arguments["at"] == "locked" {
+            return Err(PluginError::Denied(Denial {
+                who: "acme/tool-kit".into(),
+                what: "exec /usr/bin/node".into(),
+                why: "the program is not in /etc/skynet/allowed".into(),
+                remedy: "skynet plugin grant acme/tool-kit".into(),
+            }));
+        }
         match name {
             "measure" => {
                 let structured = Some(json!({"metres": 3}));

@@ -23,6 +23,7 @@ mod methods;
 mod proposals;
 mod rates;
 mod recall;
+mod seed;
 mod sessions;
 mod shutdown;
 mod terminal;

@@ -238,6 +238,14 @@ async fn requests_and_calls_have_the_rates_of_every_other_way_in() {
 }
 
 #[tokio::test]
+async fn a_refusal_over_mcp_names_no_place_on_the_machine_even_to_the_owners_program() {
+    let world = World::start().await;
+    let client = Client::open(&world, OWNER).await;
+    let refused = client.call("look", json!({"at": "locked"})).await.to_string();
+    assert!(refused.contains("exec [path]") && !refused.contains("/etc/skynet"), "{refused}");
+}
+
+#[tokio::test]
 async fn one_token_cannot_take_all_sessions() {
     let rates = RatesConfig { calls_per_minute: 0, user_calls_per_minute: 0, ..RatesConfig::default() };
     let world = World::of(rates, |_| {}).await;

@@ -1,8 +1,10 @@
 //! The small methods: status, configuration, catalogues, and what is not here.
 
+use crate::fakes::Say;
 use crate::wire::Hello;
-use crate::world::{OWNER, World};
+use crate::world::{OWNER, START_MS, World};
 use serde_json::json;
+use skynet_core::{ModelError, StopReason};
 
 #[tokio::test]
 async fn health_is_for_anyone_who_got_in() {
@@ -115,12 +117,28 @@ async fn the_gateways_identity_is_its_key() {
 }
 
 #[tokio::test]
-async fn providers_are_told_without_numbers_that_nobody_measured() {
+async fn providers_are_told_with_how_often_they_answered_and_failed() {
     let world = World::start().await;
     let mut reader = world.scoped(&["operator.read"]).await;
-    let status = reader.call("provider.status", json!({})).await;
-    let fake = json!({"name": "fake", "status": "serving", "plugin": "acme/provider-fake@1.0.0#1", "models": ["one", "two"]});
-    assert_eq!(status, json!({"providers": [fake], "default": "fake/one"}));
+    let fake = json!({
+        "name": "fake", "status": "serving", "plugin": "acme/provider-fake@1.0.0#1", "models": ["one", "two"],
+        "requests_ok": 0, "requests_err": 0, "total_requests": 0, "avg_latency_ms": null,
+        "last_success_at": null, "last_error_at": null, "last_error": null,
+    });
+    assert_eq!(reader.call("provider.status", json!({})).await, json!({"providers": [fake], "default": "fake/one"}));
+    let mut owner = world.owner().await;
+    world.script([vec![Say::Text("hi"), Say::End(StopReason::EndTurn)], vec![Say::Fail(ModelError::Refused("not that\nnow".into()))]]);
+    for key in ["a", "b"] {
+        owner.call("chat.send", json!({"sessionKey": "main", "message": "hello", "idempotencyKey": key})).await;
+        owner.run(key).await;
+    }
+    let told = reader.call("provider.status", json!({})).await["providers"][0].clone();
+    assert_eq!((&told["requests_ok"], &told["requests_err"], &told["total_requests"]), (&json!(1), &json!(1), &json!(2)));
+    assert_eq!(
+        (&told["avg_latency_ms"], &told["last_success_at"], &told["last_error_at"]),
+        (&json!(0), &json!(START_MS), &json!(START_MS))
+    );
+    assert_eq!(told["last_error"], "the model declined: not that now");
 }
 
 #[tokio::test]

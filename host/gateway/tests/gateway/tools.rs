@@ -119,6 +119,32 @@ async fn a_tool_is_called_by_name_without_a_model() {
 }
 
 #[tokio::test]
+async fn a_refusal_names_the_place_to_its_owner_and_not_to_a_client_of_fewer_rights_or_a_model() {
+    let world = World::start().await;
+    let asked = json!({"name": "look", "args": {"at": "locked"}});
+    let message = |answer: Value| answer["error"]["message"].as_str().unwrap().to_owned();
+    let whole = "Policy denied exec /usr/bin/node: the program is not in /etc/skynet/allowed. Nothing happened. \
+                 Only the owner can change this: skynet plugin grant acme/tool-kit";
+    assert_eq!(message(world.owner().await.call("tools.invoke", asked.clone()).await), whole);
+    let other = message(world.scoped(&["operator.write"]).await.call("tools.invoke", asked).await);
+    assert!(other.contains("exec [path]: the program is not in [path].") && !other.contains("/etc"), "{other}");
+    let body = json!({"tool": "look", "args": {"at": "locked"}}).to_string();
+    let bearer = format!("Bearer {OWNER}");
+    let reply = http(world.address, "POST", "/tools/invoke", &[("authorization", &bearer)], &body).await;
+    assert!(reply.body.contains("/etc/skynet/allowed"), "{}", reply.body);
+    // The model of a turn.
+    world.script([
+        vec![Say::Call("c1", "look", "{\"at\":\"locked\"}"), Say::End(StopReason::ToolUse)],
+        vec![Say::Text("no"), Say::End(StopReason::EndTurn)],
+    ]);
+    let mut owner = world.owner().await;
+    owner.call("chat.send", json!({"sessionKey": "main", "message": "look", "idempotencyKey": "k"})).await;
+    owner.run("k").await;
+    let sent = format!("{:?}", world.snapshot.requests.lock().unwrap()[1].messages);
+    assert!(sent.contains("not in [path].") && !sent.contains("/etc/skynet"), "{sent}");
+}
+
+#[tokio::test]
 async fn a_result_that_cannot_be_recorded_is_withheld() {
     let world = World::start().await;
     let mut owner = world.owner().await;

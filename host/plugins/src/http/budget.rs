@@ -6,6 +6,7 @@
 use crate::limits;
 use crate::rate::Overrun;
 use skynet_core::Denial;
+use skynet_policy::scrub::Seen;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -19,6 +20,8 @@ pub(crate) struct HttpBudget {
     received: AtomicU64,
     pub(crate) open: Arc<Semaphore>,
     notes: Mutex<Notes>,
+    /// Which secrets were taken out of what came and went in this call.
+    pub(crate) seen: Arc<Seen>,
 }
 
 /// What the owner should be told when the call ends badly.
@@ -39,6 +42,7 @@ impl Default for HttpBudget {
             received: AtomicU64::new(0),
             open: Arc::new(Semaphore::new(limits::HTTP_CONCURRENT)),
             notes: Mutex::default(),
+            seen: Arc::default(),
         }
     }
 }

@@ -27,7 +27,7 @@ use skynet_core::{Denial, PluginRef};
 use skynet_policy::egress::{self, Destination, EgressRefusal};
 use skynet_policy::host_name::Host;
 use skynet_policy::permission::{NetRule, Permissions, Scheme, SecretRule};
-use skynet_policy::scrub::Known;
+use skynet_policy::scrub::{Known, Place};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -120,7 +120,8 @@ impl Door {
         }
         let way = self.find_way(&errand, &share, &request, destination, &rule).await?;
         let exchange = Arc::clone(&way.exchange);
-        let answer = send::over(way, &errand.options, (&self.pool, &self.known), (request, body)).await;
+        let known = self.known.noting(&errand.budget.seen, Place::Response);
+        let answer = send::over(way, &errand.options, (&self.pool, &known), (request, body)).await;
         answer.inspect_err(|error| exchange.failed(error))
     }
 

@@ -36,7 +36,9 @@ pub(super) fn open(door: Arc<Door>, errand: Errand) -> io::Result<(OwnedFd, impl
         if let Err(error) = server.serve_connection(ours, service).await {
             tracing::debug!(%error, "a script's way out broke off");
             if error.is_parse() {
-                // It was answered with a bare 400, and the connection is over.
+                // It was answered with a bare 400, and the connection is over: hyper writes that itself, with
+                // `content-length: 0`, before it says anything here. Words of ours could only come behind it, where a
+                // client reads the answer to its next request. So the owner has them, in the row.
                 let why = plain_line(&format!("it is no request that can be read in one way only: {error}"), 200);
                 // It went nowhere; the log that takes no rows stops the next one that would.
                 let _ = door.turned_away(&errand, "a script's request", json!({ "why": why })).await;

@@ -21,7 +21,8 @@ const WHY: &str = "it was not granted this in the folders it has, or the path le
 
 /// A grant alone does not help, and for a path that leaves the folder nothing does.
 const REMEDY: &str = "A path that leaves its folder, also by a link, cannot be allowed. To write there, its grant must say so \
-    (`skynet plugin grants`), the root must be `writable` in skynet.toml, and [ceiling] there must not keep it back";
+    (`skynet plugin grants`), the root must be `writable` in skynet.toml, no root that it may only read may lie inside of it, \
+    and [ceiling] there must not keep it back";
 
 type Folder = Resource<Descriptor>;
 type Answer<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;

@@ -68,7 +68,9 @@ impl CallState {
             _ => Ok(()),
         });
         let caller = self.enter(&act, allowed).await?;
-        match self.reach.neighbours.facts.forget(&caller.context.user, &category, &key).await {
+        // Before the first: a call that is given up in the middle owes it too.
+        self.reach.wipe.owe();
+        match self.reach.neighbours.facts.forget_one_of_several(&caller.context.user, &category, &key).await {
             Ok(was_there) => Ok(was_there),
             Err(error) => Err(self.failed(&act, told(error)).await),
         }

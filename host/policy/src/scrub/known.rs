@@ -6,6 +6,7 @@
 //! process, or when so many came after them that the oldest fall out.
 
 use super::Scrubber;
+use super::seen::{Noted, Place, Seen};
 use crate::limits::{FORMER_SECRETS, SCRUB_BYTES};
 use std::collections::VecDeque;
 use std::fmt;
@@ -45,8 +46,9 @@ impl Values {
 /// The values that are known now, shared by everything that scrubs.
 #[derive(Clone, Default)]
 pub struct Known {
-    scrubber: Arc<RwLock<Arc<Scrubber>>>,
+    scrubber: Arc<RwLock<Scrubber>>,
     values: Arc<Mutex<Values>>,
+    noted: Option<Noted>,
 }
 
 impl fmt::Debug for Known {
@@ -57,8 +59,14 @@ impl fmt::Debug for Known {
 
 impl Known {
     /// What to scrub with now.
-    pub fn now(&self) -> Arc<Scrubber> {
-        Arc::clone(&self.scrubber.read().unwrap_or_else(PoisonError::into_inner))
+    pub fn now(&self) -> Scrubber {
+        let scrubber = self.scrubber.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Scrubber { noted: self.noted.clone(), ..scrubber }
+    }
+
+    /// The same values for the texts of one call: what is found there is noted, as having stood in this place.
+    pub fn noting(&self, seen: &Arc<Seen>, place: Place) -> Self {
+        Self { noted: Some((Arc::clone(seen), place)), ..self.clone() }
     }
 
     /// These are set from now on, by name. The ones before stay known, at most
@@ -69,7 +77,7 @@ impl Known {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         values.replace(present.collect());
         // Under the lock, so that of two that learn at once the later one's values stand.
-        *self.scrubber.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(values.scrubber());
+        *self.scrubber.write().unwrap_or_else(PoisonError::into_inner) = values.scrubber();
     }
 }
 

@@ -12,6 +12,18 @@ pub(super) enum Fit {
     Cut,
     /// In so many bytes of the text.
     Whole(usize),
+    /// In so many bytes, up to the end of the text: what follows may go with it.
+    Open(usize),
+}
+
+/// What goes with a needle, where it follows in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    None,
+    /// The base64 character that holds its last bits, and so many `=` at most.
+    Bits {
+        padding: usize,
+    },
 }
 
 /// What `%` and `\` of a text mean where the needle has one too: itself, or the beginning
@@ -52,6 +64,27 @@ pub(super) fn fit(needle: &[u8], text: &[u8], reading: Reading) -> Fit {
         }
     }
     Fit::Whole(spelled)
+}
+
+/// A needle that fits so much of a text, with its tail.
+pub(super) fn with_tail(tail: Tail, text: &[u8], length: usize, reading: Reading) -> Fit {
+    let Tail::Bits { padding } = tail else { return Fit::Whole(length) };
+    let mut end = length;
+    let last_bits = [b"+", b"/"];
+    for place in 0..=padding {
+        let rest = text.get(end..).unwrap_or_default();
+        let wanted: &[&[u8; 1]] = if place == 0 { &last_bits } else { &[b"="] };
+        let mut fits = wanted.iter().map(|one| fit(*one, rest, reading));
+        match rest.first() {
+            Some(first) if place == 0 && (first.is_ascii_alphanumeric() || matches!(first, b'-' | b'_')) => end += 1,
+            _ => match fits.find(|fit| *fit != Fit::No) {
+                Some(Fit::Whole(taken)) => end += taken,
+                Some(Fit::Cut | Fit::Open(_)) => return Fit::Open(end),
+                Some(Fit::No) | None => return Fit::Whole(end),
+            },
+        }
+    }
+    Fit::Whole(end)
 }
 
 fn step(needle: &[u8], text: &[u8], reading: Reading) -> Step {

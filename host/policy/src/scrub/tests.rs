@@ -51,6 +51,50 @@ fn a_value_is_found_in_base64_at_every_alignment() {
 }
 
 #[test]
+fn of_base64_no_character_stays_that_holds_the_end_of_a_value() {
+    for value in ["sixteen letters!", "seventeen letters", "eighteen letters!!"] {
+        let scrubber = Scrubber::new([("key", value)]);
+        for before in ["", "u", "us", "user:"] {
+            for text in [STANDARD.encode(format!("{before}{value}")), URL_SAFE_NO_PAD.encode(format!("{before}{value}"))] {
+                let spelled =
+                    [text.clone(), percent(&text, true, false), text.replace('=', "\\u003d"), serde_json::to_string(&text).unwrap()];
+                for spelled in spelled {
+                    let spelled = format!("{spelled} and on");
+                    let rest = scrubber.text(&spelled).split_once("[secret key]").unwrap().1.to_owned();
+                    assert!([" and on", "\" and on"].contains(&rest.as_str()), "{spelled}: {rest}");
+                }
+            }
+        }
+        // What does not belong to it stays: one character has bits of both.
+        let with_more = scrubber.text(&STANDARD.encode(format!("{value}|{}", "m".repeat(30)))).into_owned();
+        assert!(with_more.ends_with("bW1tbW1tbW1t") || with_more.contains("1tbW1tbW1tbW1t"), "{with_more}");
+    }
+}
+
+#[test]
+fn what_is_found_for_one_call_is_noted_by_name_and_place_and_told_once() {
+    let (known, seen) = (Known::default(), Arc::<Seen>::default());
+    known.learn([("key", CANARY), ("pin", "1234567890")]);
+    let (log, result) = (known.noting(&seen, Place::Log), known.noting(&seen, Place::Result));
+    log.now().text("nothing");
+    known.now().text(CANARY);
+    assert!(seen.news().is_empty(), "what is found for nobody is nobody's");
+    for _ in 0..3 {
+        log.now().text(CANARY);
+        result.now().json(&mut serde_json::json!([CANARY, 1_234_567_890_u64]));
+    }
+    let told = seen.news();
+    assert_eq!(told["key"], ["result", "log"]);
+    assert_eq!(told["pin"], ["result"]);
+    log.now().text(CANARY);
+    assert!(seen.news().is_empty(), "it was told");
+    let many: Vec<(String, String)> = (0..100).map(|number| (format!("k{number}"), format!("value-{number:05}-"))).collect();
+    known.learn(many.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    log.now().text(&many.iter().map(|(_, value)| value.as_str()).collect::<String>());
+    assert_eq!(seen.news().len() + 3, crate::limits::SCRUB_NOTES);
+}
+
+#[test]
 fn a_character_beyond_the_first_plane_is_found_as_its_two_halves() {
     let scrubber = Scrubber::new([("key", "pass-🔑-word")]);
     assert_eq!(scrubber.text("\\ud83d pass-\\uD83D\\udd11-word"), "\\ud83d [secret key]");

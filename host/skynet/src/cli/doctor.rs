@@ -61,7 +61,7 @@ pub(crate) async fn run(home: &Home, out: &Out) -> Result<()> {
     out.value(&json!({ "findings": findings, "wrong": wrong }));
     match wrong {
         0 => Ok(()),
-        1 => anyhow::bail!("one thing is wrong"),
+        1 => anyhow::bail!("1 thing is wrong"),
         more => anyhow::bail!("{more} things are wrong"),
     }
 }

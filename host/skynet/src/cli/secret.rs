@@ -101,7 +101,7 @@ async fn rotate_vault(desk: &Desk<'_>) -> Result<()> {
     desk.record("vault", json!({ "did": "rotate" })).await?;
     let count = desk.store.secrets().await.map_err(failed)?.len();
     desk.out.both(
-        &format!("the vault has a new key; the data keys of {count} secrets and every slot are sealed under it"),
+        &format!("the vault has a new key; it seals every slot and the data keys of all secrets, {count} now"),
         &json!({ "rotated": true, "secrets": count }),
     );
     Ok(())
@@ -109,13 +109,14 @@ async fn rotate_vault(desk: &Desk<'_>) -> Result<()> {
 
 async fn reset(desk: &Desk<'_>, yes: bool) -> Result<()> {
     let rows = desk.store.secrets().await.map_err(failed)?;
-    let question = format!("Remove the vault with {} secrets in it? Nobody can bring them back.", rows.len());
+    let secrets = if rows.len() == 1 { "secret" } else { "secrets" };
+    let question = format!("Remove the vault with {} {secrets} in it? Nobody can bring that back.", rows.len());
     desk.confirm(yes, &question, "skynet secret reset --yes")?;
     desk.store.reset_vault().await.map_err(failed)?;
     desk.record("vault", json!({ "did": "reset", "secrets": rows.len() })).await?;
     desk.unlocked().await?;
     desk.out.both(
-        &format!("the vault is empty; {} secrets are gone, and it opens with {}", rows.len(), desk.places.keyfile.display()),
+        &format!("the vault is empty; {} {secrets} gone, and it opens with {}", rows.len(), desk.places.keyfile.display()),
         &json!({ "reset": true, "removed": rows.iter().map(|row| &row.name).collect::<Vec<_>>() }),
     );
     if crate::lock::holder(desk.home).is_some() {

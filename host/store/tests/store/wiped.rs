@@ -48,6 +48,22 @@ async fn a_fact_that_was_forgotten_is_in_no_file_and_the_others_stay() {
 }
 
 #[tokio::test]
+async fn of_several_facts_that_were_forgotten_none_is_in_a_file_after_they_were_wiped_once() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    for number in 0..40 {
+        store.learn(&UserId::owner(), fact(&format!("n{number}"), &format!("quagmirezephyr{number} and more"))).await.unwrap();
+    }
+    for number in 0..39 {
+        assert!(store.forget_one_of_several(&UserId::owner(), "fact", &format!("n{number}")).await.unwrap());
+    }
+    check(&scratch, &["quagmirezephyr7 "], true);
+    store.wipe().await;
+    check(&scratch, &["quagmirezephyr7 ", "quagmirezephyr38 "], false);
+    check(&scratch, &["quagmirezephyr39 "], true);
+}
+
+#[tokio::test]
 async fn an_article_that_was_deleted_is_in_no_file() {
     let scratch = Scratch::new();
     let store = scratch.open();

@@ -124,16 +124,21 @@ async fn audit(home: &Home) -> Finding {
 
 fn roots(home: &Home, config: &Config) -> Vec<Finding> {
     let missing = config.roots.iter().filter(|(_, root)| !home.root().join(&root.path).is_dir());
-    missing
-        .map(|(name, root)| {
-            let path = home.root().join(&root.path);
-            Finding::note(
-                "roots",
-                format!("the folder of root `{name}` is missing; no plugin gets it"),
-                format!("mkdir -p {}", path.display()),
-            )
-        })
-        .collect()
+    let missing = missing.map(|(name, root)| {
+        let path = home.root().join(&root.path);
+        Finding::note("roots", format!("the folder of root `{name}` is missing; no plugin gets it"), format!("mkdir -p {}", path.display()))
+    });
+    let nested = crate::off_limits::nested(home, config).into_iter().map(|(inner, outer)| {
+        Finding::note(
+            "roots",
+            format!(
+                "root `{inner}`, which is not writable, lies in root `{outer}`, which is: who is granted `{outer}` to change it \
+                 changes `{inner}` too; a component that is granted both can change neither"
+            ),
+            format!("move one out of the other in skynet.toml, or say roots.{inner}.writable = true"),
+        )
+    });
+    missing.chain(nested).collect()
 }
 
 async fn host(home: &Home, config: &Config) -> Vec<Finding> {

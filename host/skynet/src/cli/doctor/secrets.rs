@@ -29,7 +29,8 @@ async fn look(home: &Home) -> Result<Vec<Finding>> {
     let slots: Vec<&str> = store.vault_slots().await?.iter().map(|slot| slot.kind.as_str()).collect();
     let (unlocked, by) = vault::unlock(&store, &Places::of(home)?, Ask::Nobody).await?;
     let vault = store.open_vault(&unlocked).await?;
-    let mut state = format!("it opens by {by}; slots: {}; {} secrets", slots.join(", "), vault.secrets.len());
+    let secrets = if vault.secrets.len() == 1 { "secret" } else { "secrets" };
+    let mut state = format!("it opens by {by}; slots: {}; {} {secrets}", slots.join(", "), vault.secrets.len());
     if slots.contains(&"keyfile") {
         state.push_str("; who copies the whole data folder has the key file too, see: skynet secret slot add --help");
     }

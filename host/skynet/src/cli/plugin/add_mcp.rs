@@ -189,7 +189,8 @@ impl Adding<'_> {
         self.place(&server.approved(tools)).await?;
         let names: Vec<String> = tools.iter().map(|tool| exposed_name(&self.id, text(&tool["name"]))).collect();
         let summary = json!({ "id": self.id, "version": self.version.to_string(), "file": self.file, "url": server.url, "tools": names });
-        self.desk.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &joined(shown, summary));
+        let offered = if names.len() == 1 { "tool" } else { "tools" };
+        self.desk.out.both(&format!("{} {done}, with {} {offered}", self.id, names.len()), &joined(shown, summary));
         Ok(())
     }
 

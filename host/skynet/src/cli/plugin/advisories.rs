@@ -30,7 +30,7 @@ pub(super) async fn run(home: &Home, offline: bool, out: &Out) -> Result<()> {
         finding.said.iter().for_each(|line| out.line(&format!("  {line}")));
     }
     if findings.is_empty() {
-        out.line(&format!("nothing is known against the {} plugins from registries", installed.plugins.len()));
+        out.line(&format!("nothing is known against what came from registries; plugins: {}", installed.plugins.len()));
     }
     said.iter().for_each(|fault| out.line(&out.paint("33", fault)));
     let blocked: Vec<String> = findings.iter().filter(|finding| finding.blocked).map(|finding| finding.id.to_string()).collect();

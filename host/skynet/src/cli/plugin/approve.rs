@@ -76,7 +76,7 @@ pub(crate) async fn run(home: &Home, plugin: &str, yes: bool, out: &Out) -> Resu
 fn words(script: &Value, out: &Out) {
     if script["contract"] == "kept" {
         let tools = script["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
-        out.line(&format!("  offers     {} tools:", tools.len()));
+        out.line(&format!("  offers     {} {}:", tools.len(), if tools.len() == 1 { "tool" } else { "tools" }));
         tools.iter().for_each(|tool| describe(tool, out));
         return;
     }

@@ -23,8 +23,9 @@ pub(super) async fn run(home: &Home, export: Export, out: &Out) -> Result<()> {
     };
     let visit = registry::visit(&held, places.named(name).map_err(registry::failed)?).await?;
     let releases = visit.export(&wishes, &export.out, &Bar::default()).await.map_err(registry::failed)?;
+    let what = if releases == 1 { "release" } else { "releases" };
     let text = format!(
-        "wrote {releases} releases of registry {name} to {}\non the other machine: skynet registry add … --name {name} --root FILE, then skynet plugin install --bundle FILE NAME",
+        "wrote {releases} {what} of registry {name} to {}\non the other machine: skynet registry add … --name {name} --root FILE, then skynet plugin install --bundle FILE NAME",
         export.out.display()
     );
     out.both(&text, &json!({ "file": export.out, "registry": name, "releases": releases }));

@@ -43,6 +43,7 @@ pub(super) fn holds(path: &Path) -> Option<PluginId> {
 pub(crate) fn packed(path: &Path, bytes: &[u8], manifest: Manifest, prev: Option<String>) -> Result<(Release, Vec<u8>)> {
     let component = release::strip(bytes);
     let look = skynet_plugins::file::look(component).map_err(|why| refused(path, why))?;
+    manifest.world.must_be_among(&look.kinds).map_err(|why| refused(path, why))?;
     let release = Release {
         schema: release::RELEASE_SCHEMA,
         id: manifest.id,
@@ -114,6 +115,8 @@ pub(crate) fn signed(path: &Path, bytes: &[u8], key: &SecretKey) -> Result<(Rele
     let parts = release::split(bytes).map_err(|error| refused(path, error))?;
     let release = Release::parse(parts.release_json).map_err(|error| refused(path, error))?;
     release.check_component(parts.component).map_err(|error| refused(path, error))?;
+    let look = skynet_plugins::file::look(parts.component).map_err(|why| refused(path, why))?;
+    skynet_plugins::file::must_be_what_it_says(&release, &look.kinds).map_err(|why| refused(path, why))?;
     let mut signatures = Signatures::parse(parts.signatures_json).map_err(|error| refused(path, error))?;
     signatures.merge(signature::sign_release(key, parts.release_json));
     Ok((release, release::join(parts.component, parts.release_json, &signatures.to_bytes())))
@@ -148,4 +151,29 @@ pub(crate) fn verify(home: &Home, path: &Path, out: &Out) -> Result<()> {
         "signers": checked.signers, "kinds": checked.kinds, "asks": release.permissions.sentences(),
     }));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(world: &str) -> Manifest {
+        let rest = "schema = 1\nid = \"acme/x\"\nversion = \"1.0.0\"\nsummary = \"s\"\nwit = \"^0.1.0\"\n";
+        Manifest::parse(&format!("{rest}world = \"{world}\"\n")).unwrap()
+    }
+
+    #[test]
+    fn a_tool_that_says_it_is_a_channel_is_neither_packed_nor_signed() {
+        let (path, component) = (Path::new("x.wasm"), skynet_plugins::kit(1));
+        let refused = packed(path, &component, manifest("channel-plugin"), None).unwrap_err().to_string();
+        assert!(refused.contains("world = \"channel-plugin\", and what it exports is tool"), "{refused}");
+        let (good, whole) = packed(path, &component, manifest("tool-plugin"), None).unwrap();
+        let key = SecretKey::from_seed(&[7; 32]);
+        signed(path, &whole, &key).unwrap();
+        // As another program, or one before this rule, packed it.
+        let said = Release { wit: WitDeclaration { world: "channel-plugin".into(), ..good.wit.clone() }, ..good };
+        let whole = release::join(&component, &said.to_bytes(), &Signatures::none().to_bytes());
+        let refused = signed(path, &whole, &key).unwrap_err().to_string();
+        assert!(refused.contains("write world = \"tool-plugin\" in plugin.toml"), "{refused}");
+    }
 }

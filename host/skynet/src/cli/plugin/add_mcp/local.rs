@@ -130,7 +130,8 @@ impl Local<'_> {
             "id": self.id, "folder": self.folder, "files": tree::digest(&files), "program": kept.program,
             "arguments": kept.arguments, "sha256": kept.sha256, "tools": names,
         });
-        self.desk.out.both(&format!("{} {done}, with {} tools", self.id, names.len()), &joined(shown, summary));
+        let offered = if names.len() == 1 { "tool" } else { "tools" };
+        self.desk.out.both(&format!("{} {done}, with {} {offered}", self.id, names.len()), &joined(shown, summary));
         Ok(())
     }
 

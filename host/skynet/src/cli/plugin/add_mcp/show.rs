@@ -43,7 +43,7 @@ impl Offered {
     }
 
     pub(super) fn show(&self, out: &Out) {
-        out.line(&format!("{} tools:", self.good.len()));
+        out.line(&format!("{} {}:", self.good.len(), if self.good.len() == 1 { "tool" } else { "tools" }));
         self.good.iter().for_each(|tool| describe(tool, out));
         self.show_bad(out);
     }

@@ -72,7 +72,7 @@ fn show(project: &Project, checked: &Checked, out: &Out) -> Result<()> {
     if failed > 0 {
         anyhow::bail!("{failed} of {all} checks failed");
     }
-    out.line(&format!("{all} checks passed, {}", checked.place()));
+    out.line(&format!("{all} {} passed, {}", if all == 1 { "check" } else { "checks" }, checked.place()));
     Ok(())
 }
 
