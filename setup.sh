@@ -475,13 +475,22 @@ start_host() {
 
 # A provider asks its server after it was granted, and after a start; until then something else would answer.
 wait_for_model() {
-  local provider=$1 tries
+  local provider=$1 tries why=""
   if [ -z "$provider" ] || [ ! -e "$home/plugins/provider-$provider.wasm" ]; then return; fi
   for tries in {1..40}; do
     if "$skynet" status --json 2>/dev/null | grep -q "\"$provider/"; then return; fi
+    # What is noted in the first moments may still be of before the grant.
+    if ((tries > 6)); then why=$(no_model_why "$provider"); fi
+    if [ -n "$why" ]; then break; fi
     sleep 0.5
   done
-  warn "$provider offers no model after $((tries / 2)) s, so another one answers for now; why: skynet plugin info skynet/provider-$provider"
+  warn "another model answers for now, since of $provider is known: ${why:-it offers no model after $((tries / 2)) s}; look again with: skynet plugin info skynet/provider-$provider"
+}
+
+# What the host notes of a provider that was asked for its models and has none.
+no_model_why() {
+  "$skynet" plugin info "skynet/provider-$1" --json 2>/dev/null |
+    sed -nE 's/.*"note":"(([^"\\]|\\.)*it offers no model([^"\\]|\\.)*)".*/\1/p' || true
 }
 
 say_hello() {

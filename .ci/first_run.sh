@@ -64,6 +64,7 @@ must has "put anthropic_api_key into the vault" "$scratch/second.txt"
 must has '^anthropic_api_key  version 1,' "$scratch/secrets.txt"
 must has '^mine  version 1, .* goes to https://api.example.com$' "$scratch/secrets.txt"
 must test "$(grep -rlF -e 'not a "real" key' -e from-the-file -e kept-as-it-is "$SKYNET_HOME" | wc -l)" = 0
+must has "it offers no model for now: " "$scratch/second.txt"
 must test "$(grep -c 'made the release key\|placed ' "$scratch/second.txt")" = 0
 PATH="$SKYNET_BIN_DIR:$PATH" must bash "$root/.ci/readme.sh"
 

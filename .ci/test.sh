@@ -41,7 +41,7 @@ formatting() {
 }
 
 lints() {
-  in_root cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+  in_root cargo clippy --locked --workspace --all-targets --features "$features" --quiet -- -D warnings
 }
 
 guest_lints() {
@@ -58,6 +58,26 @@ run_tests() {
     echo "with cargo test, because cargo-nextest is not to be had here"
     "$where" cargo test --locked --workspace "$@" 2>&1 | tee -a "$test_log"
   fi
+}
+
+# Tests against what others wrote: in stages of their own, where that is installed.
+features=skynet/peers,skynet-registry-client/peers
+peers_binaries=(openclaw providers polyglot mcp authors local_model)
+peers_tests='binary(registry) & package(skynet-registry-client) & test(/^(reference|oci::real)::/)'
+
+# The host's own tests. All stages build it with one set of features: another one would build it again.
+tests_of_the_host() {
+  if ((have_nextest)); then
+    host_tests -E "not ($peers_tests$(printf ' | binary(=%s)' "${peers_binaries[@]}"))"
+  else
+    run_tests in_root
+  fi
+}
+
+# host_tests ARGUMENT...: those that these choose.
+host_tests() {
+  cd "$root"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked --workspace --features "$features" "$@" 2>&1 | tee -a "$test_log"
 }
 
 guests_as_components() {
@@ -98,24 +118,21 @@ foreign_client() {
   # Installed by the stage before this one.
   SKYNET_AIMOCK_FOLDER=$(find "${SKYNET_MOCKS:-${XDG_CACHE_HOME:-$HOME/.cache}/skynet-provider-mocks}" -maxdepth 1 -name 'aimock-*' | sort | tail -n 1)
   export SKYNET_AIMOCK_FOLDER
-  cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test openclaw --test providers 2>&1 | tee -a "$test_log"
+  host_tests --test openclaw --test providers
 }
 
 # The registry as the reference implementation of TUF reads it.
 registry_elsewhere() {
   SKYNET_TUF_PYTHON=$(bash "$root/.ci/tuf.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-tuf")
   export SKYNET_TUF_PYTHON
-  cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers reference 2>&1 | tee -a "$test_log"
+  host_tests -E "$peers_tests" reference
 }
 
 # Plugins to and from an OCI registry that others wrote.
 oci_registry() {
   SKYNET_OCI_REGISTRY=$(bash "$root/.ci/oci.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-oci")
   export SKYNET_OCI_REGISTRY
-  cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet-registry-client --features peers,oci oci 2>&1 | tee -a "$test_log"
+  host_tests -E "$peers_tests" oci::
 }
 
 # Tools of ours in other programs' hands, and other programs' tools in ours.
@@ -123,8 +140,7 @@ mcp_elsewhere() {
   SKYNET_MCP=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-mcp
   export SKYNET_MCP
   bash "$root/.ci/mcp.sh" "$SKYNET_MCP"
-  cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test mcp 2>&1 | tee -a "$test_log"
+  host_tests --test mcp
 }
 
 # Plugins in Python and JavaScript, from nothing to a call.
@@ -135,15 +151,14 @@ other_languages() {
   cd "$root"
   python3 -m unittest discover -s plugins-sdk/python/tests
   node --test plugins-sdk/js/tests/
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test polyglot 2>&1 | tee -a "$test_log"
+  host_tests --test polyglot
 }
 
 # What an author does, from an empty folder to an answer, in each language that is to be had here.
 authors_walk() {
   SKYNET_AUTHOR_TOOLS=$(bash "$root/.ci/authors.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-authors")
   export SKYNET_AUTHOR_TOOLS
-  cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test authors 2>&1 | tee -a "$test_log"
+  host_tests --test authors
 }
 
 # One real conversation with the model that runs inside the sandbox.
@@ -152,8 +167,7 @@ local_model_answers() {
   export SKYNET_MODEL_DIR
   bash "$root/builtin-plugins/provider-local/fetch-model.sh" "$SKYNET_MODEL_DIR"
   in_guests "$WASM_CARGO" build --release --locked --target wasm32-wasip2 --target-dir "$(guest_folder)" -p provider-local
-  cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked -p skynet --features peers --test local_model 2>&1 | tee -a "$test_log"
+  host_tests --test local_model
 }
 
 # The unit as systemd reads it: any word of it is a fault. That it would find one is tried first, on a unit with
@@ -213,7 +227,7 @@ stage "guests as components" guests_as_components
 # Tests that run real guests find them there.
 SKYNET_GUEST_DIR=$(guest_folder)/wasm32-wasip2/release
 export SKYNET_GUEST_DIR
-stage "tests of the host and the SDK" run_tests in_root
+stage "tests of the host and the SDK" tests_of_the_host
 stage "lints of the guests" guest_lints
 stage "tests of the guests" run_tests in_guests --target-dir "$(guest_folder)"
 if command -v npm >/dev/null && command -v python3 >/dev/null; then

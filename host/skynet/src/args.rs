@@ -317,6 +317,7 @@ pub(crate) enum Secret {
     /// List secrets by name, with who uses them; values are never shown.
     List,
     /// Remove a secret.
+    #[command(visible_alias = "remove")]
     Rm {
         /// Its name.
         name: String,

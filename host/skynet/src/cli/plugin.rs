@@ -176,7 +176,8 @@ pub(super) fn show_info(id: &PluginId, info: &Value, out: &Out) {
     section("was denied, and a grant would allow", &info["denied"]["asks"]);
     section("tools", &status["tools"]);
     section("versions kept here", &info["history"]);
-    if let Some(reason) = status["reason"].as_str() {
-        out.line(&format!("  {reason}"));
+    // As the list has them: why it does not serve, or what is wrong with what does.
+    for why in [&status["reason"], &status["note"]].into_iter().filter_map(Value::as_str) {
+        out.line(&format!("  {why}"));
     }
 }

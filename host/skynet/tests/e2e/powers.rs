@@ -66,3 +66,21 @@ fn a_reminder_of_a_plugin_is_listed_with_its_name_and_not_done_once_the_grant_is
     let why = home.run(&["plugin", "why-denied", "skynet/tool-reminder"]).done();
     assert!(why.contains("may no longer plan work"), "{why}");
 }
+
+#[test]
+fn what_is_wrong_with_a_plugin_that_serves_is_shown_where_its_owner_looks() {
+    let mut home = Household::new();
+    let config = home.home().join("skynet.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}\n[ceiling]\nfs = [{{ root = \"notes\", access = \"read\" }}]\n")).unwrap();
+    home.install("tool-files");
+    home.start();
+    home.until_state("skynet/tool-files", "pending");
+    home.run(&["plugin", "grant", "skynet/tool-files", "--yes"]).done();
+    home.until_state("skynet/tool-files", "serving");
+    let note = home.plugin("skynet/tool-files").unwrap()["note"].as_str().unwrap().to_owned();
+    for words in [&["plugin", "list"][..], &["plugin", "info", "skynet/tool-files"]] {
+        let said = home.run(words).done();
+        assert!(said.contains(&note), "{note}\n{said}");
+    }
+}

@@ -41,7 +41,9 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<(String, String)>) {
             if !NOT_OURS.contains(&last) && !NOT_OURS.contains(&name.as_str()) {
                 collect(root, &path, found);
             }
-        } else if !last.ends_with(".lock")
+        // In a second working tree of git's that is a file, which says where the first one is.
+        } else if last != ".git"
+            && !last.ends_with(".lock")
             && !GENERATED.iter().any(|generated| name.starts_with(generated))
             && let Ok(text) = fs::read_to_string(&path)
         {
