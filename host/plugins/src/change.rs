@@ -71,6 +71,8 @@ impl PluginHost {
     pub(crate) async fn revive(&self, receipt: &Receipt) -> Result<Generation, Unfit> {
         let trust = (self.shared.trust)().map_err(Unfit::Reason)?;
         let release = Release::parse(receipt.release_json.as_bytes()).map_err(|error| Unfit::Reason(error.to_string()))?;
+        // A host before this rule may have admitted it.
+        crate::file::must_be_what_it_says(&release, &receipt.kinds).map_err(Unfit::Reason)?;
         let folder = self.kept_folder(&release).await.map_err(Unfit::Reason)?;
         let publisher = match receipt.signers.is_empty() && folder.is_some() {
             true => publisher_of(receipt, &release),

@@ -220,6 +220,17 @@ async fn a_component_that_is_not_what_its_release_says_is_refused_with_both_name
 }
 
 #[tokio::test]
+async fn what_a_host_before_that_rule_admitted_is_not_served_after_a_start() {
+    let world = world().await;
+    let mut receipt = world.store.serving().await.unwrap().remove(0);
+    receipt.release_json = receipt.release_json.replace("tool-plugin", "channel-plugin");
+    world.store.publish(receipt).await.unwrap();
+    let world = world.restart_around(|_| {}).await;
+    assert!(world.call("tool").await.is_err());
+    assert_eq!(world.serving("tool").await, None);
+}
+
+#[tokio::test]
 async fn an_import_that_the_signed_release_does_not_declare_is_refused() {
     let mut package = Package::new("tool", "1.0.1", &Guest::tool(zoo!("log")));
     package.release.wit.imports.retain(|name| !name.contains("/log@"));

@@ -58,9 +58,9 @@ pub(crate) const LOW_DISK: u64 = 256 * 1024 * 1024;
 /// Files of a script plugin that are reviewed: a program and what it brings.
 pub(crate) const REVIEW_FILES: usize = 500;
 
-/// For a plugin's file that a conversation asked for. Its owner can change nothing that is installed meanwhile, and what came is
+/// For a plugin's file that a conversation asked for, or an update that goes by itself. The owner can change nothing that is installed meanwhile, and what came is
 /// kept for the next try; a command of theirs may wait for hours.
-pub(crate) const MARKET_FETCH: Duration = Duration::from_secs(600);
+pub(crate) const UNWATCHED_FETCH: Duration = Duration::from_secs(600);
 
 /// For all checks and calls of a plugin that somebody handed in. An author's own run takes seconds; a keeper's machine waits
 /// no longer for a stranger's.

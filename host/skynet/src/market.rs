@@ -5,7 +5,6 @@
 //! makes, for the one release whose digest was approved. Refuses any other.
 
 use crate::home::Home;
-use crate::limits::MARKET_FETCH;
 use crate::registry;
 use crate::registry::before::Before;
 use crate::registry::carry::{self, Ready, Word};
@@ -28,7 +27,6 @@ use skynet_registry_client::offer::Wish;
 use skynet_review::{Policy, Severity};
 use skynet_store::Store;
 use std::sync::{Arc, OnceLock};
-use tokio::time::timeout;
 
 /// The registries of this data folder.
 pub(crate) struct RegistryMarket {
@@ -109,7 +107,7 @@ impl RegistryMarket {
         }
         // One file waits for its owner's word at a time; a conversation cannot fill the disk with them.
         carry::tidy_but(&held, &lock, &proposal.offer)?;
-        let ready = in_time(carry::fetch(&self.home, (&held, &lock), &visit, &proposal, &Policy::default())).await?;
+        let ready = carry::fetch_soon(&self.home, (&held, &lock), &visit, &proposal, &Policy::default()).await?;
         findings::pass(&proposal.offer.name(), &ready.findings)?;
         Ok(Looked { held, lock, proposal, ready })
     }
@@ -255,13 +253,6 @@ impl RegistryMarket {
         silent.iter().for_each(|why| tracing::warn!("a registry was left out of a search: {why}"));
         Ok(found)
     }
-}
-
-/// A download within its bound: the owner's own commands wait for it.
-async fn in_time<T>(fetched: impl Future<Output = Result<T>>) -> Result<T> {
-    let seconds = MARKET_FETCH.as_secs();
-    let late = |_| anyhow::anyhow!("its file did not come within {seconds} s; what came is kept, and the next try goes on there");
-    timeout(MARKET_FETCH, fetched).await.map_err(late)?
 }
 
 /// What a model and an owner read of it.

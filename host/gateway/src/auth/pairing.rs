@@ -157,7 +157,9 @@ impl Pairing {
     }
 
     /// Turns a waiting device away.
-    pub(crate) fn reject(&self, request: &str) -> Result<String, Refusal> {
+    pub(crate) async fn reject(&self, request: &str) -> Result<String, Refusal> {
+        // One that is being approved is approved first, and there is nothing left to turn away.
+        let _settling = self.settling.lock().await;
         let waiting = self.pending().into_iter().find(|waiting| waiting.request == request);
         let Some(waiting) = waiting else { return Err(Refusal::invalid("unknown requestId")) };
         self.forget(request);

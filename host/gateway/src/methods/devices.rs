@@ -58,7 +58,7 @@ async fn reject(call: Call) -> Answer {
     let request = call.text("requestId").unwrap_or_default();
     let waiting = call.server.pairing.pending().into_iter().find(|waiting| waiting.request == request);
     let Some(waiting) = waiting else { return Err(Refusal::invalid("unknown requestId")) };
-    let act = async { call.server.pairing.reject(request) };
+    let act = call.server.pairing.reject(request);
     let device = call.recorded("auth", &named(&waiting.row.id), json!({"action": "reject"}), act).await?;
     Ok(json!({"requestId": request, "deviceId": device}).into())
 }

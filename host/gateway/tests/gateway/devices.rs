@@ -113,6 +113,26 @@ async fn who_turns_a_device_away_or_forgets_one_is_in_the_audit_log_and_whether_
 }
 
 #[tokio::test]
+async fn who_turns_a_device_away_while_it_is_approved_hears_that_it_is_too_late() {
+    let world = World::start().await;
+    let mut owner = world.owner().await;
+    let (_, answer) = remote(&world, Hello::device(7)).await;
+    let request = answer["error"]["details"]["requestId"].clone();
+    world.access.slow.store(true, std::sync::atomic::Ordering::Relaxed);
+    let approval = owner.ask("device.pair.approve", json!({"requestId": request})).await;
+    crate::wire::soon(world.access.gates.pass("storing")).await;
+    let refusal = owner.ask("device.pair.reject", json!({"requestId": request})).await;
+    // It has begun once what was asked after it is answered.
+    owner.call("ping", json!({})).await;
+    world.access.gates.open("stored");
+    assert_eq!(owner.answer(&approval).await["ok"], true);
+    let refusal = owner.answer(&refusal).await;
+    assert_eq!((&refusal["ok"], &refusal["error"]["message"]), (&json!(false), &json!("unknown requestId")));
+    assert_eq!(world.access.devices.lock().unwrap().len(), 1);
+    assert_eq!(rows(&world).last().unwrap().split(' ').next_back(), Some("error"), "{:?}", rows(&world));
+}
+
+#[tokio::test]
 async fn a_device_comes_back_with_its_own_token_within_what_was_approved() {
     let world = World::start().await;
     let (_, hello) = world.connect(Hello::device(1).scopes(&["operator.write"])).await;

@@ -244,6 +244,9 @@ pub(crate) struct FakeAccess {
     pub(crate) devices: Mutex<BTreeMap<String, DeviceRow>>,
     /// Takes no device.
     pub(crate) full: AtomicBool,
+    /// Opens `storing` and waits for `stored` before it takes a device.
+    pub(crate) slow: AtomicBool,
+    pub(crate) gates: Gates,
 }
 
 #[async_trait]
@@ -269,6 +272,10 @@ impl AccessStore for FakeAccess {
     async fn upsert_device(&self, device: DeviceRow) -> Result<(), StoreError> {
         if self.full.load(Ordering::Relaxed) {
             return Err(StoreError::Full("disk full".into()));
+        }
+        if self.slow.load(Ordering::Relaxed) {
+            self.gates.open("storing");
+            self.gates.pass("stored").await;
         }
         self.devices.lock().unwrap().insert(device.id.clone(), device);
         Ok(())

@@ -12,7 +12,7 @@ use crate::client;
 use crate::exit::{Kind, fail};
 use crate::home::Home;
 use crate::keys;
-use crate::limits::PLUGIN_CHANGE;
+use crate::limits::{PLUGIN_CHANGE, UNWATCHED_FETCH};
 use crate::lock;
 use crate::output::Out;
 use crate::who;
@@ -31,6 +31,8 @@ use skynet_registry_client::plan::Action;
 use skynet_registry_client::shelf::Kept;
 use skynet_registry_client::visit::Visit;
 use skynet_review::{Policy, Report};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// A file that is here, who the host will say signed it, and what a review found in it.
 pub(crate) struct Ready {
@@ -68,6 +70,22 @@ pub(crate) async fn fetch(
     let kept = held.fetch(lock, visit, &proposal.offer, &Bar::default()).await.map_err(super::failed)?;
     let trust = trust_with(keys::load_trust(home)?, &proposal.offer)?;
     check(held, &proposal.offer.name(), kept, (trust, proposal.beside.clone()), policy).await
+}
+
+/// The same where nobody sits before it: the owner's own commands wait until it ends.
+pub(crate) async fn fetch_soon(
+    home: &Home,
+    registries: (&Registries, &HomeLock),
+    visit: &Visit,
+    proposal: &Proposal,
+    policy: &Policy,
+) -> Result<Ready> {
+    in_time(UNWATCHED_FETCH, fetch(home, registries, visit, proposal, policy)).await
+}
+
+async fn in_time<T>(most: Duration, fetched: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = || format!("its file did not come within {} s; what came is kept, and the next try goes on there", most.as_secs());
+    timeout(most, fetched).await.map_err(|_| fail(Kind::TryLater, late()))?
 }
 
 /// The same for a file of the lockfile.
@@ -254,4 +272,17 @@ async fn refusal(home: &Home, id: &PluginId) -> Option<String> {
     let name = super::intent::file_name(id);
     let line = list["plugins"].as_array()?.iter().find(|line| line["name"] == name.as_str())?.clone();
     line["reason"].as_str().map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_download_that_nobody_watches_ends_in_time_and_says_that_it_goes_on() {
+        let never = in_time(Duration::ZERO, std::future::pending::<Result<()>>()).await.unwrap_err();
+        assert!(never.to_string().contains("within 0 s; what came is kept"), "{never}");
+        assert_eq!(crate::exit::kind(&never), Some(Kind::TryLater));
+        assert_eq!(in_time(UNWATCHED_FETCH, async { Ok(1) }).await.unwrap(), 1);
+    }
 }

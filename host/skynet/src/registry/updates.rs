@@ -209,5 +209,6 @@ pub(crate) fn kept(home: &Home) -> Option<Known> {
     let mut known: Known = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
     let lock = Registries::open(&home.registries()).ok()?.read_lock().ok()?;
     known.updates.retain(|update| lock.find(&update.id).is_some_and(|locked| locked.version == update.from && !locked.pinned));
+    known.pinned.retain(|one| lock.find(&one.id).is_some_and(|locked| locked.version == one.at && locked.pinned));
     Some(known)
 }

@@ -62,7 +62,7 @@ impl Watch {
         if held.places().map_err(super::failed)?.all.is_empty() {
             return Ok(());
         }
-        let before = updates::kept(&self.home).map(|known| known.updates).unwrap_or_default();
+        let (before, pinned) = updates::kept(&self.home).map(|known| (known.updates, known.pinned)).unwrap_or_default();
         let looked = updates::look(&self.home, &held, &self.store, &[], Timestamp::now()).await;
         // Whatever failed: what others were heard to say counts.
         self.host.hear_again().await;
@@ -73,8 +73,9 @@ impl Watch {
         }
         // Tags in OCI registries are the owner's to ask; what was last heard of them stays.
         let lock = held.read_lock().map_err(super::failed)?;
-        let from_oci = |update: &&updates::Update| lock.find(&update.id).is_some_and(|locked| locked.oci.is_some());
-        look.known.updates.extend(before.iter().filter(from_oci).cloned());
+        let from_oci = |id: &PluginId| lock.find(id).is_some_and(|locked| locked.oci.is_some());
+        look.known.updates.extend(before.iter().filter(|update| from_oci(&update.id)).cloned());
+        look.known.pinned.extend(pinned.into_iter().filter(|one| from_oci(&one.id)));
         updates::keep(&self.home, &look.known)?;
         if !look.known.updates.is_empty() && look.known.updates != before {
             tracing::info!("{} newer releases of plugins; see: skynet plugin outdated", look.known.updates.len());
@@ -121,7 +122,7 @@ impl Watch {
         if !proposal.may_go_alone() {
             return Ok(false);
         }
-        let ready = carry::fetch(&self.home, (held, lock), visit, &proposal, &Policy::default()).await?;
+        let ready = carry::fetch_soon(&self.home, (held, lock), visit, &proposal, &Policy::default()).await?;
         findings::pass(&proposal.offer.name(), &ready.findings)?;
         let graver = findings::graver(&ready.findings, &self.reviewed(held, &proposal)?);
         if !graver.is_empty() {

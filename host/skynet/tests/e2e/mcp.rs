@@ -107,16 +107,17 @@ fn answer(mut stream: TcpStream, head: &str, body: &[u8], times: usize) {
 #[test]
 fn a_server_that_means_no_good_becomes_no_plugin() {
     let home = serving();
-    let check = |name: &str, url: &str, words: &[&str]| {
-        home.run(&["plugin", "add-mcp", name, url, "--private", "--yes"]).refused(4, words);
+    let check_as = |code: i32, name: &str, url: &str, words: &[&str]| {
+        home.run(&["plugin", "add-mcp", name, url, "--private", "--yes"]).refused(code, words);
         assert!(!home.home().join(format!("plugins/mcp-{name}.wasm")).exists(), "{name} was left behind");
     };
+    let check = |name: &str, url: &str, words: &[&str]| check_as(4, name, url, words);
     let elsewhere = server("307 Temporary Redirect\r\nlocation: http://169.254.169.254/latest", b"", 0);
     check("moved", &elsewhere, &["redirects to http://169.254.169.254/latest", "not followed"]);
     let flood = server("200 OK\r\ncontent-type: text/event-stream", &[b':'; 65_536], 1000);
     check("flood", &flood, &["could not be looked at"]);
     check("page", &server("200 OK\r\ncontent-type: text/html", b"<html>", 1), &["no JSON"]);
-    check("Bad_Name", &elsewhere, &["no name for a server"]);
+    check_as(2, "Bad_Name", &elsewhere, &["no name for a server"]);
     check("sly", "https://me:secret@mcp.example.com/", &["no place in an address"]);
     home.run(&["plugin", "add-mcp", "--update", "nobody"]).refused(5, &["no server named nobody"]);
 }
