@@ -279,6 +279,8 @@ impl PluginHost {
         // One whose grant is gone from the store and that serves all the same must end too.
         let serves = self.serving(id).is_some_and(|serving| !serving.terms.permissions.is_empty());
         if !granted && !serves {
+            // One without a grant is told from one that there is not.
+            self.meet(id).await?;
             return Err(AdminError::Refused(format!("{id} has no grant")));
         }
         Ok(self.change(act, Value::Null, vec![PluginChange::Revoke(id.clone())]).await?)

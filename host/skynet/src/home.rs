@@ -1,5 +1,6 @@
 //! The data folder: `$SKYNET_HOME`, else `~/.skynet`. Private to its owner.
 
+use crate::exit::{Kind, fail};
 use anyhow::{Context, Result, bail};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -105,7 +106,8 @@ impl Home {
     /// An error that says how to begin when there is nothing here.
     pub(crate) fn must_exist(&self) -> Result<()> {
         if !self.config().is_file() {
-            bail!("{} holds no skynet; run: skynet init", self.root.display());
+            // Not `not found`, which says that what a command names is not there, and not `the host does not run`: none could.
+            return Err(fail(Kind::BadConfig, format!("{} holds no skynet; run: skynet init", self.root.display())));
         }
         private_folder(&self.root)
     }
@@ -118,7 +120,7 @@ pub(crate) fn private_folder(path: &Path) -> Result<()> {
     let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let fault = format!("{} can be entered by others (mode {mode:o}); run: chmod 700 {}", path.display(), path.display());
-        return Err(crate::exit::fail(crate::exit::Kind::BadConfig, fault));
+        return Err(fail(Kind::BadConfig, fault));
     }
     Ok(())
 }
@@ -139,7 +141,7 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     put().map_err(|error| match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             let full = skynet_registry_client::disk::failed(path, error).needing(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-            crate::exit::fail(crate::exit::Kind::NoRoom, full.to_string())
+            fail(Kind::NoRoom, full.to_string())
         }
         _ => anyhow::Error::from(error).context(format!("{} cannot be written", path.display())),
     })
@@ -151,7 +153,7 @@ pub(crate) fn read_private(path: &Path) -> Result<String> {
     let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let fault = format!("{} can be read by others (mode {mode:o}); run: chmod 600 {}", path.display(), path.display());
-        return Err(crate::exit::fail(crate::exit::Kind::BadConfig, fault));
+        return Err(fail(Kind::BadConfig, fault));
     }
     Ok(text)
 }

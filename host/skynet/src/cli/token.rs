@@ -15,6 +15,11 @@ use skynet_store::Store;
 
 const SCOPES: [&str; 5] = ["operator.read", "operator.write", "operator.approvals", "operator.pairing", "operator.admin"];
 
+async fn is_there(store: &Store, name: &str) -> Result<bool> {
+    Ok(store.list_tokens().await?.iter().any(|token| token.name == name))
+}
+
+/// Who may speak to the host is written down before it is so.
 async fn record(store: &Store, action: &str, name: &str, more: Value) -> Result<()> {
     let detail = json!({ "action": action, "more": more });
     let subject = format!("token {name}");
@@ -30,11 +35,15 @@ pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
             if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
                 return Err(fail(Kind::Usage, format!("`{unknown}` is no scope; use {}", SCOPES.join(", "))));
             }
-            let token = owner_token::make()?;
-            if !store.create_token(&name, scopes.clone(), skynet_gateway::token_hash(&token)).await? {
-                return Err(fail(Kind::Refused, format!("a token named {name} exists; end it with: skynet token revoke {name}")));
+            let exists = || fail(Kind::Refused, format!("a token named {name} exists; end it with: skynet token revoke {name}"));
+            if is_there(&store, &name).await? {
+                return Err(exists());
             }
+            let token = owner_token::make()?;
             record(&store, "new", &name, json!({ "scopes": scopes })).await?;
+            if !store.create_token(&name, scopes.clone(), skynet_gateway::token_hash(&token)).await? {
+                return Err(exists());
+            }
             out.line(&format!("{token}\n(shown once; name {name}, scopes {})", scopes.join(", ")));
             out.value(&json!({ "token": token, "name": name, "scopes": scopes }));
         }
@@ -46,17 +55,18 @@ pub(crate) async fn run(home: &Home, verb: Token, out: &Out) -> Result<()> {
             out.value(&json!(tokens));
         }
         Token::Revoke { name } if name == owner_token::NAME => {
-            owner_token::renew(home, &store).await?;
             record(&store, "renew", &name, json!({})).await?;
+            owner_token::renew(home, &store).await?;
             let file = home.token();
             let text = format!("token {name} ended; a new one is in {}", file.display());
             out.both(&text, &json!({ "revoked": name, "renewed": file }));
         }
         Token::Revoke { name } => {
-            if !store.revoke_token(&name).await? {
+            if !is_there(&store, &name).await? {
                 return Err(fail(Kind::NotFound, format!("there is no token named {name}; see: skynet token list")));
             }
             record(&store, "revoke", &name, json!({})).await?;
+            store.revoke_token(&name).await?;
             out.both(&format!("token {name} ended"), &json!({ "revoked": name }));
         }
     }

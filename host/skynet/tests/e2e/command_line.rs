@@ -54,7 +54,9 @@ fn commands_say_what_they_need_when_there_is_no_folder_and_no_host() {
     let home = Household::new();
     home.run(&["chat", "hi"]).refused(3, &["skynet daemon start"]);
     std::fs::remove_file(home.home().join("skynet.toml")).unwrap();
-    home.run(&["chat", "hi"]).refused(1, &["skynet init"]);
+    for words in [&["chat", "hi"][..], &["status"], &["start"], &["plugin", "list"], &["token", "list"]] {
+        home.run(words).refused(78, &["skynet init"]);
+    }
 }
 
 #[test]
