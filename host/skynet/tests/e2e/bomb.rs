@@ -62,7 +62,7 @@ fn the_compiler_ends_when_its_time_is_up_and_does_nothing_when_nobody_said_how_l
 
 #[test]
 fn a_component_that_takes_the_compiler_too_much_memory_is_refused_and_the_next_is_admitted() {
-    let mut home = Household::new();
+    let mut home = Household::compiling();
     let manifest = home.home().join("../bomb.toml");
     let toml = "schema = 1\nid = \"skynet/tool-bomb\"\nversion = \"0.1.0\"\nsummary = \"Tells the time.\"\nworld = \"tool-plugin\"\nwit = \"^0.1.0\"\n";
     std::fs::write(&manifest, toml).unwrap();

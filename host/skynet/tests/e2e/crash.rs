@@ -4,7 +4,7 @@ use crate::household::Household;
 
 #[test]
 fn what_was_answered_is_still_there_after_kill_9() {
-    let mut home = Household::new();
+    let mut home = Household::compiling();
     for plugin in ["provider-offline", "tool-time"] {
         home.install(plugin);
     }
@@ -26,7 +26,7 @@ fn what_was_answered_is_still_there_after_kill_9() {
 
 #[test]
 fn a_host_killed_while_plugins_arrive_serves_them_after_the_next_start() {
-    let mut home = Household::new();
+    let mut home = Household::compiling();
     home.start();
     for plugin in ["provider-offline", "tool-time"] {
         home.install(plugin);

@@ -1,5 +1,8 @@
 //! A throw-away data folder with a host of its own, driven by its command line.
 
+#[path = "compiled.rs"]
+mod compiled;
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +16,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Household {
     folder: tempfile::TempDir,
     host: Option<Child>,
+    /// Whether its hosts take code from those of other tests, and leave them theirs.
+    shares_code: bool,
 }
 
 /// What a command said.
@@ -71,10 +76,17 @@ impl Household {
     pub(crate) fn new() -> Self {
         let private = std::fs::Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().permissions(private).tempdir().expect("a folder");
-        let household = Self { folder, host: None };
+        let household = Self { folder, host: None, shares_code: true };
         household.run(&["init"]).done();
         household.run(&["config", "set", "gateway.port", "0"]).done();
         household.run(&["config", "set", "plugins.scan_interval_ms", "200"]).done();
+        household
+    }
+
+    /// The same, and what runs there is compiled there.
+    pub(crate) fn compiling() -> Self {
+        let mut household = Self::new();
+        household.shares_code = false;
         household
     }
 
@@ -159,6 +171,9 @@ impl Household {
     }
 
     fn start_as(&mut self, mut command: Command, log: Stdio) {
+        if self.shares_code {
+            compiled::take(&self.home());
+        }
         let mut host = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the host starts");
         let mut line = String::new();
         BufReader::new(host.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
@@ -220,6 +235,9 @@ impl Drop for Household {
         if let Some(mut host) = self.host.take() {
             let _ = host.kill();
             let _ = host.wait();
+        }
+        if self.shares_code {
+            compiled::give(&self.home());
         }
     }
 }

@@ -42,7 +42,7 @@ fn made(home: &Household, name: &str, text: &str, manifest: Option<&str>) -> Sai
 
 #[test]
 fn a_script_becomes_a_plugin_that_serves_and_its_mistakes_stay_its_own() {
-    let mut home = Household::new();
+    let mut home = Household::compiling();
     let made = made(&home, "counter", SCRIPT, Some(MANIFEST)).json();
     assert_eq!((&made["id"], &made["version"]), (&"local/counter".into(), &"0.1.0".into()));
     assert_eq!(made["tools"].as_array().unwrap().len(), 7, "{made}");
@@ -77,7 +77,7 @@ fn a_script_becomes_a_plugin_that_serves_and_its_mistakes_stay_its_own() {
 
 #[test]
 fn a_script_that_does_not_load_is_refused_with_its_line() {
-    let home = Household::new();
+    let home = Household::compiling();
     let said = made(&home, "broken", "export const tools = [\n  { name: 'x', call( };\n", None);
     assert!(!said.err.contains("rollback"), "there is nothing to go back to: {}", said.err);
     said.refused(4, &["local/broken 0.1.0", "the script does not load: SyntaxError", "line 2", "Nothing was written"]);

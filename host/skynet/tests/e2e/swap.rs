@@ -20,7 +20,7 @@ fn serves(home: &Household, version: &str) -> Option<Value> {
 
 #[test]
 fn a_dropped_file_is_served_swapped_refused_removed_and_rolled_back() {
-    let mut home = Household::new();
+    let mut home = Household::compiling();
     home.install("provider-offline");
     home.drop_file(&version(&home, "0.1.0"), "time.wasm");
     home.start();
