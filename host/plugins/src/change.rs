@@ -11,6 +11,7 @@ use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::inbox::folder::ReadError;
 use crate::inbox::{Finding, Stamp};
+use crate::shelf;
 use crate::trees::PREFIX;
 use serde_json::json;
 use skynet_core::plugin::{PluginEvent, PluginKind, PluginState, Receipt};
@@ -228,7 +229,7 @@ impl PluginHost {
         let withheld = Arc::clone(&terms.withheld);
         let prepared = admit::prepare(&self.shared.runtime, &signed, (kinds, bridge), plugin, terms, now).await;
         let ready = prepared.map_err(|refusal| admit::blame_ceiling(refusal, &withheld))?;
-        self.check_names(&ready).await.map_err(refuse("tool names"))?;
+        self.check_names(&ready).await.map_err(refuse("names"))?;
         self.publish(file, ready, grant.as_ref()).await.map_err(store)
     }
 
@@ -280,6 +281,7 @@ impl PluginHost {
         Ok(())
     }
 
+    /// Whether another plugin has a name of it that models or owners go by.
     async fn check_names(&self, ready: &Generation) -> Result<(), String> {
         let shelf = self.shared.shelf.load_full();
         let id = &ready.plugin().id;
@@ -295,6 +297,15 @@ impl PluginHost {
             let exposed = naming::exposed_name(id, &tool.name);
             if let Some(collision) = naming::collision(others.iter().map(|(name, owner)| (name.as_str(), owner)), (&exposed, id)) {
                 return Err(collision.to_string());
+            }
+        }
+        if ready.receipt.kinds.contains(&PluginKind::Provider) {
+            let name = shelf::provider_name(id);
+            if let Some(other) = shelf.providers().find(|other| *other != id && shelf::provider_name(other) == name) {
+                return Err(format!(
+                    "its models would be called `{name}/…`, and so are those of {other}: whoever set one of them would get the other. \
+                     Remove one of the two plugins"
+                ));
             }
         }
         Ok(())
