@@ -325,7 +325,8 @@ impl PluginHost {
         if let Some(old) = book.plugins.get(&plugin.id).and_then(|entry| entry.serving.as_ref()) {
             ready.receipt.models = old.receipt.models.clone();
         }
-        let detail = json!({ "release": ready.receipt.release, "component": ready.receipt.component, "signers": ready.receipt.signers, "trust": ready.receipt.trust });
+        let Receipt { release, component, signers, trust, kinds, .. } = &ready.receipt;
+        let detail = json!({ "release": release, "component": component, "signers": signers, "trust": trust, "kinds": kinds });
         let act = Act { kind: "admission", by: HOST, subject: &plugin.to_string() };
         self.change(act, detail, vec![PluginChange::Publish(ready.receipt.clone())]).await?;
         let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
@@ -366,7 +367,7 @@ impl PluginHost {
         entry.folder = signed.folder.clone();
         entry.stopped = None;
         entry.denied = None;
-        entry.waiting = Some(waiting(signed, asks.clone()));
+        entry.waiting = Some(waiting(signed, kinds, asks.clone()));
         drop(book);
         self.tell(PluginEvent::Pending { id, version: signed.release.version.to_string(), asks });
     }
@@ -378,7 +379,7 @@ impl PluginHost {
         entry.file = file.to_owned();
         entry.folder = signed.folder.clone();
         let denied = why.starts_with(DENIED);
-        entry.denied = denied.then(|| waiting(signed, signed.release.permissions.sentences()));
+        entry.denied = denied.then(|| waiting(signed, &[], signed.release.permissions.sentences()));
         if entry.serving.is_none() {
             entry.describe(signed, &[]);
             let reason = why.to_owned();
@@ -413,12 +414,13 @@ impl PluginHost {
 }
 
 /// A release as its owner would be granting to it.
-fn waiting(signed: &Signed, asks: Vec<String>) -> Waiting {
+fn waiting(signed: &Signed, kinds: &[PluginKind], asks: Vec<String>) -> Waiting {
     Waiting {
         version: signed.release.version.clone(),
         publisher: signed.publisher(),
         request: signed.release.permissions.clone(),
         asks,
+        kinds: kinds.to_vec(),
         release: signed.release_digest.clone(),
     }
 }
