@@ -65,4 +65,9 @@ pub trait Articles: Send + Sync {
     async fn write_article(&self, article: NewArticle) -> Result<(), StoreError>;
     /// Deletes one. `false` when there was none.
     async fn delete_article(&self, topic: &str) -> Result<bool, StoreError>;
+    /// As `delete_article`, for one of several: its traces may stay in files up to the next `Facts::wipe`, which the
+    /// caller owes.
+    async fn delete_one_of_several(&self, topic: &str) -> Result<bool, StoreError> {
+        self.delete_article(topic).await
+    }
 }

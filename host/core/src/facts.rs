@@ -88,6 +88,7 @@ pub trait Facts: Send + Sync {
     async fn forget_one_of_several(&self, user: &UserId, category: &str, key: &str) -> Result<bool, StoreError> {
         self.forget(user, category, key).await
     }
-    /// Leaves no trace in any file of what was forgotten up to now. What is in the way is logged, and no error.
+    /// Leaves no trace in any file of what was forgotten up to now, articles included: one store keeps both. What is in
+    /// the way is logged, and no error.
     async fn wipe(&self) {}
 }

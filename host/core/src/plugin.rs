@@ -4,6 +4,7 @@ use crate::completion::ModelInfo;
 use crate::ids::{Generation, PluginId, PluginRef};
 use crate::tool::ToolSpec;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a component can be, seen from its exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,6 +18,17 @@ pub enum PluginKind {
     Channel,
     /// Exports `hook`.
     Hook,
+}
+
+impl fmt::Display for PluginKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tool => "tool",
+            Self::Provider => "provider",
+            Self::Channel => "channel",
+            Self::Hook => "hook",
+        })
+    }
 }
 
 /// Everything needed to serve a release again after a restart, without its file.

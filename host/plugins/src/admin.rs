@@ -161,7 +161,7 @@ fn shown_waiting(entry: &Entry, waiting: &Waiting) -> Value {
     let diff = skynet_policy::diff(&before, &waiting.request);
     json!({
         "version": waiting.version.to_string(), "release": waiting.release, "publisher": waiting.publisher,
-        "request": waiting.request, "asks": waiting.asks,
+        "request": waiting.request, "asks": waiting.asks, "kinds": waiting.kinds,
         "diff": diff, "diff_text": diff.to_string(),
         "signer": if entry.serving.is_none() { "first" } else if entry.publisher == waiting.publisher { "same" } else { "other" },
     })

@@ -32,6 +32,8 @@ pub(crate) struct Waiting {
     pub(crate) publisher: String,
     pub(crate) request: Permissions,
     pub(crate) asks: Vec<String>,
+    /// From its exports; empty where nobody looked.
+    pub(crate) kinds: Vec<PluginKind>,
     /// SHA-256 of its `release.json`.
     pub(crate) release: String,
 }

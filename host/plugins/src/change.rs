@@ -11,6 +11,7 @@ use crate::generation::Generation;
 use crate::host::PluginHost;
 use crate::inbox::folder::ReadError;
 use crate::inbox::{Finding, Stamp};
+use crate::shelf;
 use crate::trees::PREFIX;
 use serde_json::json;
 use skynet_core::plugin::{PluginEvent, PluginKind, PluginState, Receipt};
@@ -228,7 +229,7 @@ impl PluginHost {
         let withheld = Arc::clone(&terms.withheld);
         let prepared = admit::prepare(&self.shared.runtime, &signed, (kinds, bridge), plugin, terms, now).await;
         let ready = prepared.map_err(|refusal| admit::blame_ceiling(refusal, &withheld))?;
-        self.check_names(&ready).await.map_err(refuse("tool names"))?;
+        self.check_names(&ready).await.map_err(refuse("names"))?;
         self.publish(file, ready, grant.as_ref()).await.map_err(store)
     }
 
@@ -280,6 +281,7 @@ impl PluginHost {
         Ok(())
     }
 
+    /// Whether another plugin has a name of it that models or owners go by.
     async fn check_names(&self, ready: &Generation) -> Result<(), String> {
         let shelf = self.shared.shelf.load_full();
         let id = &ready.plugin().id;
@@ -295,6 +297,15 @@ impl PluginHost {
             let exposed = naming::exposed_name(id, &tool.name);
             if let Some(collision) = naming::collision(others.iter().map(|(name, owner)| (name.as_str(), owner)), (&exposed, id)) {
                 return Err(collision.to_string());
+            }
+        }
+        if ready.receipt.kinds.contains(&PluginKind::Provider) {
+            let name = shelf::provider_name(id);
+            if let Some(other) = shelf.providers().find(|other| *other != id && shelf::provider_name(other) == name) {
+                return Err(format!(
+                    "its models would be called `{name}/…`, and so are those of {other}: whoever set one of them would get the other. \
+                     Remove one of the two plugins"
+                ));
             }
         }
         Ok(())
@@ -314,7 +325,8 @@ impl PluginHost {
         if let Some(old) = book.plugins.get(&plugin.id).and_then(|entry| entry.serving.as_ref()) {
             ready.receipt.models = old.receipt.models.clone();
         }
-        let detail = json!({ "release": ready.receipt.release, "component": ready.receipt.component, "signers": ready.receipt.signers, "trust": ready.receipt.trust });
+        let Receipt { release, component, signers, trust, kinds, .. } = &ready.receipt;
+        let detail = json!({ "release": release, "component": component, "signers": signers, "trust": trust, "kinds": kinds });
         let act = Act { kind: "admission", by: HOST, subject: &plugin.to_string() };
         self.change(act, detail, vec![PluginChange::Publish(ready.receipt.clone())]).await?;
         let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
@@ -355,7 +367,7 @@ impl PluginHost {
         entry.folder = signed.folder.clone();
         entry.stopped = None;
         entry.denied = None;
-        entry.waiting = Some(waiting(signed, asks.clone()));
+        entry.waiting = Some(waiting(signed, kinds, asks.clone()));
         drop(book);
         self.tell(PluginEvent::Pending { id, version: signed.release.version.to_string(), asks });
     }
@@ -367,7 +379,7 @@ impl PluginHost {
         entry.file = file.to_owned();
         entry.folder = signed.folder.clone();
         let denied = why.starts_with(DENIED);
-        entry.denied = denied.then(|| waiting(signed, signed.release.permissions.sentences()));
+        entry.denied = denied.then(|| waiting(signed, &[], signed.release.permissions.sentences()));
         if entry.serving.is_none() {
             entry.describe(signed, &[]);
             let reason = why.to_owned();
@@ -402,12 +414,13 @@ impl PluginHost {
 }
 
 /// A release as its owner would be granting to it.
-fn waiting(signed: &Signed, asks: Vec<String>) -> Waiting {
+fn waiting(signed: &Signed, kinds: &[PluginKind], asks: Vec<String>) -> Waiting {
     Waiting {
         version: signed.release.version.clone(),
         publisher: signed.publisher(),
         request: signed.release.permissions.clone(),
         asks,
+        kinds: kinds.to_vec(),
         release: signed.release_digest.clone(),
     }
 }

@@ -31,6 +31,12 @@ impl Shelf {
         Self { runtime, revision, generations, tools, models }
     }
 
+    /// The plugins that serve as providers.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &PluginId> {
+        let providers = self.generations.values().filter(|generation| generation.receipt.kinds.contains(&PluginKind::Provider));
+        providers.map(|generation| &generation.plugin().id)
+    }
+
     fn exact(&self, plugin: &PluginRef) -> Option<&Arc<Generation>> {
         self.generations.get(&plugin.id).filter(|generation| generation.plugin() == plugin)
     }
@@ -51,8 +57,8 @@ fn tools(generations: &BTreeMap<PluginId, Arc<Generation>>) -> Vec<ToolEntry> {
     tools
 }
 
-/// The short name of a provider: its plugin's without `provider-`.
-fn provider_name(id: &PluginId) -> String {
+/// The short name of a provider: its plugin's without `provider-`. Admission refuses a second one of the same.
+pub(crate) fn provider_name(id: &PluginId) -> String {
     let name = id.name();
     name.strip_prefix("provider-").unwrap_or(name).to_owned()
 }

@@ -1,4 +1,4 @@
-//! What a call forgot leaves the files once, before the call is answered, and not with each fact.
+//! What a call forgot leaves the files once, before the call is answered, and not with each fact or article.
 //!
 //! Owns the debt and that it is paid: also by a call that timed out, or that was dropped with its turn.
 

@@ -7,6 +7,7 @@ use crate::support::{World, Worldly};
 use crate::zoo::{Guest, zoo};
 use serde_json::{Value, json};
 use skynet_core::admin::PluginAdmin as _;
+use skynet_core::articles::{Articles as _, NewArticle};
 use skynet_core::facts::{Facts as _, NewFact};
 use skynet_core::hook::Verdict;
 use skynet_core::ports::Clock as _;
@@ -48,13 +49,26 @@ async fn what_a_plugin_forgot_is_in_no_file_once_its_call_is_answered() {
     let (category, key, source) = ("fact".to_owned(), "cellar".to_owned(), "user".to_owned());
     let said = NewFact { category, key, value: "opens with quagmirezephyr".into(), confidence: 0.8, source, expires_ms: None };
     assert!(world.store.learn(&UserId::owner(), said).await.unwrap());
-    let holding = || {
-        let files = std::fs::read_dir(world.folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
-        files.filter(|path| std::fs::read(path).unwrap().windows(14).any(|part| part == b"quagmirezephyr")).count()
-    };
-    assert!(holding() > 0);
+    assert!(files_holding(&world, "quagmirezephyr") > 0);
     assert_eq!(world.call_with("tool", &json!("fcellar")).await.unwrap(), "said");
-    assert_eq!(holding(), 0);
+    assert_eq!(files_holding(&world, "quagmirezephyr"), 0);
+}
+
+/// How many files of the data folder have this word in them.
+fn files_holding(world: &World, word: &str) -> usize {
+    let files = std::fs::read_dir(world.folder()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    files.filter(|path| std::fs::read(path).unwrap().windows(word.len()).any(|part| part == word.as_bytes())).count()
+}
+
+#[tokio::test]
+async fn an_article_that_a_plugin_deleted_is_in_no_file_once_its_call_is_answered() {
+    let world = serving(zoo!("knowledge"), json!({"memory": "write"})).await;
+    let article =
+        NewArticle { topic: "cellar".into(), content: "opens with quagmirezephyr".into(), tags: Vec::new(), source: "user".into() };
+    world.store.write_article(article).await.unwrap();
+    assert!(files_holding(&world, "quagmirezephyr") > 0);
+    assert_eq!(world.call_with("tool", &json!("dcellar")).await.unwrap(), "said");
+    assert_eq!(files_holding(&world, "quagmirezephyr"), 0);
 }
 
 #[tokio::test]

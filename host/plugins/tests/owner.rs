@@ -161,6 +161,8 @@ async fn an_update_shows_what_it_changes_as_text_and_as_data() {
     assert_eq!(waiting["diff"]["added"][0]["subject"], "https://api.example.com");
     let text = "+ network  https://api.example.com: any method\n~ store    own keys: 3 keys, 1000 bytes → 3 keys, 2000 bytes";
     assert_eq!(waiting["diff_text"], text);
+    assert_eq!(waiting["kinds"], json!(["tool"]));
+    assert_eq!(world.audited("admission", "ok").await[0].detail["kinds"], json!(["tool"]));
 }
 
 #[tokio::test]

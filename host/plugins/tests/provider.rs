@@ -308,3 +308,21 @@ async fn a_provider_without_a_model_says_why_to_its_owner() {
     let status = world.host.list().await.into_iter().find(|status| status.name == id("provider-zoo").to_string()).unwrap();
     assert!(status.note.as_ref().is_some_and(|note| note.starts_with("it offers no model")), "{status:?}");
 }
+
+#[tokio::test]
+async fn no_plugin_takes_the_name_that_another_providers_models_go_by() {
+    let world = World::start().await;
+    let provider = |name: &str, says: &str| Package::new(name, "1.0.0", &Guest::provider().says(says)).file();
+    world.drop_file("model.wasm", &provider("provider-zoo", "parrot")).await;
+    world.drop_file("other.wasm", &provider("zoo", "parrot")).await;
+    let refusal = world.refusal("other.wasm").await;
+    assert!(refusal.contains("`zoo/…`, and so are those of acme/provider-zoo") && refusal.contains("Remove one"), "{refusal}");
+    assert_eq!(world.serving("zoo").await, None);
+    // An update of the one that serves is no other.
+    let update = Package::new("provider-zoo", "1.1.0", &Guest::provider().says("parrot")).file();
+    world.drop_file("model.wasm", &update).await;
+    assert_eq!(world.serving("provider-zoo").await.unwrap().version.to_string(), "1.1.0");
+    world.remove("model.wasm").await;
+    world.host.rescan().await.unwrap();
+    assert!(world.serving("zoo").await.is_some(), "the name is free");
+}

@@ -72,11 +72,15 @@ impl Articles for Store {
     }
 
     async fn delete_article(&self, topic: &str) -> Result<bool, StoreError> {
-        let topic = topic.to_owned();
-        let was_there = self.write(move |db| articles::delete(db, &topic)).await?;
+        let was_there = self.delete_one_of_several(topic).await?;
         if was_there {
             self.wipe_log().await;
         }
         Ok(was_there)
+    }
+
+    async fn delete_one_of_several(&self, topic: &str) -> Result<bool, StoreError> {
+        let topic = topic.to_owned();
+        self.write(move |db| articles::delete(db, &topic)).await
     }
 }

@@ -73,7 +73,7 @@ impl Store {
         done.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the write-ahead log was not folded in ({error})"))))
     }
 
-    /// Takes what a person has just deleted out of the write-ahead log, too: the file's own pages were overwritten,
+    /// Takes what was just deleted or replaced out of the write-ahead log, too: the file's own pages were overwritten,
     /// but the log keeps each page as it was. What is in the way of it is no error of the deletion, which is done.
     pub(crate) async fn wipe_log(&self) {
         for _ in 0..WIPE_TRIES {

@@ -157,7 +157,8 @@ impl Store {
         self.change_vault(make).await
     }
 
-    /// Runs `work` in one transaction, which is undone when it fails.
+    /// Runs `work` in one transaction, which is undone when it fails. What it put away, a value or what a slot seals,
+    /// leaves the write-ahead log with it: a key that was given up would open it there.
     async fn change_vault<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
         let (tell, mut told) = oneshot::channel();
         let undone = move |fault: VaultFault| {
@@ -167,14 +168,18 @@ impl Store {
             error
         };
         let outcome = self.write(move |db| work(db).map_err(undone)).await;
-        outcome.map_err(|error| told.try_recv().unwrap_or(VaultFault::Store(error)))
+        let done = outcome.map_err(|error| told.try_recv().unwrap_or(VaultFault::Store(error)))?;
+        self.wipe_log().await;
+        Ok(done)
     }
 
     /// Removes the vault with everything in it, readable or not.
     pub async fn reset_vault(&self) -> Result<()> {
         let doing = "removing the vault";
         let sql = "DELETE FROM secrets; DELETE FROM vault_slots; DELETE FROM vault";
-        Ok(self.write(move |db| db.execute_batch(sql).doing(doing)).await?)
+        self.write(move |db| db.execute_batch(sql).doing(doing)).await?;
+        self.wipe_log().await;
+        Ok(())
     }
 
     /// How often the vault was changed; nothing when there is none.

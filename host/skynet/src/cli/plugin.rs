@@ -86,6 +86,11 @@ pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// A list of names, as one text.
+pub(super) fn names(values: &Value) -> String {
+    values.as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+}
+
 async fn list(home: &Home, out: &Out) -> Result<()> {
     let answer = client::call(home, "plugins.list", json!({}), PLUGIN_CHANGE).await?;
     out.value(&answer["plugins"]);
@@ -148,6 +153,7 @@ pub(super) fn show_info(id: &PluginId, info: &Value, out: &Out) {
     };
     for (name, value) in [
         ("state", state),
+        ("serves as", or(&json!(names(&status["kinds"])))),
         ("trust", or(&status["trust"])),
         ("signed by", or(&info["publisher"])),
         ("file", or(&info["file"])),

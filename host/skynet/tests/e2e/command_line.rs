@@ -67,6 +67,7 @@ fn a_file_is_packed_signed_verified_and_a_changed_one_refused() {
     let checked = home.run(&["--json", "plugin", "verify", &path]).json();
     assert_eq!(checked["release"]["id"], "skynet/tool-time");
     assert_eq!(checked["kinds"], serde_json::json!(["tool"]));
+    assert!(home.run(&["plugin", "verify", &path]).done().contains("\n  serves as: tool\n"));
 
     let good = std::fs::read(&file).unwrap();
     let mut bytes = good.clone();

@@ -201,3 +201,39 @@ async fn there_is_one_vault_and_without_one_nothing_is_kept() {
     let (one, other) = tokio::join!(store.make_vault(SlotKind::Keyfile, material(1)), store.make_vault(SlotKind::Keyfile, material(1)));
     assert_eq!([one.is_ok(), other.is_ok()].iter().filter(|made| **made).count(), 1);
 }
+
+/// All that is sealed in these tables now.
+fn sealed(scratch: &Scratch) -> Vec<Vec<u8>> {
+    let db = scratch.raw();
+    let sql = "SELECT value FROM secrets UNION ALL SELECT wrapped FROM secrets UNION ALL SELECT wrapped FROM vault_slots";
+    let mut query = db.prepare(sql).unwrap();
+    query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+/// How many of these stand in some file of the folder.
+fn found(scratch: &Scratch, parts: &[Vec<u8>]) -> usize {
+    let files = std::fs::read_dir(scratch.folder.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let files: Vec<Vec<u8>> = files.collect();
+    parts.iter().filter(|part| files.iter().any(|file| file.windows(part.len()).any(|window| window == part.as_slice()))).count()
+}
+
+#[tokio::test]
+async fn what_the_vault_put_away_is_in_no_file_once_that_is_answered() {
+    let (scratch, store, unlocked) = vault().await;
+    // A value with its data key, and the slot.
+    let (first, words) = (sealed(&scratch), words("correct horse"));
+    assert_eq!((first.len(), found(&scratch, &first)), (3, 3));
+    store.set_secret(&unlocked, "a", value("another"), Vec::new()).await.unwrap();
+    assert_eq!(found(&scratch, &first), 1, "a value that was replaced");
+    store.add_vault_slot(&unlocked, SlotKind::Passphrase, words).await.unwrap();
+    let both = sealed(&scratch);
+    store.remove_vault_slot(SlotKind::Passphrase).await.unwrap();
+    assert_eq!(found(&scratch, &both), 3, "a slot that was taken away");
+    let unlocked = store.rotate_vault(&unlocked, vec![(SlotKind::Keyfile, material(2))]).await.unwrap();
+    assert_eq!(found(&scratch, &both), 1, "of what was sealed under the key before, the value stays");
+    let anew = sealed(&scratch);
+    store.remove_secret(&unlocked, "a").await.unwrap();
+    assert_eq!(found(&scratch, &anew), 1, "a secret that was removed");
+    store.reset_vault().await.unwrap();
+    assert_eq!(found(&scratch, &anew), 0, "the vault that was removed");
+}

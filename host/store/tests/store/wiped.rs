@@ -82,6 +82,24 @@ async fn an_article_that_was_deleted_is_in_no_file() {
 }
 
 #[tokio::test]
+async fn of_several_articles_that_were_deleted_none_is_in_a_file_after_they_were_wiped_once() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    for number in 0..9 {
+        let (topic, content, source) = (format!("garden{number}"), format!("hydrangea{number} and more"), "user".into());
+        store.write_article(NewArticle { topic, content, tags: Vec::new(), source }).await.unwrap();
+    }
+    for number in 0..8 {
+        assert!(store.delete_one_of_several(&format!("garden{number}")).await.unwrap());
+    }
+    assert!(!store.delete_one_of_several("garden0").await.unwrap());
+    check(&scratch, &["hydrangea7 "], true);
+    store.wipe().await;
+    check(&scratch, &["hydrangea0 ", "hydrangea7 "], false);
+    check(&scratch, &["hydrangea8 "], true);
+}
+
+#[tokio::test]
 async fn a_conversation_that_was_deleted_is_in_no_file() {
     let scratch = Scratch::new();
     let store = scratch.open();

@@ -8,6 +8,7 @@ use crate::output::Out;
 use anyhow::{Context, Result};
 use serde_json::json;
 use skynet_core::PluginId;
+use skynet_core::plugin::PluginKind;
 use skynet_policy::digest::{is_sha256_hex, sha256_hex};
 use skynet_policy::manifest::Manifest;
 use skynet_policy::release::{self, ComponentDigest, Release, WitDeclaration};
@@ -135,6 +136,11 @@ pub(crate) fn sign(home: &Home, path: &Path, key: Option<&Path>, out: &Out) -> R
     Ok(())
 }
 
+/// What a plugin is, for people: one component may be several, whatever its manifest calls it.
+pub(super) fn listed(kinds: &[PluginKind]) -> String {
+    kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 pub(crate) fn verify(home: &Home, path: &Path, out: &Out) -> Result<()> {
     let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let trust = keys::load_trust(home)?;
@@ -142,6 +148,7 @@ pub(crate) fn verify(home: &Home, path: &Path, out: &Out) -> Result<()> {
     let checked = skynet_plugins::file::check(&name, &bytes, &trust).map_err(|refusal| fail(Kind::Refused, refusal))?;
     let release = &checked.release;
     out.line(&format!("{} {} is good", release.id, release.version));
+    out.line(&format!("  serves as: {}", listed(&checked.kinds)));
     for (keyid, tier) in &checked.signers {
         out.line(&format!("  signed by {keyid} ({tier})"));
     }

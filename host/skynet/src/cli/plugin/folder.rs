@@ -60,6 +60,7 @@ pub(crate) fn verify(home: &Home, path: &Path, out: &Out) -> Result<()> {
     let checked = skynet_plugins::file::check_folder(&name, &files, &trust).map_err(|refusal| fail(Kind::Refused, refusal))?;
     let release = &checked.release;
     out.line(&format!("{} {} is good", release.id, release.version));
+    out.line(&format!("  serves as: {}", super::file::listed(&checked.kinds)));
     if checked.signers.is_empty() {
         out.line(&format!("  nobody signed it; the host asks you to approve of its files: {}", release.component.sha256));
     }

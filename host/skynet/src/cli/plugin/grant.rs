@@ -1,6 +1,6 @@
 //! `skynet plugin grant`: the owner reads what is asked, then says yes.
 
-use super::{checked, text};
+use super::{checked, names, text};
 use crate::args::Grant;
 use crate::client;
 use crate::clock::{self, SystemClock};
@@ -48,6 +48,12 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     out.line(&format!("{id}, signed by {}, {what}:", text(publisher)));
     sentences.iter().for_each(|sentence| out.line(&format!("  {sentence}")));
     release.iter().for_each(|release| show_change(&info, release, out));
+    // One component may be several, whatever its manifest calls it: a tool that is a provider, too, is asked by `auto`.
+    let kinds = release.map(|release| &release["kinds"]).filter(|kinds| kinds.as_array().is_some_and(|kinds| !kinds.is_empty()));
+    match names(kinds.unwrap_or(&info["status"]["kinds"])) {
+        unknown if unknown.is_empty() => {}
+        kinds => out.line(&format!("  it serves as: {kinds}")),
+    }
     for above in info["above_ceiling"].as_array().into_iter().flatten() {
         out.line(&format!("  kept from it by [ceiling] in skynet.toml: {}", text(above)));
     }
