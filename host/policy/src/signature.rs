@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 const DOMAIN: &[u8] = b"skynet-release-v1\0";
 
 /// What the text form of a public key starts with.
-const TEXT_PREFIX: &str = "ed25519:";
+pub const TEXT_PREFIX: &str = "ed25519:";
 
 /// A publisher's signing key. Wiped from memory when dropped.
 pub struct SecretKey(SigningKey);

@@ -87,6 +87,24 @@ pub enum TrustError {
         /// What is wrong.
         reason: String,
     },
+    /// What cannot be trusted, asked for.
+    #[error("key {keyid} cannot be trusted so: {reason}")]
+    Unfit {
+        /// Which key.
+        keyid: KeyId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A key that was revoked.
+    #[error(
+        "key {keyid} was revoked ({reason}), and a revoked key does not come back. Make a new one with `skynet key new`, and trust that"
+    )]
+    Revoked {
+        /// Which key.
+        keyid: KeyId,
+        /// Why.
+        reason: String,
+    },
     /// No such key.
     #[error("no key {0} is trusted here. `skynet key list` shows those that are")]
     Unknown(KeyId),
@@ -150,7 +168,11 @@ impl TrustStore {
 
     /// Adds a key; one that is there gains the namespaces. A revoked key stays revoked.
     pub fn trust(&mut self, new: TrustedKey) -> Result<(), TrustError> {
-        new.check()?;
+        new.check().map_err(|error| match error {
+            // Nothing of it is in the file yet.
+            TrustError::Inconsistent { keyid, reason } => TrustError::Unfit { keyid, reason },
+            other => other,
+        })?;
         let Some(known) = self.keys.iter_mut().find(|key| key.keyid == new.keyid) else {
             self.keys.push(new);
             return Ok(());
@@ -159,8 +181,7 @@ impl TrustStore {
             return Err(TrustError::Inconsistent { keyid: new.keyid, reason: "another public key has the same id".into() });
         }
         if let Some(reason) = &known.revoked {
-            let reason = format!("it was revoked ({}); a revoked key does not come back", plain_line(reason, 100));
-            return Err(TrustError::Inconsistent { keyid: new.keyid, reason });
+            return Err(TrustError::Revoked { keyid: new.keyid, reason: plain_line(reason, 100) });
         }
         known.namespaces.extend(new.namespaces);
         known.namespaces.sort();

@@ -411,7 +411,7 @@ pub(crate) enum Key {
         #[arg(long, hide = true)]
         builtin: bool,
     },
-    /// No longer trust a key; plugins that only it signed stop at the next start.
+    /// No longer trust a key; plugins that only it signed stop at once, or at the next start of a host that does not run.
     Revoke {
         /// The key id, as `key list` shows it.
         id: String,

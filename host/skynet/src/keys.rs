@@ -3,8 +3,8 @@
 use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use anyhow::{Context, Result};
-use skynet_policy::signature::{PublicKey, SecretKey};
-use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
+use skynet_policy::signature::{PublicKey, SecretKey, TEXT_PREFIX};
+use skynet_policy::trust::{Tier, TrustError, TrustStore, TrustedKey};
 use std::path::{Path, PathBuf};
 
 /// The name of the key that signs the audit log.
@@ -44,7 +44,8 @@ pub(crate) fn trust(home: &Home, public: &PublicKey, name: &str, namespaces: Vec
     }
     add(&mut store, &key)?;
     save_trust(home, &store)?;
-    Ok(key)
+    // With the namespaces that it had before.
+    Ok(store.find(&key.keyid).cloned().unwrap_or(key))
 }
 
 /// Whether `trust` would do that: for who writes a row ahead of it.
@@ -54,7 +55,24 @@ pub(crate) fn can_trust(home: &Home, public: &PublicKey, name: &str, namespaces:
 
 fn add(store: &mut TrustStore, key: &TrustedKey) -> Result<()> {
     take_over(store, key)?;
-    store.trust(key.clone()).map_err(|error| fail(Kind::Refused, error.to_string()))
+    store.trust(key.clone()).map_err(|error| {
+        let kind = if matches!(error, TrustError::Unfit { .. }) { Kind::Usage } else { Kind::Refused };
+        fail(kind, error.to_string())
+    })
+}
+
+/// Reads a key to sign with. Refuses one that this machine revoked: what it signs runs nowhere that knows of it.
+pub(crate) fn read_signer(home: &Home, path: &Path) -> Result<SecretKey> {
+    let key = read(path)?;
+    let keyid = key.public().key_id();
+    if load_trust(home)?.find(&keyid).is_some_and(|known| known.revoked.is_some()) {
+        let remedy = match path == home.keys().join("dev.key") {
+            true => format!("move it away and make another one: mv {0} {0}.revoked && skynet init", path.display()),
+            false => "sign with another one; `skynet key new NAME` makes one".to_owned(),
+        };
+        return Err(fail(Kind::Refused, format!("key {keyid} ({}) was revoked on this machine; {remedy}", path.display())));
+    }
+    Ok(key)
 }
 
 /// A key that counted for a registry's word counts for its owner's from now on. It has one reason for all of its namespaces, so
@@ -103,7 +121,8 @@ pub(crate) fn read(path: &Path) -> Result<SecretKey> {
     Ok(SecretKey::from_seed(&seed))
 }
 
-/// Reads a public key from text, a file with one, or the secret key's file.
+/// Reads a public key from text, a file with one, or the secret key's file. 64 hex digits in a file are a secret key, and never
+/// a public one: half of all seeds could be either, and to take one for public is to show it to everybody.
 pub(crate) fn read_public(text: &str) -> Result<PublicKey> {
     if let Ok(public) = PublicKey::parse(text.trim()) {
         return Ok(public);
@@ -111,10 +130,10 @@ pub(crate) fn read_public(text: &str) -> Result<PublicKey> {
     let path = Path::new(text);
     let held = std::fs::read_to_string(path)
         .map_err(|_| fail(Kind::NotFound, format!("`{text}` is neither a public key like ed25519:… nor a file that holds one")))?;
-    match PublicKey::parse(held.trim()) {
-        Ok(public) => Ok(public),
-        Err(_) => Ok(read(path)?.public()),
+    if !held.trim_start().starts_with(TEXT_PREFIX) {
+        return Ok(read(path)?.public());
     }
+    PublicKey::parse(held.trim()).map_err(|error| fail(Kind::BadConfig, format!("{}: {error}", path.display())))
 }
 
 #[cfg(test)]
@@ -124,6 +143,21 @@ mod tests {
     fn key(tier: Tier, namespaces: &[&str]) -> TrustedKey {
         let namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
         TrustedKey::new(&SecretKey::from_seed(&[1; 32]).public(), "acme", namespaces, tier, "2026-01-01T00:00:00Z")
+    }
+
+    #[test]
+    fn the_file_of_a_secret_key_gives_its_public_half_and_never_its_seed() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..32 {
+            let secret = SecretKey::from_seed(&[number; 32]);
+            let path = folder.path().join(format!("{number}.key"));
+            home::write_file(&path, format!("{}\n", hex::encode([number; 32])).as_bytes(), 0o600).unwrap();
+            assert_eq!(read_public(path.to_str().unwrap()).unwrap().text(), secret.public().text());
+            let path = folder.path().join(format!("{number}.pub"));
+            std::fs::write(&path, format!("{}\n", secret.public().text())).unwrap();
+            assert_eq!(read_public(path.to_str().unwrap()).unwrap().text(), secret.public().text());
+        }
+        assert!((0..32).any(|number| PublicKey::from_bytes(&[number; 32]).is_ok()), "no seed here could be taken for a public key");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! something could be better.
 
 mod checks;
+mod keys;
 mod secrets;
 mod wall;
 

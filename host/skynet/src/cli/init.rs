@@ -68,7 +68,7 @@ async fn prepare(home: &Home) -> Result<Prepared> {
     }
     let dev = keys::path(home, "dev")?;
     let key = if dev.exists() {
-        keys::read(&dev)?
+        keys::read_signer(home, &dev)?
     } else {
         done.push(dev.display().to_string());
         keys::create(&dev)?

@@ -43,7 +43,7 @@ pub(crate) async fn run(home: &Home, verb: Key, out: &Out) -> Result<()> {
         }
         Key::Revoke { id, reason } => {
             home.must_exist()?;
-            let keyid = KeyId::parse(&id).map_err(|error| fail(Kind::NotFound, error.to_string()))?;
+            let keyid = KeyId::parse(&id).map_err(|error| fail(Kind::Usage, error.to_string()))?;
             let mut trust = keys::load_trust(home)?;
             trust.revoke(&keyid, &reason).map_err(|error| fail(Kind::NotFound, error.to_string()))?;
             record(home, "revoke", keyid.as_str(), &reason).await?;

@@ -102,6 +102,70 @@ fn keys_are_made_listed_trusted_and_revoked() {
 }
 
 #[test]
+fn a_secret_keys_file_stands_for_its_public_half_and_what_is_trusted_adds_up() {
+    let home = Household::new();
+    for number in 0..8 {
+        let name = format!("k{number}");
+        let made = home.run(&["--json", "key", "new", &name]).json();
+        let file = home.home().join(format!("keys/{name}.key"));
+        let trusted = home.run(&["--json", "key", "trust", file.to_str().unwrap(), "--namespace", "acme"]).json();
+        assert_eq!((&trusted["keyid"], &trusted["public"]), (&made["keyid"], &made["public"]));
+    }
+    let file = home.home().join("keys/k0.key");
+    let said = home.run(&["key", "trust", file.to_str().unwrap(), "--namespace", "bob"]).done();
+    assert!(said.contains("acme, bob"), "{said}");
+    home.run(&["key", "trust", file.to_str().unwrap(), "--namespace", "Bad NS"]).refused(2, &["Bad NS"]);
+    home.run(&["key", "revoke", "nokey"]).refused(2, &["nokey"]);
+}
+
+#[test]
+fn doctor_says_of_each_private_file_that_others_can_read_it_and_of_a_leaked_or_revoked_key_what_to_do() {
+    let home = Household::new();
+    let set = |name: &str, mode: u32| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(home.home().join(name), mode).unwrap();
+    };
+    let wrong = || {
+        let said = home.run(&["doctor"]);
+        assert_eq!(said.code, 1, "{}", said.out);
+        said.out
+    };
+    std::fs::write(home.home().join("secrets.toml"), "a = \"b\"\n").unwrap();
+    for name in ["secrets.toml", "trust.toml", "owner.token", "keys/dev.key"] {
+        set(name, 0o644);
+        let said = wrong();
+        let remedy = format!("chmod 600 {}", home.home().join(name).display());
+        assert_eq!(said.matches(&remedy).count(), 1, "{name}: {said}");
+        set(name, 0o600);
+    }
+    std::fs::remove_file(home.home().join("secrets.toml")).unwrap();
+
+    // What `key trust` once made of a secret key's file.
+    let dev = home.home().join("keys/dev.key");
+    let seed = std::fs::read_to_string(&dev).unwrap();
+    let own = std::fs::read_to_string(home.home().join("trust.toml")).unwrap();
+    // Half of all seeds are no public key at all; this one is: of another key, by its digits alone.
+    let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    home.run(&["key", "trust", public, "--namespace", "acme"]).done();
+    std::fs::write(&dev, format!("{public}\n")).unwrap();
+    let said = wrong();
+    assert!(said.contains("as if it were public") && said.contains("skynet key revoke"), "{said}");
+    std::fs::write(&dev, seed).unwrap();
+    std::fs::write(home.home().join("trust.toml"), own).unwrap();
+
+    let listed = home.run(&["--json", "key", "list"]).json();
+    let keyid = listed["own"].as_array().unwrap().iter().find(|key| key["name"] == "dev").unwrap()["keyid"].as_str().unwrap().to_owned();
+    home.run(&["key", "revoke", &keyid]).done();
+    let remedy = format!("mv {0} {0}.revoked && skynet init", dev.display());
+    let said = wrong();
+    assert!(said.contains(&remedy), "{said}");
+    home.run(&["init"]).refused(4, &["was revoked", &remedy]);
+    std::fs::rename(&dev, dev.with_extension("key.revoked")).unwrap();
+    home.run(&["init"]).done();
+    home.run(&["doctor"]).done();
+}
+
+#[test]
 fn tokens_are_shown_once_and_ended() {
     let home = Household::new();
     let token = home.run(&["--json", "token", "new", "phone"]).json();

@@ -95,8 +95,8 @@ pub(super) async fn run(home: &Home, store: &Store, files: &[PathBuf], out: &Out
     );
     if report.crashes > 0 {
         text += &format!(
-            "\nthe host ended without a word {} times: rows of the last moments before may never have been written",
-            report.crashes
+            "\nthe host ended without a word {}: rows of the last moments before may never have been written",
+            if report.crashes == 1 { "once".to_owned() } else { format!("{} times", report.crashes) }
         );
     }
     if kept_elsewhere == 0 {

@@ -12,6 +12,8 @@ use crate::wire;
 use serde_json::{Value, json};
 use skynet_core::access::AccessStore;
 use skynet_core::config::Config;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 pub(crate) async fn all(home: &Home) -> Vec<Finding> {
     if !home.config().is_file() {
@@ -28,7 +30,9 @@ pub(crate) async fn all(home: &Home) -> Vec<Finding> {
             None
         }
     };
-    findings.extend([trust(home), token(home).await, database(home).await, audit(home).await]);
+    findings.push(trust(home));
+    findings.extend(super::keys::own(home));
+    findings.extend([token(home).await, database(home).await, audit(home).await]);
     findings.extend(super::secrets::all(home).await);
     if let Some(config) = &config {
         findings.extend(roots(home, config));
@@ -68,7 +72,19 @@ fn disk(home: &Home) -> Finding {
     }
 }
 
+/// A file that others can read: nothing reads it before that is mended, and nothing else is wrong with it.
+pub(super) fn open_to_others(check: &'static str, path: &Path) -> Option<Finding> {
+    let mode = path.metadata().ok()?.permissions().mode() & 0o777;
+    let wrong = || {
+        Finding::wrong(check, format!("{} can be read by others (mode {mode:o})", path.display()), format!("chmod 600 {}", path.display()))
+    };
+    (mode & 0o077 != 0).then(wrong)
+}
+
 fn trust(home: &Home) -> Finding {
+    if let Some(finding) = open_to_others("keys", &home.trust()) {
+        return finding;
+    }
     let good = |trust: skynet_policy::trust::TrustStore| {
         let live = trust.keys.iter().filter(|key| key.revoked.is_none()).count();
         let keys = if live == 1 { "key" } else { "keys" };
@@ -78,6 +94,9 @@ fn trust(home: &Home) -> Finding {
 }
 
 async fn token(home: &Home) -> Finding {
+    if let Some(finding) = open_to_others("token", &home.token()) {
+        return finding;
+    }
     let look = async {
         let hash = skynet_gateway::token_hash(&owner_token::read(home)?);
         let store = wire::open_store(home).await?;

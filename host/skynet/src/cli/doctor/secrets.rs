@@ -10,7 +10,9 @@ use skynet_store::vault::OpenVault;
 
 pub(super) async fn all(home: &Home) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if home.old_secrets().exists() {
+    if let Some(finding) = super::checks::open_to_others("vault", &home.old_secrets()) {
+        findings.push(finding);
+    } else if home.old_secrets().exists() {
         let finding = format!("{} holds secrets in the clear", home.old_secrets().display());
         findings.push(Finding::note("vault", finding, "skynet init, or the next start, moves them into the vault"));
     }

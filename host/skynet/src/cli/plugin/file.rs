@@ -104,11 +104,20 @@ fn beside(component: &Path, release: &Release) -> PathBuf {
 
 /// The key that signs: this one, or the dev key of this machine.
 pub(super) fn signing_key(home: &Home, key: Option<&Path>) -> Result<SecretKey> {
-    let path = match key {
-        Some(path) => path.to_owned(),
-        None => keys::path(home, "dev")?,
-    };
-    keys::read(&path).context("no key to sign with; `skynet init` makes the dev key, `skynet key new NAME` another")
+    match key {
+        Some(path) => keys::read_signer(home, path),
+        None => {
+            let path = keys::path(home, "dev")?;
+            if !path.exists() {
+                let why = format!("there is no {}", path.display());
+                return Err(fail(
+                    Kind::NotFound,
+                    format!("no key to sign with: {why}; `skynet init` makes it, or name another with --key"),
+                ));
+            }
+            keys::read_signer(home, &path)
+        }
+    }
 }
 
 /// A packed file with one signature more.
