@@ -65,7 +65,10 @@ impl Draft {
             Delta::Usage(usage) => self.usage = usage,
             // `CompletionItem::End` has the last word on this.
             Delta::Stop(_) => {}
-            Delta::Notice(text) => return Some(TurnEventKind::Notice { text }),
+            Delta::Notice(text) => {
+                self.bytes += text.len();
+                return Some(TurnEventKind::Notice { text });
+            }
             Delta::Other(value) => {
                 self.bytes += value.to_string().len();
                 self.parts.push(Part::Other { value });
@@ -249,6 +252,10 @@ mod tests {
         assert!(!draft.is_too_large());
         draft.take(Delta::Text("yy".into()));
         assert!(draft.is_too_large());
+
+        let mut draft = Draft::default();
+        draft.take(Delta::Notice("x".repeat(ANSWER_BYTES)));
+        assert!(draft.is_too_large(), "what is told beside the answer counts, too");
 
         let mut draft = Draft::default();
         for _ in 0..=CALLS_PER_ANSWER {

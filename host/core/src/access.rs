@@ -23,6 +23,22 @@ pub struct TokenRow {
     pub created_ms: u64,
 }
 
+impl TokenRow {
+    /// Which one it is.
+    pub fn mark(&self) -> TokenMark {
+        TokenMark { name: self.name.clone(), created_ms: self.created_ms }
+    }
+}
+
+/// One token for as long as it stands: who revokes it and makes another of its name has another one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TokenMark {
+    /// What its owner calls it.
+    pub name: String,
+    /// Milliseconds since the Unix epoch.
+    pub created_ms: u64,
+}
+
 /// A device that was paired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRow {

@@ -10,6 +10,7 @@ use crate::limits::{HEALTH_EVERY, PING_EVERY, PRESENCE_EVERY, REVOKED_EVERY};
 use crate::server::Server;
 use crate::{health, presence};
 use serde_json::json;
+use skynet_core::access::{TokenMark, TokenRow};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,12 +75,12 @@ async fn close_revoked(server: &Server) {
     let (Ok(tokens), Ok(devices)) = (tokens, devices) else {
         return tracing::warn!("tokens could not be checked again");
     };
-    let tokens: HashSet<String> = tokens.into_iter().map(|token| token.name).collect();
+    let tokens: HashSet<TokenMark> = tokens.iter().map(TokenRow::mark).collect();
     let devices: HashSet<String> = devices.into_iter().map(|device| device.id).collect();
     server.mcp.keep(&tokens).await;
     server.hub.close_each(4001, "gateway auth changed", |client| {
         let identity = &client.identity;
-        identity.token.as_ref().is_some_and(|name| !tokens.contains(name))
+        identity.token.as_ref().is_some_and(|token| !tokens.contains(token))
             || identity.device.as_ref().is_some_and(|id| !devices.contains(id))
     });
 }

@@ -8,6 +8,7 @@ use crate::limits::{REQUESTS_IN_FLIGHT, WATCHED_SESSIONS};
 use crate::mailbox::Mailbox;
 use crate::refusal::Refusal;
 use crate::ws::connect::ClientInfo;
+use skynet_core::access::TokenMark;
 use skynet_core::{SessionKey, TurnId, UserId};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU32;
@@ -39,8 +40,8 @@ pub(crate) struct Identity {
     pub(crate) caps: Vec<String>,
     pub(crate) commands: Vec<String>,
     pub(crate) device: Option<String>,
-    /// Name of the bearer token it came with, if not with a device token.
-    pub(crate) token: Option<String>,
+    /// The bearer token it came with, if not with a device token.
+    pub(crate) token: Option<TokenMark>,
     pub(crate) peer: Peer,
     pub(crate) connected_ms: u64,
     /// It said hello in the forerunner's shape.
@@ -57,7 +58,7 @@ impl Identity {
     pub(crate) fn actor(&self) -> String {
         match (&self.device, &self.token) {
             (Some(device), _) => format!("device {device}"),
-            (None, Some(token)) => format!("token {token}"),
+            (None, Some(token)) => format!("token {}", token.name),
             (None, None) => "client".into(),
         }
     }

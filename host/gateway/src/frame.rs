@@ -5,6 +5,7 @@
 //! An event is serialized once for all clients; only its number is added per socket.
 
 use crate::refusal::Refusal;
+use crate::schema::FAULTS_SHOWN;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -62,7 +63,8 @@ fn frame_faults(map: &Map<String, Value>) -> Vec<String> {
             Some(_) => faults.push(format!("at /{key}: must be string")),
         }
     }
-    for key in map.keys().filter(|key| !matches!(key.as_str(), "type" | "id" | "method" | "params")) {
+    let unknown = map.keys().filter(|key| !matches!(key.as_str(), "type" | "id" | "method" | "params"));
+    for key in unknown.take(FAULTS_SHOWN) {
         faults.push(format!("at root: unexpected property '{}'", crate::schema::shown(key)));
     }
     faults
@@ -191,6 +193,13 @@ mod tests {
             panic!("not a request")
         };
         assert_eq!((request.id.as_str(), request.method.as_str(), request.params), ("1", "health", Some(json!({"probe": true}))));
+    }
+
+    #[test]
+    fn of_many_unknown_keys_a_few_are_named() {
+        let keys: String = (0..20).map(|number| format!(",\"k{number}\":0")).collect();
+        let why = why(&format!(r#"{{"type":"req","id":"1","method":"x"{keys}}}"#));
+        assert_eq!(why.matches("unexpected property").count(), FAULTS_SHOWN, "{why}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use rmcp::transport::streamable_http_server::session::SessionManager as _;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use skynet_agent::Agent;
+use skynet_core::access::TokenMark;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,8 +29,8 @@ pub(crate) struct Sessions {
     manager: Arc<LocalSessionManager>,
     config: StreamableHttpServerConfig,
     held: Mutex<Held>,
-    /// Names of the tokens that stood at the last look, for streams that belong to no session.
-    tokens: watch::Sender<HashSet<String>>,
+    /// The tokens that stood at the last look, for streams that belong to no session.
+    tokens: watch::Sender<HashSet<TokenMark>>,
     /// Another number whenever the list of tools is another one.
     tools: watch::Sender<u64>,
     /// The registry's revision that the number above was made of.
@@ -42,13 +43,13 @@ struct Held {
     /// Session id to who opened it.
     owners: HashMap<String, Owner>,
     /// Sessions that are being opened, by the name of the token.
-    opening: HashMap<String, usize>,
+    opening: HashMap<TokenMark, usize>,
     /// How many were ever opened.
     count: u64,
 }
 
 struct Owner {
-    token: String,
+    token: TokenMark,
     /// Which one it was.
     number: u64,
 }
@@ -56,7 +57,7 @@ struct Owner {
 /// A place for one session, until it is opened or came to nothing.
 pub(crate) struct Place<'a> {
     sessions: &'a Sessions,
-    token: String,
+    token: TokenMark,
 }
 
 impl Place<'_> {
@@ -120,36 +121,36 @@ impl Sessions {
     }
 
     /// Whether the session is this token's. One that nobody has is nobody's.
-    pub(crate) fn is_of(&self, session: &str, token: &str) -> bool {
-        self.held().owners.get(session).is_some_and(|owner| owner.token == token)
+    pub(crate) fn is_of(&self, session: &str, token: &TokenMark) -> bool {
+        self.held().owners.get(session).is_some_and(|owner| owner.token == *token)
     }
 
     /// Takes a place for one more session of this token. Forgets those that ended.
-    pub(crate) async fn place(&self, token: &str) -> Result<Place<'_>, Full> {
+    pub(crate) async fn place(&self, token: &TokenMark) -> Result<Place<'_>, Full> {
         let before = self.held().count;
         let open: HashSet<String> = self.manager.sessions.read().await.keys().map(|id| id.to_string()).collect();
         let mut held = self.held();
         // Those that were opened since the list was made are not in it.
         held.owners.retain(|id, owner| owner.number > before || open.contains(id));
-        let own = held.owners.values().filter(|owner| owner.token == token).count();
+        let own = held.owners.values().filter(|owner| owner.token == *token).count();
         if own + held.opening.get(token).copied().unwrap_or(0) >= MCP_SESSIONS_EACH {
             return Err(Full::Own);
         }
         if held.owners.len() + held.opening.values().sum::<usize>() >= MCP_SESSIONS {
             return Err(Full::All);
         }
-        *held.opening.entry(token.to_owned()).or_default() += 1;
+        *held.opening.entry(token.clone()).or_default() += 1;
         drop(held);
-        Ok(Place { sessions: self, token: token.to_owned() })
+        Ok(Place { sessions: self, token: token.clone() })
     }
 
     /// Hears at each look which tokens stand.
-    pub(crate) fn standing(&self) -> watch::Receiver<HashSet<String>> {
+    pub(crate) fn standing(&self) -> watch::Receiver<HashSet<TokenMark>> {
         self.tokens.subscribe()
     }
 
     /// Ends the sessions and streams of tokens that are not among these.
-    pub(crate) async fn keep(&self, tokens: &HashSet<String>) {
+    pub(crate) async fn keep(&self, tokens: &HashSet<TokenMark>) {
         self.tokens.send_replace(tokens.clone());
         let is_gone = |(id, owner): (&String, &Owner)| (!tokens.contains(&owner.token)).then(|| id.clone());
         let gone: Vec<String> = self.held().owners.iter().filter_map(is_gone).collect();

@@ -5,6 +5,9 @@
 
 use serde_json::{Map, Value};
 
+/// How many keys that should not be there an answer names: there may be millions.
+pub(crate) const FAULTS_SHOWN: usize = 8;
+
 /// One key of an object.
 #[derive(Debug)]
 pub(crate) struct Field {
@@ -70,7 +73,7 @@ fn check_object(fields: &[Field], map: &Map<String, Value>, at: &str, faults: &m
             None => {}
         }
     }
-    for key in map.keys().filter(|key| !fields.iter().any(|field| field.name == key.as_str())).take(8) {
+    for key in map.keys().filter(|key| !fields.iter().any(|field| field.name == key.as_str())).take(FAULTS_SHOWN) {
         faults.push(format!("at {}: unexpected property '{}'", if at.is_empty() { "root" } else { at }, shown(key)));
     }
 }

@@ -26,11 +26,13 @@ impl Peer {
     pub(crate) fn of(socket: SocketAddr, headers: &HeaderMap, config: &GatewayConfig) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
-        let named = text("x-forwarded-for").and_then(|list| list.rsplit(',').next()?.trim().parse().ok());
+        // The last word of the last line is the proxy's own; what stands before may be anybody's.
+        let lines = headers.get_all("x-forwarded-for").iter().next_back().and_then(|line| line.to_str().ok());
+        let named = lines.and_then(|line| line.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
         let address = socket.ip().to_canonical();
         let host_is_loopback = text("host").is_none_or(|host| is_loopback_host(host_name(host)));
         Self {
-            address: if config.behind_tls_proxy { named.unwrap_or(address) } else { address },
+            address: if config.behind_tls_proxy { named.map_or(address, |named| named.to_canonical()) } else { address },
             local: address.is_loopback() && !forwarded && host_is_loopback,
             origin: headers.get(header::ORIGIN).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
         }
@@ -162,6 +164,23 @@ mod tests {
         check("https://bot.example.evil.example", "127.0.0.1:9", false);
         check("null", "127.0.0.1:9", false);
         check("file://localhost/x", "127.0.0.1:9", false);
+    }
+
+    #[test]
+    fn behind_a_proxy_its_own_word_is_the_last_and_no_line_of_the_client_counts() {
+        let config = GatewayConfig { behind_tls_proxy: true, ..config() };
+        let name = http::HeaderName::from_static("x-forwarded-for");
+        for (lines, address) in [
+            (&["198.51.100.1"][..], "198.51.100.1"),
+            (&["203.0.113.9, 198.51.100.1"], "198.51.100.1"),
+            (&["203.0.113.9", "198.51.100.1"], "198.51.100.1"),
+            (&["::ffff:198.51.100.1"], "198.51.100.1"),
+            (&["198.51.100.1", "nonsense"], "127.0.0.1"),
+        ] {
+            let headers = lines.iter().map(|line| (name.clone(), HeaderValue::from_str(line).unwrap())).collect();
+            let peer = Peer::of("127.0.0.1:9".parse().unwrap(), &headers, &config);
+            assert_eq!(peer.address.to_string(), address, "{lines:?}");
+        }
     }
 
     #[test]

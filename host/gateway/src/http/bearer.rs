@@ -7,20 +7,21 @@ use crate::http::answer::Fault;
 use crate::server::Server;
 use http::{HeaderMap, StatusCode, header};
 use skynet_core::UserId;
+use skynet_core::access::TokenMark;
 use std::net::SocketAddr;
 
 /// Whose token a request carries.
 #[derive(Debug, Clone)]
 pub(super) struct Holder {
-    /// The token's name, for what belongs to one client.
-    pub(super) name: String,
+    /// For what belongs to one client.
+    pub(super) token: TokenMark,
     pub(super) scopes: Scopes,
 }
 
 impl Holder {
     /// Who it is, for the audit, the log and its buckets.
     pub(super) fn actor(&self) -> String {
-        actor(&self.name)
+        actor(&self.token.name)
     }
 }
 
@@ -49,7 +50,7 @@ pub(super) async fn holder(server: &Server, address: SocketAddr, headers: &Heade
             taken.map_err(|after_ms| Fault::too_often("requests", after_ms))?;
             let recorded = record::came_in(server, &actor, "http", "http", peer.address).await;
             recorded.map_err(|error| Fault::new(StatusCode::SERVICE_UNAVAILABLE, "api_error", error.to_string()))?;
-            Ok(Holder { scopes: Scopes::of_strings(&row.scopes), name: row.name })
+            Ok(Holder { scopes: Scopes::of_strings(&row.scopes), token: row.mark() })
         }
         Ok(None) => {
             server.throttle.failed(&key, now);

@@ -38,7 +38,7 @@ pub(super) async fn serve(
     let body = if head.method == Method::POST { body::read(body, INVOKE_BODY_BYTES).await? } else { Bytes::new() };
     let opens = !has_session && head.method == Method::POST && is_hello(&body);
     let place = if opens { Some(place(&server, &holder).await?) } else { None };
-    head.extensions.insert(Caller { token: holder.name.clone(), actor: holder.actor(), scopes: holder.scopes });
+    head.extensions.insert(Caller { token: holder.token.clone(), actor: holder.actor(), scopes: holder.scopes });
     // The machine keeps the head with the message; the token has no business there.
     head.headers.remove(http::header::AUTHORIZATION);
     let ends = head.method == Method::DELETE;
@@ -57,7 +57,7 @@ pub(super) async fn serve(
 fn of_own(server: &Server, headers: &HeaderMap, holder: &Holder) -> Result<bool, Fault> {
     match session_of(headers) {
         // As the protocol says it of a session that ended: the client begins anew.
-        Some(session) if !server.mcp.is_of(session, &holder.name) => {
+        Some(session) if !server.mcp.is_of(session, &holder.token) => {
             Err(Fault::new(StatusCode::NOT_FOUND, "not_found", "there is no such session; begin a new one with `initialize`"))
         }
         session => Ok(session.is_some()),
@@ -66,7 +66,7 @@ fn of_own(server: &Server, headers: &HeaderMap, holder: &Holder) -> Result<bool,
 
 /// A place for one session more.
 async fn place<'a>(server: &'a Server, holder: &Holder) -> Result<Place<'a>, Fault> {
-    server.mcp.place(&holder.name).await.map_err(|full| {
+    server.mcp.place(&holder.token).await.map_err(|full| {
         let whose = if full == Full::Own { "this token has" } else { "there are" };
         let message = format!("{whose} too many open sessions; end some with DELETE, or wait until idle ones are closed");
         Fault::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message)

@@ -15,14 +15,14 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use skynet_core::SessionKey;
+use skynet_core::access::TokenMark;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whose request it is and what the token allows; put there by `http/mcp`.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    /// The token's name.
-    pub(crate) token: String,
+    pub(crate) token: TokenMark,
     /// Who it is, for the audit and its buckets.
     pub(crate) actor: String,
     pub(crate) scopes: Scopes,

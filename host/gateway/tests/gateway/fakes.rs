@@ -252,7 +252,10 @@ pub(crate) struct FakeAccess {
 #[async_trait]
 impl AccessStore for FakeAccess {
     async fn create_token(&self, name: &str, scopes: Vec<String>, hash: TokenHash) -> Result<bool, StoreError> {
-        self.tokens.lock().unwrap().push((hash, TokenRow { name: name.into(), scopes, created_ms: 0 }));
+        let mut tokens = self.tokens.lock().unwrap();
+        // Each made later than those before.
+        let created_ms = tokens.iter().map(|(_, row)| row.created_ms + 1).max().unwrap_or(0);
+        tokens.push((hash, TokenRow { name: name.into(), scopes, created_ms }));
         Ok(true)
     }
 

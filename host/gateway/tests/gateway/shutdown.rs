@@ -62,6 +62,18 @@ async fn a_socket_ends_soon_after_its_token_was_revoked() {
 }
 
 #[tokio::test]
+async fn a_socket_ends_although_another_token_has_the_name_of_its_own_by_now() {
+    let world = World::start().await;
+    let (mut reader, _) = world.connect(Hello::new().token(READER)).await;
+    {
+        let mut tokens = world.access.tokens.lock().unwrap();
+        let (hash, row) = tokens.iter_mut().find(|(_, row)| row.name == "reader").unwrap();
+        (*hash, row.created_ms) = ([7; 32], row.created_ms + 1);
+    }
+    assert_eq!(reader.closed().await, "4001 gateway auth changed");
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_is_closed() {
     let world = World::start().await;
     let main = SessionKey::main();
