@@ -331,6 +331,15 @@ impl PluginAdmin for PluginHost {
         self.meet(id).await?;
         let stored = self.shared.state.grant(id).await?;
         let receipts = self.shared.state.receipts(id).await?;
+        let held = self.shared.state.held(id).await?;
+        let mut held_back: Vec<String> = Vec::new();
+        for receipt in &receipts {
+            let Some((_, why)) = held.iter().find(|(release, _)| *release == receipt.release) else { continue };
+            let line = format!("{}: {why}", receipt.plugin.version);
+            if !held_back.contains(&line) {
+                held_back.push(line);
+            }
+        }
         let book = self.shared.book.lock().await;
         let entry = book.plugins.get(id).ok_or_else(|| AdminError::NotFound(id.clone()))?;
         let effective = entry.serving.as_ref().map(|serving| serving.terms.permissions.sentences());
@@ -357,6 +366,7 @@ impl PluginAdmin for PluginHost {
                 "tools": serving.receipt.tools,
             })),
             "history": history,
+            "held": held_back,
         }))
     }
 

@@ -177,6 +177,7 @@ async fn a_file_over_the_size_cap_is_refused_without_being_read() {
     world.host.settled().await;
     let refusal = world.refusal("big.wasm").await;
     assert!(refusal.contains("209715200 bytes") && refusal.contains("plugins.max_component_bytes allows 67108864"), "{refusal}");
+    assert!(refusal.contains("raise it in skynet.toml"), "{refusal}");
     assert_eq!(world.call("tool").await.unwrap(), "good");
 }
 

@@ -337,3 +337,26 @@ async fn the_owner_can_grant_look_and_switch_right_after_a_start_that_has_not_lo
     world.host.set_enabled(&id("tool"), false, "owner").await.unwrap();
     assert!(matches!(world.host.grant(&id("nobody"), None, "owner").await, Err(AdminError::NotFound(_))));
 }
+
+#[tokio::test]
+async fn a_file_that_takes_the_place_of_another_has_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let folders = Folders::with("write", true).await;
+    let at = |name: &str| folders.folder.path().join("notes").join(name);
+    let mode = |name: &str| std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o7777;
+    // What the guest says is also the name that it renames to.
+    for (had, has) in [(0o600, 0o600), (0o755, 0o755), (0o640, 0o640), (0o4755, 0o755)] {
+        std::fs::write(at("new text"), "before").unwrap();
+        std::fs::set_permissions(at("new text"), std::fs::Permissions::from_mode(had)).unwrap();
+        folders.check("wfresh", "new text").await;
+        std::fs::set_permissions(at("fresh"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        folders.check("nfresh", "new text").await;
+        assert_eq!((mode("new text"), std::fs::read_to_string(at("new text")).unwrap()), (has, "new text".into()), "{had:o}");
+    }
+    // Where nothing is replaced, nothing is changed.
+    std::fs::remove_file(at("new text")).unwrap();
+    folders.check("wfresh", "new text").await;
+    std::fs::set_permissions(at("fresh"), std::fs::Permissions::from_mode(0o604)).unwrap();
+    folders.check("nfresh", "new text").await;
+    assert_eq!(mode("new text"), 0o604);
+}

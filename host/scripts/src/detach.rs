@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -44,10 +44,10 @@ pub enum DetachError {
     },
 }
 
-/// Starts it and gives its process id. That it runs well is for the caller to ask
-/// of it; a daemon that dies at once says why in its log. Its environment is the
+/// Starts it and gives the process, which outlives its handle. That it runs well is for
+/// the caller to ask of it; a daemon that dies at once says why in its log. Its environment is the
 /// caller's: both are programs of the same owner. Does not wait.
-pub fn start_detached(spec: &DetachSpec) -> Result<u32, DetachError> {
+pub fn start_detached(spec: &DetachSpec) -> Result<Child, DetachError> {
     let log_failed = |source| DetachError::Log { path: spec.log.display().to_string(), source };
     let log = open_log(&spec.log).map_err(log_failed)?;
     let errors = log.try_clone().map_err(log_failed)?;
@@ -55,7 +55,7 @@ pub fn start_detached(spec: &DetachSpec) -> Result<u32, DetachError> {
     command.args(&spec.args).current_dir("/").process_group(0);
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     match command.spawn() {
-        Ok(child) => Ok(child.id()),
+        Ok(child) => Ok(child),
         Err(source) => Err(DetachError::Spawn { program: spec.program.display().to_string(), source }),
     }
 }

@@ -142,7 +142,7 @@ pub(crate) struct Chat {
     #[arg(long, short)]
     pub(crate) model: Option<String>,
     /// How long to wait for an answer, seconds.
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86400))]
     pub(crate) timeout: u64,
 }
 

@@ -105,7 +105,8 @@ impl Client {
         let id = format!("c{}", self.next);
         let frame = json!({ "type": "req", "id": id, "method": method, "params": params });
         let sent = timeout(CONNECT, self.socket.send(Message::text(frame.to_string()))).await;
-        sent.map_err(|_| fail(Kind::TryLater, "the host does not read"))??;
+        sent.map_err(|_| fail(Kind::TryLater, "the host does not read"))?
+            .map_err(|error| fail(Kind::NotRunning, format!("the connection broke: {error}")))?;
         Ok(id)
     }
 

@@ -43,6 +43,13 @@ impl Kind {
             Self::BadConfig => 78,
         }
     }
+
+    /// What a process of this program meant by its exit code; none for 1, which says no more than that it failed.
+    pub(crate) fn of(code: i32) -> Option<Self> {
+        use Kind::{BadConfig, LogCut, LogDamaged, LogRewritten, NoRoom, NotFound, NotRunning, Partly, Refused, TryLater, Usage};
+        let all = [Usage, NotRunning, Refused, NotFound, LogDamaged, LogCut, LogRewritten, Partly, NoRoom, TryLater, BadConfig];
+        all.into_iter().find(|kind| i32::from(kind.code()) == code)
+    }
 }
 
 /// An error with its exit code.

@@ -40,6 +40,26 @@ use cli::plugin::{CHECKER, check_worker};
 use skynet_scripts::guard::{GUARD, guard_main};
 use std::process::ExitCode;
 
+/// Whether a program reads what we say: known before the rest is, and also where the rest is wrong.
+fn wants_json() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// Help and version are texts for people, always; an error is shown as every other error is.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if !wants_json() || matches!(error.kind(), DisplayHelp | DisplayVersion) {
+        error.exit();
+    }
+    let text = if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
+        "a command is missing; `skynet --help` lists them".to_owned()
+    } else {
+        let text = error.render().to_string();
+        text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()
+    };
+    exit::report(&output::Out::new(true, output::Color::Never), &exit::fail(exit::Kind::Usage, text))
+}
+
 fn main() -> ExitCode {
     // The compiling child must confine itself before anything else runs.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == compiler::WORKER) {
@@ -60,7 +80,10 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == GUARD) {
         return guard_main(std::env::args_os().skip(2));
     }
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return not_understood(&error),
+    };
     let out = output::Out::new(args.json, args.color);
     match cli::run(args, &out) {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,6 +11,9 @@ use std::path::Path;
 const BEGIN: &str = "<!-- numbers: made by `cargo xtask numbers` from bench/ -->\n";
 const END: &str = "<!-- end of numbers -->\n";
 
+/// What rows of criterion must not exceed, in microseconds. Its file has no place for bounds.
+const AT_MOST_US: [(&str, f64); 1] = [("delta/guest to turn", 1.0)];
+
 fn read(root: &Path, name: &str) -> Result<Value> {
     let path = root.join("bench").join(name);
     let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read; bench/measure.sh writes it", path.display()))?;
@@ -58,7 +61,16 @@ fn table(results: &Value, criterion: &Value, unit: &Value) -> Result<String> {
     }
     for row in rows(criterion) {
         let nanoseconds = row["nanoseconds"].as_f64().context("a bench without a figure")?;
-        writeln!(table, "| {} | {} us | |", text(&row["name"]), figure(nanoseconds / 1e3))?;
+        let (name, us) = (text(&row["name"]), nanoseconds / 1e3);
+        let limit = AT_MOST_US.iter().find(|(bounded, _)| *bounded == name).map(|(_, limit)| *limit);
+        if let Some(limit) = limit.filter(|limit| us > *limit) {
+            bail!(
+                "`{name}` took {} us, and may take at most {limit:.1}; make it faster and measure again with bench/measure.sh",
+                figure(us)
+            );
+        }
+        let bound = limit.map_or_else(String::new, |limit| format!("at most {limit:.1} us "));
+        writeln!(table, "| {name} | {} us | {bound}|", figure(us))?;
     }
     Ok(table)
 }
@@ -83,4 +95,20 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
         bail!("the numbers in README.md are not those in bench/; run `cargo xtask numbers`");
     }
     fs::write(&path, expected).context("README.md")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_row_of_criterion_has_its_bound_beside_it_and_fails_over_it() {
+        let of = |nanoseconds: f64| {
+            let rows = json!({ "rows": [{ "name": "delta/guest to turn", "nanoseconds": nanoseconds }] });
+            table(&json!({}), &rows, &json!({}))
+        };
+        assert!(of(1000.0).unwrap().contains("| delta/guest to turn | 1.00 us | at most 1.0 us |"));
+        assert!(of(1001.0).unwrap_err().to_string().contains("delta/guest to turn"));
+    }
 }

@@ -4,6 +4,8 @@
 //! Whether something is allowed is decided beneath, by the folder's own rights and by the
 //! rule that no path leaves it. Refuses nothing itself, and allows nothing.
 
+mod mode;
+
 use super::door::{Act, Shut};
 use crate::store::CallState;
 use wasmtime::component::{Linker, LinkerInstance, Resource};
@@ -83,7 +85,28 @@ fn making(types: &mut LinkerInstance<'_, CallState>) -> wasmtime::Result<()> {
     watch!(types, "create-directory-at", "create-folder", create_directory_at(path: String), path -> ())?;
     watch!(types, "symlink-at", "symlink", symlink_at(target: String, path: String), path -> ())?;
     watch!(types, "link-at", "link", link_at(follow: PathFlags, path: String, other: Folder, new: String), path -> ())?;
-    watch!(types, "rename-at", "rename", rename_at(path: String, other: Folder, new: String), path -> ())
+    types.func_wrap_async("[method]descriptor.rename-at", |mut store, (folder, path, other, new): (Folder, String, Folder, String)| {
+        Box::new(async move {
+            let state: &mut CallState = store.data_mut();
+            let answer = rename(state, folder, path.clone(), other, new).await;
+            told(state, "rename", &path, answer).await
+        })
+    })
+}
+
+/// A guest can neither see nor set a file's mode, so the host carries it over: a file that is put in
+/// the place of another is as private, and as executable, as that was.
+async fn rename(state: &mut CallState, folder: Folder, path: String, other: Folder, new: String) -> FsResult<()> {
+    let mut files = state.filesystem();
+    if let (Descriptor::Dir(from), Descriptor::Dir(to)) = (files.table.get(&folder)?, files.table.get(&other)?)
+        && !from.perms.write_not_permitted()
+        && from.perms == to.perms
+    {
+        let (from, to, path, new) = (from.dir.clone(), to.dir.clone(), path.clone(), new.clone());
+        let kept = tokio::task::spawn_blocking(move || mode::keep(&from, &path, &to, &new)).await;
+        kept.unwrap_or_else(|failed| Err(std::io::Error::other(failed))).map_err(|_| ErrorCode::Access)?;
+    }
+    files.rename_at(folder, path, other, new).await
 }
 
 fn removing(types: &mut LinkerInstance<'_, CallState>) -> wasmtime::Result<()> {

@@ -20,8 +20,11 @@ pub(crate) enum ReadError {
     /// It is not a plain file.
     #[error("it is {0}, not a plain file; copy the file itself into the folder")]
     NotPlain(&'static str),
+    /// Nothing that is said of it could name it.
+    #[error("its name is not UTF-8, and is shown with a mark for each such byte; rename it")]
+    NotText,
     /// It is over the cap.
-    #[error("it has {size} bytes and plugins.max_component_bytes allows {cap}")]
+    #[error("it has {size} bytes and plugins.max_component_bytes allows {cap}; build it smaller, or raise it in skynet.toml")]
     TooLarge { size: u64, cap: u64 },
     /// A folder with more files than anyone reads.
     #[error("it holds too many files; a script plugin may have {most}")]
@@ -69,7 +72,8 @@ impl Folder {
         let mut listing = BTreeMap::new();
         for entry in self.open()?.entries()? {
             let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            // One that is not UTF-8 is listed nearly by name, so that reading can refuse it.
+            let name = entry.file_name().to_string_lossy().into_owned();
             if !is_plugin_name(&name) {
                 continue;
             }
@@ -87,7 +91,13 @@ impl Folder {
     /// The bytes of one file.
     pub(crate) fn read(&self, name: &str, cap: u64) -> Result<Vec<u8>, ReadError> {
         let folder = self.open()?;
-        let kind = folder.symlink_metadata(name)?.file_type();
+        let kind = match folder.symlink_metadata(name) {
+            Ok(meta) => meta.file_type(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name.contains(char::REPLACEMENT_CHARACTER) => {
+                return Err(ReadError::NotText);
+            }
+            Err(error) => return Err(error.into()),
+        };
         if kind.is_symlink() {
             return Err(ReadError::NotPlain("a link"));
         }
@@ -149,6 +159,20 @@ mod tests {
         assert!(refusal("pipe.wasm").contains("pipe"));
         assert!(refusal("big.wasm").contains("100 bytes"));
         assert!(refusal("none.wasm").contains("could not be read"));
+    }
+
+    #[test]
+    fn a_file_whose_name_is_not_utf8_is_listed_and_refused_with_the_reason() {
+        use std::os::unix::ffi::OsStrExt;
+        let (temp, folder) = folder();
+        let made = std::fs::write(temp.path().join(std::ffi::OsStr::from_bytes(b"a\xff.wasm")), b"bytes");
+        // Some file systems have no such names.
+        if made.is_err() {
+            return;
+        }
+        let listed = folder.list().unwrap();
+        assert_eq!(listed.keys().collect::<Vec<_>>(), ["a\u{fffd}.wasm"]);
+        assert!(folder.read("a\u{fffd}.wasm", 10).unwrap_err().to_string().contains("not UTF-8"));
     }
 
     #[test]

@@ -1,8 +1,9 @@
-  ;; `"rPATH"` reads PATH of its first folder, `"wPATH"` writes its text there.
+  ;; `"rPATH"` reads PATH of its first folder, `"wPATH"` writes its text there, `"nPATH"` gives it its text as its name.
   (import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $folders (param i32)))
   (import "wasi:filesystem/types@0.2.12" "[method]descriptor.open-at" (func $open (param i32 i32 i32 i32 i32 i32 i32)))
   (import "wasi:filesystem/types@0.2.12" "[method]descriptor.read" (func $read (param i32 i64 i64 i32)))
   (import "wasi:filesystem/types@0.2.12" "[method]descriptor.write" (func $write (param i32 i32 i32 i64 i32)))
+  (import "wasi:filesystem/types@0.2.12" "[method]descriptor.rename-at" (func $rename (param i32 i32 i32 i32 i32 i32 i32)))
   (data (i32.const 60000) "no folder")
   (data (i32.const 60016) "refused")
   (func $refused (result i32) (call $answer (i32.const 60016) (i32.const 7)))
@@ -12,6 +13,16 @@
     (call $folders (local.get $ret))
     (if (i32.eqz (i32.load offset=4 (local.get $ret)))
       (then (return (call $answer (i32.const 60000) (i32.const 9)))))
+    (if (i32.eq (i32.load8_u offset=1 (local.get $args)) (i32.const 110))
+      (then
+        (call $rename
+          (i32.load (i32.load (local.get $ret)))
+          (i32.add (local.get $args) (i32.const 2)) (i32.sub (local.get $len) (i32.const 3))
+          (i32.load (i32.load (local.get $ret)))
+          (global.get $said) (global.get $said_len)
+          (local.get $ret))
+        (if (i32.load8_u (local.get $ret)) (then (return (call $refused))))
+        (return (call $say))))
     (local.set $writes (i32.eq (i32.load8_u offset=1 (local.get $args)) (i32.const 119)))
     ;; path flags: follow; open flags: create; descriptor flags: read or write
     (call $open

@@ -22,7 +22,7 @@ async fn a_detached_program_lives_in_its_own_group_and_logs_both_outputs() {
     let mut spec = spec(&line, "");
     fs::write(&spec.log, "before\n").unwrap();
     spec.args[1] = "pwd; echo err >&2; cat; exec 9>\"$1\"; echo up >&9; exec sleep 1000".into();
-    let pid = start_detached(&spec).unwrap();
+    let pid = start_detached(&spec).unwrap().id();
     line.is_up().await;
     let group = getpgid(Pid::from_raw(i32::try_from(pid).unwrap())).unwrap();
     assert_eq!(u32::try_from(group.as_raw_nonzero().get()).unwrap(), pid);
@@ -36,7 +36,7 @@ async fn a_detached_program_lives_in_its_own_group_and_logs_both_outputs() {
 async fn its_log_is_made_private_and_a_link_in_its_place_is_refused() {
     let mut line = Lifeline::new();
     let spec = spec(&line, "exec sleep 1000");
-    let pid = start_detached(&spec).unwrap();
+    let pid = start_detached(&spec).unwrap().id();
     line.is_up().await;
     assert_eq!(fs::metadata(&spec.log).unwrap().permissions().mode() & 0o777, 0o600);
     end(pid);

@@ -38,7 +38,7 @@ pub(crate) async fn run(home: &Home, chat: Chat, out: &Out) -> Result<()> {
     };
     match message {
         Some(message) => {
-            let ended = turn::run(&mut client, &chat.session, &message, limit, out).await?;
+            let ended = turn::run(&mut client, &chat.session, &message, &turn::name(), limit, out).await?;
             let turn::Ended { text, usage, model, notices } = ended;
             out.value(&json!({ "text": text, "session": chat.session, "usage": usage, "model": model, "notices": notices }));
             Ok(())

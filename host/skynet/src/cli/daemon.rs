@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use service::Manager;
 use skynet_scripts::detach::{DetachSpec, start_detached};
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -23,6 +24,8 @@ const READY: Duration = Duration::from_secs(30);
 /// From SIGTERM to the end: the drain of `start` and a little more.
 const STOPPED: Duration = Duration::from_secs(75);
 const STEP: Duration = Duration::from_millis(50);
+/// Between two questions to the service manager, each of which is a process.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(home: &Home, verb: Daemon, out: &Out) -> Result<()> {
     if let Daemon::Install { print: true, plain } = verb {
@@ -54,19 +57,33 @@ async fn start(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
     if !manager.is_installed() {
         unlocks(home).await?;
     }
+    // What earlier hosts wrote there says nothing about this one.
+    let logged = std::fs::metadata(home.log()).map_or(0, |meta| meta.len());
+    let mut child: Option<Child> = None;
     if manager.is_installed() {
         manager.start().await?;
     } else {
         let program = std::env::current_exe().context("the path of this program")?;
         // The folder that was asked for, whatever SKYNET_HOME says.
         let args = vec!["--home".into(), home.root().display().to_string(), "start".into()];
-        start_detached(&DetachSpec { program, args, log: home.log() })?;
+        child = Some(start_detached(&DetachSpec { program, args, log: home.log() })?);
     }
     let begun = Instant::now();
+    let mut looked = begun;
     while begun.elapsed() < READY {
-        if let (Some(pid), true) = (lock::holder(home), client::Client::connect(home).await.is_ok()) {
+        // Before it says where it listens, whatever listens on the configured port is something else.
+        if let (Some(pid), true) = (lock::holder(home), lock::address(home).is_some() && client::Client::connect(home).await.is_ok()) {
             out.both(&format!("the host runs, process {pid}"), &json!({ "running": true, "pid": pid, "started": true }));
             return Ok(());
+        }
+        if let Some(ended) = child.as_mut().map(Child::try_wait).transpose().context("the host cannot be waited for")?.flatten() {
+            return Err(died(home, logged, ended));
+        }
+        if child.is_none() && looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            if manager.has_failed().await {
+                return Err(fail(Kind::NotRunning, format!("the host ended before it was ready; {}", manager.log_hint())));
+            }
         }
         sleep(STEP).await;
     }
@@ -74,6 +91,26 @@ async fn start(home: &Home, manager: &Manager, out: &Out) -> Result<()> {
     let last = log.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n  ");
     let hint = if manager.is_installed() { manager.log_hint() } else { format!("{} ends with:\n  {last}", home.log().display()) };
     Err(fail(Kind::NotRunning, format!("the host was not ready after {} s; {hint}", READY.as_secs())))
+}
+
+/// Why a host ended before it was ready: its own last word, under its own exit code.
+fn died(home: &Home, logged: u64, ended: ExitStatus) -> anyhow::Error {
+    let log = std::fs::read(home.log()).unwrap_or_default();
+    let new = log.get(usize::try_from(logged).unwrap_or(usize::MAX)..).unwrap_or(&log);
+    let text = match last_error(&String::from_utf8_lossy(new)) {
+        Some(error) => format!("the host ended before it was ready: {error}"),
+        None => format!("the host ended before it was ready ({ended}) and said no reason; its log: {}", home.log().display()),
+    };
+    match ended.code().map(Kind::of) {
+        Some(Some(kind)) => fail(kind, text),
+        // By a signal, or with a status that says no more than that it failed.
+        _ => anyhow::Error::msg(text),
+    }
+}
+
+/// What follows the last `error:` at the beginning of a line.
+fn last_error(log: &str) -> Option<String> {
+    log.lines().rev().find_map(|line| line.strip_prefix("error:")).map(|error| error.trim().to_owned())
 }
 
 /// A host in the background has nobody to ask for a passphrase.

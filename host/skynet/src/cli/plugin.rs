@@ -141,6 +141,18 @@ async fn list(home: &Home, out: &Out) -> Result<()> {
     Ok(())
 }
 
+/// Each version once: the same one admitted again, after a rollback say, has another number (`0.2.0#6`).
+fn versions(history: &Value) -> Vec<&str> {
+    let mut shown: Vec<&str> = Vec::new();
+    for one in history.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let version = one.split_once('#').map_or(one, |(version, _)| version);
+        if !shown.contains(&version) {
+            shown.push(version);
+        }
+    }
+    shown
+}
+
 /// What the running host says of a plugin, for people.
 pub(super) fn show_info(id: &PluginId, info: &Value, out: &Out) {
     let status = &info["status"];
@@ -181,7 +193,8 @@ pub(super) fn show_info(id: &PluginId, info: &Value, out: &Out) {
     }
     section("was denied, and a grant would allow", &info["denied"]["asks"]);
     section("tools", &status["tools"]);
-    section("versions kept here", &info["history"]);
+    section("versions kept here", &json!(versions(&info["history"])));
+    section("held back; a file of a newer version goes forward", &info["held"]);
     // As the list has them: why it does not serve, or what is wrong with what does.
     for why in [&status["reason"], &status["note"]].into_iter().filter_map(Value::as_str) {
         out.line(&format!("  {why}"));

@@ -64,3 +64,55 @@ fn history_survives_a_stop_and_a_start() {
     assert!(status["sessions"].as_u64().unwrap() >= 1, "{status}");
     home.run(&["chat", "-s", "diary", "hello again"]).done();
 }
+
+/// Both ends of a terminal.
+fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::fs::{Mode, OFlags, open};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let theirs = open(ptsname(&ours, Vec::new()).unwrap().as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    (ours.into(), theirs.into())
+}
+
+/// Reads on until the terminal has shown that.
+fn shows(terminal: &mut std::fs::File, wanted: &str) {
+    use std::io::Read;
+    let (mut shown, mut bytes) = (String::new(), [0; 4096]);
+    while !shown.contains(wanted) {
+        let read = terminal.read(&mut bytes).unwrap();
+        shown.push_str(&String::from_utf8_lossy(&bytes[..read]));
+    }
+}
+
+#[test]
+fn a_chat_outlives_its_host_and_keeps_each_line_at_once() {
+    use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
+    let mut home = Household::new();
+    home.install("provider-offline");
+    home.start();
+    home.until_model();
+    let (mut ours, theirs) = terminal();
+    let mut command = home.command(&["chat"]);
+    command.env("TERM", "xterm").stdin(theirs.try_clone().unwrap()).stdout(theirs.try_clone().unwrap()).stderr(theirs);
+    let mut chat = command.spawn().unwrap();
+    drop(command);
+    shows(&mut ours, "> ");
+    home.kill();
+    ours.write_all(b"lost line\r").unwrap();
+    shows(&mut ours, "no host answers");
+    shows(&mut ours, "> ");
+    home.start();
+    home.until_model();
+    ours.write_all(b"hello again\r").unwrap();
+    shows(&mut ours, "not a language model");
+    // As a terminal that hangs up ends it.
+    chat.kill().unwrap();
+    chat.wait().unwrap();
+    let history = home.home().join("chat.history");
+    let kept = std::fs::read_to_string(&history).unwrap();
+    assert!(kept.contains("lost line") && kept.contains("hello again"), "{kept}");
+    assert_eq!(std::fs::metadata(&history).unwrap().permissions().mode() & 0o777, 0o600);
+}

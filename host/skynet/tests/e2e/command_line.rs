@@ -189,3 +189,24 @@ fn completions_and_help_are_there_for_every_command() {
     }
     assert_eq!(home.run(&["nonsense"]).code, 2);
 }
+
+#[test]
+fn a_command_that_is_not_understood_is_told_to_programs_in_their_form() {
+    let home = Household::new();
+    for arguments in [&["--json", "nonsense"][..], &["plugin", "nonsense", "--json"], &["--json"], &["--json", "start", "--color", "x"]] {
+        let said = home.command(arguments).output().unwrap();
+        let error: serde_json::Value = serde_json::from_slice(&said.stderr).unwrap();
+        assert_eq!((said.status.code(), &error["code"]), (Some(2), &2.into()), "{arguments:?}");
+        assert!(error["error"].as_str().is_some_and(|text| !text.is_empty() && !text.starts_with("error:")), "{error}");
+    }
+    assert!(home.run(&["--json", "--version"]).done().starts_with("skynet "));
+    home.run(&["nonsense"]).refused(2, &["error: unrecognized"]);
+}
+
+#[test]
+fn a_time_to_wait_that_nobody_can_wait_is_wrong_usage() {
+    let home = Household::new();
+    for time in ["0", "86401", "18446744073709551615"] {
+        home.run(&["chat", "--timeout", time, "hello"]).refused(2, &["--timeout", "86400"]);
+    }
+}

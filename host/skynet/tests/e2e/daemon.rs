@@ -45,3 +45,17 @@ fn the_daemon_starts_on_the_folder_that_was_named_not_on_the_one_of_the_environm
     elsewhere.run(&["daemon", "status"]).refused(3, &["not running"]);
     named.run(&["daemon", "stop"]).done();
 }
+
+#[test]
+fn a_daemon_that_dies_at_once_ends_the_command_with_its_own_word_and_exit_code() {
+    let home = Household::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    home.run(&["config", "set", "gateway.port", &port]).done();
+    // A host that was waited for in vain would be 3.
+    home.run(&["daemon", "start"]).refused(1, &["ended before it was ready", &port]);
+    home.run(&["config", "set", "gateway.port", "0"]).done();
+    let token = home.home().join("owner.token");
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    home.run(&["daemon", "start"]).refused(78, &["owner.token"]);
+}

@@ -45,7 +45,7 @@ impl Process {
     }
 
     fn of(spec: &DetachSpec, patience: Duration) -> Result<Self> {
-        let pid = start_detached(spec)?;
+        let pid = start_detached(spec)?.id();
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("the system gave a number that is no process")?;
         Ok(Self { pid: Some(pid), patience })
     }

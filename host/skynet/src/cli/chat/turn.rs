@@ -70,9 +70,13 @@ fn eprintln_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Runs a turn to its end.
-pub(crate) async fn run(client: &mut Client, session: &str, message: &str, limit: Duration, out: &Out) -> Result<Ended> {
-    let run = uuid::Uuid::new_v4().to_string();
+/// A name for a new turn. The same line under the same name is one turn, however often it is sent.
+pub(crate) fn name() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// Runs the turn of that name to its end.
+pub(crate) async fn run(client: &mut Client, session: &str, message: &str, run: &str, limit: Duration, out: &Out) -> Result<Ended> {
     let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     let params = json!({ "sessionKey": session, "message": message, "idempotencyKey": run, "timeoutMs": limit_ms });
     let request = client.send("chat.send", params).await?;
@@ -88,11 +92,14 @@ pub(crate) async fn run(client: &mut Client, session: &str, message: &str, limit
             }
         };
         if frame["type"] == "res" && frame["id"] == request.as_str() {
-            answer(frame)?;
+            // Only where the line was sent before: no event comes of a turn that is over.
+            if answer(frame)?["status"] == "ok" {
+                anyhow::bail!("the host answered while it could not be heard; what it said is in the session");
+            }
             continue;
         }
         let payload = &frame["payload"];
-        if payload["runId"] != run.as_str() {
+        if payload["runId"] != run {
             continue;
         }
         match frame["event"].as_str() {

@@ -168,6 +168,14 @@ impl Manager {
         }
     }
 
+    /// Whether it gave up on the host. launchd never does.
+    pub(crate) async fn has_failed(&self) -> bool {
+        match self {
+            Self::Systemd { .. } => self.tool(&["--user", "is-failed", "--quiet", UNIT], QUICK).await.is_ok(),
+            Self::Launchd { .. } | Self::None { .. } => false,
+        }
+    }
+
     pub(crate) async fn start(&self) -> Result<()> {
         match self {
             Self::Systemd { .. } => self.tool(&["--user", "start", UNIT], QUICK).await,

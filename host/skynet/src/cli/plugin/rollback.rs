@@ -35,6 +35,7 @@ pub(super) async fn run(home: &Home, id: &PluginId, version: Option<&str>, out: 
     }
     let answer = client::call(home, "plugins.rollback", json!({ "id": id }), PLUGIN_CHANGE).await?;
     out.both(&format!("{id} serves version {} again", text(&answer["serving"]["version"])), &answer);
+    out.line("the newer file in the plugin folder is held back; to go forward, drop a file of a newer version there");
     Ok(())
 }
 
