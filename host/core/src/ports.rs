@@ -7,7 +7,7 @@ use crate::completion::{CompletionItem, CompletionRequest, ModelInfo, Usage};
 use crate::error::{ModelError, PluginError, StoreError};
 use crate::ids::{PluginId, PluginRef, SessionKey, TurnId, UserId};
 use crate::message::Message;
-use crate::plugin::Receipt;
+use crate::plugin::{PluginKind, Receipt};
 use crate::session::{AnswerMeta, Session, SessionPatch, StoredMessage};
 use crate::tool::{ToolOutcome, ToolSpec};
 use async_trait::async_trait;
@@ -255,6 +255,9 @@ pub struct StoredGrant {
     pub at_ms: u64,
     /// Milliseconds since the Unix epoch, if it ends.
     pub expires_ms: Option<u64>,
+    /// What the owner saw that it serves as; none in grants from before that was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<PluginKind>,
 }
 
 /// One durable step in what is known of a plugin.
@@ -313,6 +316,8 @@ pub trait PluginStore: Send + Sync {
     async fn serving(&self) -> Result<Vec<Receipt>, StoreError>;
     /// All receipts of one plugin, newest first.
     async fn receipts(&self, id: &PluginId) -> Result<Vec<Receipt>, StoreError>;
+    /// The oldest receipt of one plugin: what it came as.
+    async fn first_receipt(&self, id: &PluginId) -> Result<Option<Receipt>, StoreError>;
     /// Reserves the next generation number. Never given twice.
     async fn next_generation(&self) -> Result<crate::Generation, StoreError>;
     /// Stores a receipt and makes it the one that serves, without a row: for what changes

@@ -2,6 +2,7 @@
 //!
 //! Only owner surfaces reach this; no import of a guest and no tool does.
 
+use crate::admit::Wish;
 use crate::book::{Entry, Subject, Waiting};
 use crate::ceiling;
 use crate::change::DENIED;
@@ -46,7 +47,7 @@ impl PluginHost {
             .map_err(|error| AdminError::Bug(format!("grant of {}: {error}", stored.plugin)))?;
         Ok(json!({
             "plugin": stored.plugin, "publisher": stored.publisher, "request": stored.request, "permissions": stored.permissions,
-            "allows": permissions.sentences(), "above_ceiling": self.above_ceiling(&stored.plugin, &permissions), "by": stored.by, "at_ms": stored.at_ms, "until_ms": stored.expires_ms,
+            "allows": permissions.sentences(), "above_ceiling": self.above_ceiling(&stored.plugin, &permissions), "by": stored.by, "at_ms": stored.at_ms, "until_ms": stored.expires_ms, "kinds": stored.kinds,
         }))
     }
 
@@ -97,7 +98,9 @@ impl PluginHost {
         let (request, publisher) = (entry.request.clone(), entry.publisher.clone());
         let stored = self.shared.state.grant(id).await?;
         let now = self.shared.clock.now_ms();
-        match crate::admit::standing(&request, &publisher, stored.as_ref(), now)? {
+        let came_as = self.came_as(id).await?;
+        let wish = Wish { request: &request, publisher: &publisher, kinds: &serving.receipt.kinds, came_as: came_as.as_deref() };
+        match crate::admit::standing(wish, stored.as_ref(), now)? {
             crate::admit::Standing::Granted(permissions, until_ms) => {
                 let terms = self.terms(id, &permissions, until_ms, serving.terms.folder.as_ref());
                 // One that was ended, by a revocation that then failed say, is no longer of use.
@@ -231,7 +234,7 @@ impl PluginHost {
         &self,
         act: Act<'_>,
         id: &PluginId,
-        Subject { request, publisher, .. }: Subject,
+        Subject { request, publisher, kinds, .. }: Subject,
         permissions: Option<Value>,
         until_ms: Option<u64>,
     ) -> Result<(), AdminError> {
@@ -247,8 +250,9 @@ impl PluginHost {
             by: act.by.to_owned(),
             at_ms: self.shared.clock.now_ms(),
             expires_ms: until_ms,
+            kinds,
         };
-        let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher, "until_ms": until_ms });
+        let detail = json!({ "permissions": grant.permissions, "publisher": grant.publisher, "kinds": grant.kinds, "until_ms": until_ms });
         // The owner's word also ends an earlier no to the file that is there. What was rolled
         // back stays away while another version serves.
         let release = match self.serving(id) {

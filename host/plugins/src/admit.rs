@@ -125,13 +125,54 @@ pub(crate) enum Standing {
     Asks(Vec<String>),
 }
 
-/// Compares request and grant. No request needs no grant; a new signer or a grown
-/// request waits for the owner.
-pub(crate) fn standing(request: &Permissions, publisher: &str, stored: Option<&StoredGrant>, now_ms: u64) -> Result<Standing, StoreError> {
+/// What is held against a grant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    pub(crate) request: &'a Permissions,
+    pub(crate) publisher: &'a str,
+    /// From its exports.
+    pub(crate) kinds: &'a [PluginKind],
+    /// Those of the plugin's first release here; `None` where this is the first.
+    pub(crate) came_as: Option<&'a [PluginKind]>,
+}
+
+/// Compares what is wished and the grant. A release that asks for nothing, and is what the plugin came as, needs
+/// none; a new signer, a grown request and what it serves as beyond that wait for the owner.
+pub(crate) fn standing(wish: Wish<'_>, stored: Option<&StoredGrant>, now_ms: u64) -> Result<Standing, StoreError> {
+    let stored = stored.filter(|grant| grant.expires_ms.is_none_or(|end| now_ms < end));
+    let gained: Vec<PluginKind> =
+        wish.came_as.map_or_else(Vec::new, |before| wish.kinds.iter().copied().filter(|kind| !before.contains(kind)).collect());
+    let seen = |kind: &PluginKind| stored.is_some_and(|grant| grant.publisher == wish.publisher && grant.kinds.contains(kind));
+    let mut unseen: Vec<String> = gained.iter().filter(|kind| !seen(kind)).map(|kind| to_serve_as(*kind)).collect();
+    match permitted(wish.request, wish.publisher, stored)? {
+        Standing::Asks(asks) => unseen.extend(asks),
+        Standing::Granted(permissions, until_ms) if unseen.is_empty() => {
+            // What was allowed for a while ends, also where it is no permission.
+            let until_ms = until_ms.or_else(|| stored.filter(|_| !gained.is_empty())?.expires_ms);
+            return Ok(Standing::Granted(permissions, until_ms));
+        }
+        Standing::Granted(..) => {}
+    }
+    Ok(Standing::Asks(unseen))
+}
+
+/// What it means that a plugin is this too.
+fn to_serve_as(kind: PluginKind) -> String {
+    let means = match kind {
+        PluginKind::Tool => "models may call it",
+        PluginKind::Provider => "whole conversations go to it, and its answers are believed",
+        PluginKind::Channel => "it brings messages in, and takes answers out",
+        PluginKind::Hook => "it sees what passes, and may change or stop it",
+    };
+    format!("Serve as a {kind}, which it did not come as: {means}.")
+}
+
+/// Compares request and grant.
+fn permitted(request: &Permissions, publisher: &str, stored: Option<&StoredGrant>) -> Result<Standing, StoreError> {
     if request.is_empty() {
         return Ok(Standing::Granted(Permissions::default(), None));
     }
-    let Some(stored) = stored.filter(|grant| grant.expires_ms.is_none_or(|end| now_ms < end)) else {
+    let Some(stored) = stored else {
         return Ok(Standing::Asks(request.sentences()));
     };
     if stored.publisher != publisher {

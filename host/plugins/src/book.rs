@@ -43,6 +43,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Subject {
     pub(crate) request: Permissions,
     pub(crate) publisher: String,
+    /// From its exports; empty where nobody looked.
+    pub(crate) kinds: Vec<PluginKind>,
     /// SHA-256 of its `release.json`; empty when it is not known.
     pub(crate) release: String,
 }
@@ -148,11 +150,17 @@ impl Entry {
     /// What a grant would be for: a release that waits, else one that was denied, else
     /// the one that serves.
     pub(crate) fn to_grant(&self) -> Subject {
-        let own = || Subject { request: self.request.clone(), publisher: self.publisher.clone(), release: self.release.clone() };
+        let own = || Subject {
+            request: self.request.clone(),
+            publisher: self.publisher.clone(),
+            kinds: self.kinds.clone(),
+            release: self.release.clone(),
+        };
         let release = self.waiting.as_ref().or(self.denied.as_ref());
         release.map_or_else(own, |release| Subject {
             request: release.request.clone(),
             publisher: release.publisher.clone(),
+            kinds: release.kinds.clone(),
             release: release.release.clone(),
         })
     }

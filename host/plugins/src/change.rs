@@ -2,7 +2,7 @@
 //! is in `change_back.rs`. Every one ends with the old set in service or the new one, never neither:
 //! the durable record is written first, then the shelf is swapped.
 
-use crate::admit::{self, Refusal, Signed, Standing};
+use crate::admit::{self, Refusal, Signed, Standing, Wish};
 use crate::advice::Asked;
 use crate::book::{Entry, FileState, Waiting};
 use crate::decide::Act;
@@ -84,7 +84,10 @@ impl PluginHost {
         }
         let grant = self.shared.state.grant(&receipt.plugin.id).await.map_err(Unfit::Store)?;
         let now = self.shared.clock.now_ms();
-        match admit::standing(&release.permissions, &publisher, grant.as_ref(), now).map_err(Unfit::Store)? {
+        let came_as = self.came_as(&receipt.plugin.id).await.map_err(Unfit::Store)?;
+        let (request, kinds) = (&release.permissions, &receipt.kinds);
+        let wish = Wish { request, publisher: &publisher, kinds, came_as: came_as.as_deref() };
+        match admit::standing(wish, grant.as_ref(), now).map_err(Unfit::Store)? {
             Standing::Granted(permissions, until_ms) => {
                 let terms = self.terms(&receipt.plugin.id, &permissions, until_ms, folder.as_ref());
                 Ok(Generation::new(receipt.clone(), terms, None))
@@ -209,20 +212,27 @@ impl PluginHost {
         }
         self.check_order(&signed).await.map_err(refuse("version"))?;
         let held = self.shared.state.held(&id).await.map_err(store)?;
-        if let Some((_, why)) = held.iter().find(|(release, _)| *release == signed.release_digest) {
-            return self.hold_back(file, &signed, why).await;
+        let held = held.iter().find(|(release, _)| *release == signed.release_digest);
+        if let Some((_, why)) = held.filter(|(_, why)| !why.starts_with(DENIED)) {
+            return self.hold_back(file, &signed, &[], why).await;
         }
         let (kinds, bridge) = self.code_of(&signed).await?;
+        if let Some((_, why)) = held {
+            // A grant would be for it, and for what it serves as.
+            return self.hold_back(file, &signed, &kinds, why).await;
+        }
         let grant = self.shared.state.grant(&id).await.map_err(store)?;
         let now = self.shared.clock.now_ms();
-        let (permissions, until_ms) =
-            match admit::standing(&signed.release.permissions, &signed.publisher(), grant.as_ref(), now).map_err(store)? {
-                Standing::Granted(permissions, until_ms) => (permissions, until_ms),
-                Standing::Asks(asks) => {
-                    self.wait_for_owner(file, &signed, &kinds, asks).await;
-                    return Ok(());
-                }
-            };
+        let came_as = self.came_as(&id).await.map_err(store)?;
+        let (request, publisher) = (&signed.release.permissions, signed.publisher());
+        let wish = Wish { request, publisher: &publisher, kinds: &kinds, came_as: came_as.as_deref() };
+        let (permissions, until_ms) = match admit::standing(wish, grant.as_ref(), now).map_err(store)? {
+            Standing::Granted(permissions, until_ms) => (permissions, until_ms),
+            Standing::Asks(asks) => {
+                self.wait_for_owner(file, &signed, &kinds, asks).await;
+                return Ok(());
+            }
+        };
         let generation = self.shared.state.next_generation().await.map_err(store)?;
         let plugin = PluginRef { id: id.clone(), version: signed.release.version.clone(), generation };
         let terms = self.terms(&id, &permissions, until_ms, signed.folder.as_ref());
@@ -231,6 +241,11 @@ impl PluginHost {
         let ready = prepared.map_err(|refusal| admit::blame_ceiling(refusal, &withheld))?;
         self.check_names(&ready).await.map_err(refuse("names"))?;
         self.publish(file, ready, grant.as_ref()).await.map_err(store)
+    }
+
+    /// What a plugin served as when it first came here.
+    pub(crate) async fn came_as(&self, id: &PluginId) -> Result<Option<Vec<PluginKind>>, StoreError> {
+        Ok(self.shared.state.first_receipt(id).await?.map(|receipt| receipt.kinds))
     }
 
     /// The very release that serves, or one that the owner switched off: nothing to do.
@@ -282,7 +297,7 @@ impl PluginHost {
     }
 
     /// Whether another plugin has a name of it that models or owners go by.
-    async fn check_names(&self, ready: &Generation) -> Result<(), String> {
+    pub(crate) async fn check_names(&self, ready: &Generation) -> Result<(), String> {
         let shelf = self.shared.shelf.load_full();
         let id = &ready.plugin().id;
         let others: Vec<(String, PluginId)> = shelf
@@ -373,15 +388,15 @@ impl PluginHost {
     }
 
     /// A release that was rolled back stays back until the owner or a new file says otherwise.
-    async fn hold_back(&self, file: &str, signed: &Signed, why: &str) -> Result<(), Refusal> {
+    async fn hold_back(&self, file: &str, signed: &Signed, kinds: &[PluginKind], why: &str) -> Result<(), Refusal> {
         let mut book = self.shared.book.lock().await;
         let entry = book.plugins.entry(signed.release.id.clone()).or_default();
         entry.file = file.to_owned();
         entry.folder = signed.folder.clone();
         let denied = why.starts_with(DENIED);
-        entry.denied = denied.then(|| waiting(signed, &[], signed.release.permissions.sentences()));
+        entry.denied = denied.then(|| waiting(signed, kinds, signed.release.permissions.sentences()));
         if entry.serving.is_none() {
-            entry.describe(signed, &[]);
+            entry.describe(signed, kinds);
             let reason = why.to_owned();
             entry.stopped = Some(if denied { PluginState::Disabled { reason } } else { PluginState::Sick { reason } });
         }

@@ -92,7 +92,10 @@ impl PluginHost {
                 continue;
             }
             match self.revive(&receipt).await {
-                Ok(generation) => return Ok(Some((generation, receipt))),
+                Ok(generation) => match self.check_names(&generation).await {
+                    Ok(()) => return Ok(Some((generation, receipt))),
+                    Err(reason) => tracing::info!(plugin = %receipt.plugin, %reason, "a former version cannot serve"),
+                },
                 Err(Unfit::Reason(reason)) => tracing::info!(plugin = %receipt.plugin, %reason, "a former version cannot serve"),
                 Err(Unfit::Store(error)) => return Err(error),
             }

@@ -115,6 +115,59 @@ async fn a_plugin_denied_from_the_start_says_how_to_allow_it_and_then_serves() {
     assert_eq!(world.call_with("tool", &json!("sa")).await.unwrap(), "said");
 }
 
+/// A tool first, and then a provider of the same name and signer. Neither asks for a permission.
+async fn tool_then_provider() -> World {
+    let world = World::start().await;
+    world.drop_file("tool.wasm", &saying("tool", "1.0.0", "first")).await;
+    world.drop_file("tool.wasm", &Package::new("tool", "2.0.0", &Guest::provider()).file()).await;
+    world
+}
+
+async fn waits_to_be_a_provider(world: &World) {
+    match world.state("acme/tool").await {
+        PluginState::Pending { asks } => assert!(asks[0].contains("Serve as a provider, which it did not come as"), "{asks:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_would_serve_as_something_else_waits_while_the_old_version_serves() {
+    let world = tool_then_provider().await;
+    waits_to_be_a_provider(&world).await;
+    assert_eq!(world.call("tool").await.unwrap(), "first");
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "2.0.0");
+    assert_eq!(world.audited("grant", "ok").await[0].detail["kinds"], json!(["provider"]));
+    let world = world.restart_without_scan(|_| {}).await;
+    assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "2.0.0", "the owner's word outlives a restart");
+    world.host.revoke(&id("tool"), "owner").await.unwrap();
+    assert_eq!(world.serving("tool").await, None, "what was granted with it ends with it");
+    waits_to_be_a_provider(&world).await;
+}
+
+#[tokio::test]
+async fn what_a_plugin_may_serve_as_for_a_while_ends_by_itself() {
+    let world = tool_then_provider().await;
+    let until = world.clock.now_ms() + 60_000;
+    world.host.grant_until(&id("tool"), None, Some(until), "owner").await.unwrap();
+    assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "2.0.0");
+    world.clock.advance(Duration::from_secs(61));
+    world.host.settled().await;
+    assert_eq!(world.serving("tool").await, None);
+    waits_to_be_a_provider(&world).await;
+}
+
+#[tokio::test]
+async fn a_yes_after_a_no_covers_what_it_serves_as_also_after_a_restart() {
+    let world = tool_then_provider().await;
+    world.host.deny(&id("tool"), "owner").await.unwrap();
+    let world = world.restart(|_| {}).await;
+    world.host.settled().await;
+    assert_eq!(world.call("tool").await.unwrap(), "first");
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "2.0.0");
+}
+
 #[tokio::test]
 async fn a_grant_for_a_while_ends_by_itself_and_asks_again() {
     let world = World::start().await;

@@ -109,6 +109,7 @@ mod tests {
             by: String::new(),
             at_ms: 0,
             expires_ms: None,
+            kinds: Vec::new(),
         };
         let mut config = Config::default();
         config.settings.insert(id, json!({ "base_url": base_url }).as_object().unwrap().clone());

@@ -22,6 +22,11 @@ impl PluginStore for Store {
         self.read(move |db| receipts::of_plugin(db, &id)).await
     }
 
+    async fn first_receipt(&self, id: &PluginId) -> Result<Option<Receipt>, StoreError> {
+        let id = id.clone();
+        self.read(move |db| receipts::first(db, &id)).await
+    }
+
     async fn next_generation(&self) -> Result<Generation, StoreError> {
         self.write(receipts::next_generation).await
     }

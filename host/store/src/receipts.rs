@@ -23,6 +23,11 @@ pub(crate) fn of_plugin(db: &Connection, id: &PluginId) -> Result<Vec<Receipt>> 
     list(db, "SELECT receipt FROM receipts WHERE plugin = ?1 ORDER BY generation DESC", params![id.as_str()])
 }
 
+/// The oldest of one plugin.
+pub(crate) fn first(db: &Connection, id: &PluginId) -> Result<Option<Receipt>> {
+    Ok(list(db, "SELECT receipt FROM receipts WHERE plugin = ?1 ORDER BY generation LIMIT 1", params![id.as_str()])?.pop())
+}
+
 /// Counts up; a number once given is gone.
 pub(crate) fn next_generation(db: &Connection) -> Result<Generation> {
     count_up(db, "generation").map(Generation)

@@ -10,6 +10,7 @@ use crate::ledger::within;
 use async_trait::async_trait;
 use skynet_core::StoreError;
 use skynet_core::limits::{CODE_MS, PROPOSALS_SHOWN};
+use skynet_core::plugin::PluginKind;
 use skynet_core::ports::{PluginChange, StoredGrant};
 use skynet_core::proposals::{ApprovalError, Approvals, Decision, Proposal, ProposalFilter, ProposalKind, ProposalState, Shown, Verdict};
 use std::sync::PoisonError;
@@ -43,6 +44,8 @@ impl ProposalDesk {
             by: by.to_owned(),
             at_ms: self.parts.clock.now_ms(),
             expires_ms: None,
+            // Nothing else is built of a model's source.
+            kinds: vec![PluginKind::Tool],
         };
         vec![unhold, PluginChange::Grant(grant)]
     }

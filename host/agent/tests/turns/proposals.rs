@@ -205,6 +205,7 @@ fn grant(by: &str, asks: &str) -> StoredGrant {
         by: by.into(),
         at_ms: 1,
         expires_ms: None,
+        kinds: Vec::new(),
     }
 }
 

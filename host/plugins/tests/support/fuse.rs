@@ -151,6 +151,7 @@ macro_rules! fused {
 fused! {
     serving() -> Vec<Receipt>;
     receipts(id: &PluginId) -> Vec<Receipt>;
+    first_receipt(id: &PluginId) -> Option<Receipt>;
     next_generation() -> Generation;
     publish(receipt: Receipt) -> ();
     change(steps: Vec<PluginChange>, row: AuditRow) -> ();

@@ -31,6 +31,7 @@ fn grant(server: &str) -> StoredGrant {
         by: "me".into(),
         at_ms: 1,
         expires_ms: None,
+        kinds: Vec::new(),
     }
 }
 

@@ -70,6 +70,8 @@ impl Approved<'_> {
             by: by.to_owned(),
             at_ms,
             expires_ms: self.stored.filter(|_| self.same_publisher).and_then(|stored| stored.expires_ms),
+            // More than that is asked for once its file was looked into.
+            kinds: self.stored.filter(|_| self.same_publisher).map(|stored| stored.kinds.clone()).unwrap_or_default(),
         })
     }
 }
@@ -92,6 +94,7 @@ mod tests {
             by: "me".into(),
             at_ms: 1,
             expires_ms: Some(9),
+            kinds: Vec::new(),
         }
     }
 

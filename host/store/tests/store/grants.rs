@@ -14,6 +14,7 @@ fn grant(id: &str, request: &str, expires_ms: Option<u64>) -> StoredGrant {
         by: "owner".into(),
         at_ms: 5,
         expires_ms,
+        kinds: Vec::new(),
     }
 }
 

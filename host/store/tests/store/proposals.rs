@@ -49,7 +49,16 @@ async fn add(store: &Store) -> String {
 
 fn grant() -> StoredGrant {
     let (plugin, publisher, request) = (plugin("made/dice"), "key".into(), "r".into());
-    StoredGrant { plugin, publisher, request, permissions: json!({"schedule": true}), by: "me".into(), at_ms: 1, expires_ms: None }
+    StoredGrant {
+        plugin,
+        publisher,
+        request,
+        permissions: json!({"schedule": true}),
+        by: "me".into(),
+        at_ms: 1,
+        expires_ms: None,
+        kinds: Vec::new(),
+    }
 }
 
 fn yes(id: &str, code: [u8; 32]) -> Decision {

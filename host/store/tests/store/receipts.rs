@@ -42,6 +42,8 @@ async fn the_last_published_receipt_of_each_plugin_serves_after_a_restart() {
     let store = scratch.open();
     assert_eq!(serving(&store).await, "a/x@1.1.0#3 b/y@1.0.0#1");
     assert_eq!(store.receipts(&plugin("a/x")).await.unwrap(), [last, receipt("a/x", "1.0.0", 2)]);
+    assert_eq!(store.first_receipt(&plugin("a/x")).await.unwrap(), Some(receipt("a/x", "1.0.0", 2)));
+    assert_eq!(store.first_receipt(&plugin("un/known")).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -38,7 +38,8 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
         let settings = crate::config_file::load(home)?.settings.get(&id).cloned().unwrap_or_default();
         open_private(&mut permissions, &id, server.as_deref(), &settings).map_err(refused)?;
     }
-    if permissions.is_empty() {
+    // One that asks for no permission may wait for another word: to serve as what it did not come as.
+    if permissions.is_empty() && release.is_none() {
         out.both(&format!("{id} asks for nothing; it needs no grant"), &json!({ "id": id, "granted": [] }));
         return Ok(());
     }
@@ -47,6 +48,9 @@ pub(crate) async fn run(home: &Home, grant: Grant, out: &Out) -> Result<()> {
     let what = if grant.only.is_some() { "would be granted" } else { "asks" };
     out.line(&format!("{id}, signed by {}, {what}:", text(publisher)));
     sentences.iter().for_each(|sentence| out.line(&format!("  {sentence}")));
+    // What else it waits for than permissions: another signer, or what it would serve as.
+    let asks = release.and_then(|release| release["asks"].as_array()).into_iter().flatten().map(text);
+    asks.filter(|ask| !sentences.iter().any(|sentence| sentence == ask)).for_each(|ask| out.line(&format!("  {ask}")));
     release.iter().for_each(|release| show_change(&info, release, out));
     // One component may be several, whatever its manifest calls it: a tool that is a provider, too, is asked by `auto`.
     let kinds = release.map(|release| &release["kinds"]).filter(|kinds| kinds.as_array().is_some_and(|kinds| !kinds.is_empty()));

@@ -19,6 +19,7 @@ fn install(version: &str, file: &[u8]) -> Intent {
         by: "me".into(),
         at_ms: 1,
         expires_ms: None,
+        kinds: Vec::new(),
     };
     Intent {
         id: id(),

@@ -62,6 +62,7 @@ fn grant_to(seed: u8) -> StoredGrant {
         by: "me".into(),
         at_ms: 1,
         expires_ms: None,
+        kinds: Vec::new(),
     }
 }
 
