@@ -233,7 +233,8 @@ async fn a_provider_without_its_secret_says_which_and_one_that_was_not_let_in_sa
         let file = Package::new("keyed", "1.0.1", &Guest::unauthorized()).asking(asking).file();
         net.world.drop_file("keyed.wasm", &file).await;
         // It came as a tool, and is a provider from here on.
-        net.grant_private("keyed").await;
+        let granted = json!({"net": [{"url": url, "private": true}], "secrets": [secret(&url)]});
+        net.world.host.grant(&id("keyed"), Some(granted), "owner").await.unwrap();
         let plugin = net.world.serving("keyed").await.unwrap();
         let request = crate::provider::request(&format!("{server}/x"));
         let (_, end) = crate::provider::read(net.world.snapshot().complete(&plugin, request, context())).await;

@@ -138,7 +138,8 @@ async fn an_update_that_would_serve_as_something_else_waits_while_the_old_versio
     world.host.grant(&id("tool"), None, "owner").await.unwrap();
     assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "2.0.0");
     assert_eq!(world.audited("grant", "ok").await[0].detail["kinds"], json!(["provider"]));
-    let world = world.restart_without_scan(|_| {}).await;
+    let world = world.restart(|_| {}).await;
+    world.host.settled().await;
     assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "2.0.0", "the owner's word outlives a restart");
     world.host.revoke(&id("tool"), "owner").await.unwrap();
     assert_eq!(world.serving("tool").await, None, "what was granted with it ends with it");
