@@ -213,7 +213,7 @@ with_others=()
 if command -v npm >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
   export SKYNET_OPENCLAW=$cache/skynet-openclaw
   # Installed by the stage of the foreign servers.
-  SKYNET_AIMOCK_FOLDER=$(find "${SKYNET_MOCKS:-$cache/skynet-provider-mocks}" -maxdepth 1 -name 'aimock-*' | sort | tail -n 1)
+  SKYNET_AIMOCK_FOLDER=$(find "${SKYNET_MOCKS:-$cache/skynet-provider-mocks}" -maxdepth 1 -name 'aimock-*' | sort | tail -n 1 || true)
   export SKYNET_AIMOCK_FOLDER
   stage "a stock OpenClaw client" bash "$root/.ci/openclaw.sh" "$SKYNET_OPENCLAW"
   with_others+=(--test openclaw --test providers)
