@@ -1,7 +1,7 @@
 //! Shells and commands in the sandbox: what a plugin or the owner asks, put to the launcher of scripts.
 //!
 //! Owns who has which shell: a plugin one for each user and session, which the host knows from the call; the
-//! owner those that they made, by name. Refuses, with the reason, where scripts are off: a shell is one more script.
+//! owner those that they made, by name. What a plugin reads has none of the values that this host knows in it. Refuses, with the reason, where scripts are off: a shell is one more script.
 
 use crate::clock::SystemClock;
 use crate::scripts::HostScripts;
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use skynet_core::neighbours::Caller;
 use skynet_core::ports::Clock as _;
 use skynet_core::terminal::{CommandOutcome, Console, JobProgress, JobRow, ShellGrant, ShellRow, ShellSaid, TerminalError, Terminals};
+use skynet_policy::scrub::{Held, Known, Scrubber};
 use skynet_scripts::limits::{COMMAND_CPU_SECONDS, JOB_LIFE, SHELL_BUFFER, SHELL_IDLE, SHELL_LIFE};
 use skynet_scripts::sandbox::{Command, Executed, Launcher, Part, ScriptError, ScriptLimits};
 use skynet_scripts::terminal::jobs::{Job, JobState, Jobs};
@@ -20,7 +21,7 @@ use skynet_scripts::worker::End;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Characters of what a shell says that a model or a person is given at once.
@@ -49,11 +50,14 @@ pub(crate) struct HostTerminals {
     rows: Mutex<BTreeMap<String, ShellRow>>,
     last: AtomicU64,
     jobs: Jobs,
+    known: Known,
+    /// The ends of what plugins' shells said that may be the beginning of a value.
+    held: Mutex<BTreeMap<Key, (Weak<Shell>, Held)>>,
 }
 
 impl HostTerminals {
-    /// Beside the scripts, by their launcher and within their bounds.
-    pub(crate) fn beside(scripts: &HostScripts) -> Self {
+    /// Beside the scripts, by their launcher and within their bounds. What is known is not shown to plugins.
+    pub(crate) fn beside(scripts: &HostScripts, known: Known) -> Self {
         Self {
             launcher: scripts.launcher(),
             limits: command_limits(scripts.limits()),
@@ -63,6 +67,8 @@ impl HostTerminals {
             rows: Mutex::default(),
             last: AtomicU64::new(0),
             jobs: Jobs::default(),
+            known,
+            held: Mutex::default(),
         }
     }
 
@@ -93,6 +99,19 @@ impl HostTerminals {
         self.launcher()?;
         let none = || TerminalError::Unknown("there is no shell: the first command begins one".into());
         self.plugins.find(&key_of(caller)).ok_or_else(none)
+    }
+
+    /// For a plugin, which tells a model.
+    fn screened(&self, key: Key, shell: &Arc<Shell>, said: Said) -> ShellSaid {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a shell that is no more had begun, this one does not end.
+        let before = all.remove(&key).filter(|(of, _)| std::ptr::eq(of.as_ptr(), Arc::as_ptr(shell)));
+        let mut held = before.map(|(_, held)| held).unwrap_or_default();
+        let said = screen(&mut held, &self.known.now(), said);
+        if !held.is_empty() {
+            all.insert(key, (Arc::downgrade(shell), held));
+        }
+        said
     }
 
     fn own(&self, id: &str) -> Result<Arc<Shell>, TerminalError> {
@@ -155,6 +174,23 @@ fn broken(error: ScriptError) -> TerminalError {
     }
 }
 
+/// Without known values. One may be cut over two reads, so the end of what a running command said may wait for the next;
+/// where a part was dropped, the rest of its last line goes too; and the middle is left out only then.
+fn screen(held: &mut Held, scrubber: &Scrubber, mut from: Said) -> ShellSaid {
+    let mut text = String::new();
+    if from.dropped > 0 {
+        text = held.end(scrubber);
+        let cut = from.text.find('\n').map_or(0, |at| at + 1);
+        from.text.drain(..cut);
+        from.dropped = from.dropped.saturating_add(u64::try_from(cut).unwrap_or(u64::MAX));
+    }
+    text.push_str(&held.push(scrubber, std::mem::take(&mut from.text)));
+    if !from.running || from.ended.is_some() {
+        text.push_str(&held.end(scrubber));
+    }
+    said(Said { text, ..from })
+}
+
 fn said(said: Said) -> ShellSaid {
     let text = middle_out(&said.text, SAID_CHARS);
     ShellSaid { text, dropped: said.dropped, running: said.running, exit_code: said.exit_code, ended: said.ended }
@@ -192,15 +228,18 @@ impl Terminals for HostTerminals {
             self.plugins.kill(&key).await;
             shell = self.obtain(&self.plugins, &key, spec).await?;
         }
-        shell.run(command, wait).await.map(said).map_err(told)
+        shell.run(command, wait).await.map(|said| self.screened(key, &shell, said)).map_err(told)
     }
 
     async fn input(&self, caller: &Caller, text: &str, wait: Duration) -> Result<ShellSaid, TerminalError> {
-        self.of_plugin(caller)?.input(text, wait).await.map(said).map_err(told)
+        let shell = self.of_plugin(caller)?;
+        shell.input(text, wait).await.map(|said| self.screened(key_of(caller), &shell, said)).map_err(told)
     }
 
     async fn read(&self, caller: &Caller, wait: Duration) -> Result<ShellSaid, TerminalError> {
-        Ok(said(self.of_plugin(caller)?.read(wait).await))
+        let shell = self.of_plugin(caller)?;
+        let said = shell.read(wait).await;
+        Ok(self.screened(key_of(caller), &shell, said))
     }
 
     async fn resize(&self, caller: &Caller, columns: u16, rows: u16) -> Result<(), TerminalError> {
@@ -312,7 +351,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_gone_is_not_asked_for_and_the_others_are() {
         let folder = tempfile::tempdir().unwrap();
-        let mut terminals = HostTerminals::beside(&HostScripts::off("off"));
+        let mut terminals = HostTerminals::beside(&HostScripts::off("off"), Known::default());
         for name in ["here", "gone"] {
             terminals.roots.insert(name.into(), folder.path().join(name));
         }
@@ -322,5 +361,30 @@ mod tests {
         assert_eq!(terminals.owners_grant().roots.into_keys().collect::<Vec<_>>(), ["here"]);
         std::fs::create_dir(folder.path().join("gone")).unwrap();
         assert_eq!(asked(&terminals), ["gone", "here"]);
+    }
+
+    fn spoken(text: &str, running: bool) -> Said {
+        Said { text: text.into(), dropped: 0, running, exit_code: None, ended: None }
+    }
+
+    #[test]
+    fn a_value_that_is_cut_over_two_reads_is_in_neither() {
+        let (mut held, scrubber) = (Held::default(), Scrubber::new([("key", "hunter2-hunter2")]));
+        let first = screen(&mut held, &scrubber, spoken("it is hunter2-", true)).text;
+        let second = screen(&mut held, &scrubber, spoken("hunter2 there", true)).text;
+        assert_eq!(first + &second, "it is [secret key] there");
+        // Nothing is kept back from who waited for the end.
+        assert_eq!(screen(&mut held, &scrubber, spoken("it is hunter2-", false)).text, "it is hunter2-");
+        assert!(held.is_empty());
+    }
+
+    #[test]
+    fn no_half_of_a_value_is_left_where_an_output_is_shortened() {
+        let (mut held, scrubber) = (Held::default(), Scrubber::new([("key", "hunter2-hunter2")]));
+        let around = "x".repeat(SAID_CHARS / 2 - 7);
+        let text = screen(&mut held, &scrubber, spoken(&format!("{around}hunter2-hunter2{around}x"), false)).text;
+        assert!(!text.contains("hunter2"), "{}", text.replace('x', ""));
+        let cut = screen(&mut held, &scrubber, Said { dropped: 5, ..spoken("hunter2\nrest", false) });
+        assert_eq!((cut.text.as_str(), cut.dropped), ("rest", 13));
     }
 }

@@ -119,7 +119,7 @@ pub(crate) async fn wire(home: &Home, store: Store, known: Known, places: Places
         workshop: workshop.clone(),
         market: market.clone(),
     }));
-    let terminals = Arc::new(HostTerminals::beside(&scripts));
+    let terminals = Arc::new(HostTerminals::beside(&scripts, known.clone()));
     // Read once now, so that bad trust data keeps the host from starting.
     keys::load_trust(home)?;
     let (host, runner) = PluginHost::start(Parts {

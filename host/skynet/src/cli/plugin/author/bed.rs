@@ -24,6 +24,7 @@ use skynet_core::{PluginId, PluginRef, SessionKey, TurnId, UserId};
 use skynet_plugins::{Parts, PluginHost, Settings, Staged, SystemResolver, Unadvised};
 use skynet_policy::manifest::Manifest;
 use skynet_policy::permission::Permissions;
+use skynet_policy::scrub::Known;
 use skynet_policy::signature::SecretKey;
 use skynet_policy::trust::{Tier, TrustStore, TrustedKey};
 use skynet_store::Store;
@@ -177,7 +178,7 @@ pub(super) fn parts(folder: &Path, trust: TrustStore, settings: BTreeMap<PluginI
             sub_turns: late.clone(),
             outbox: late,
             propose: Arc::new(NoProposals),
-            terminals: Arc::new(HostTerminals::beside(&HostScripts::off("no shell runs in this trial"))),
+            terminals: Arc::new(HostTerminals::beside(&HostScripts::off("no shell runs in this trial"), Known::default())),
             scripts: Arc::new(HostScripts::off("no script plugin runs in this trial")),
         },
         resolver: Arc::new(SystemResolver),
