@@ -167,3 +167,5 @@ pub(crate) const COMMAND_WALL_MOST: Duration = Duration::from_secs(300);
 pub(crate) const COMMAND_OUTPUT: usize = 30_000;
 /// Characters of a job's command in lists.
 pub(crate) const JOB_COMMAND: usize = 200;
+/// Characters of why a provider last gave no answer.
+pub(crate) const LAST_ERROR_CHARS: usize = 1_000;

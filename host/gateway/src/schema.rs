@@ -4,6 +4,7 @@
 //! protocol's other servers use. Unknown keys are refused; nothing is coerced.
 
 use serde_json::{Map, Value};
+use skynet_policy::naming;
 
 /// How many keys that should not be there an answer names: there may be millions.
 pub(crate) const FAULTS_SHOWN: usize = 8;
@@ -54,7 +55,7 @@ pub(crate) const fn may(name: &'static str, kind: Kind) -> Field {
 
 /// A key or text of a stranger, fit for a message.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().take(80).map(|c| if naming::is_hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// What is wrong with the parameters, joined as one text; `None` when nothing is.
@@ -130,6 +131,11 @@ fn check(kind: &Kind, value: &Value, at: &str, faults: &mut Vec<String>) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_a_stranger_wrote_hides_and_reorders_nothing_in_a_message() {
+        assert_eq!(shown("a\u{202e}b\n\u{200b}c"), "a\u{fffd}b\u{fffd}\u{fffd}c");
+    }
 
     const SHAPE: &[Field] = &[
         must("key", Kind::Text(1, 4)),

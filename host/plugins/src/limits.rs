@@ -79,6 +79,8 @@ pub(crate) const SCRIPT_INPUT_BYTES: usize = 1024 * 1024;
 
 /// Plugins that one call may propose: each is built, compiled and tried out.
 pub(crate) const PROPOSALS_OF_CALL: u32 = 2;
+/// Characters of a notice from a provider, which is one line for people.
+pub(crate) const NOTICE_CHARS: usize = 1_000;
 /// Characters of one line of a report on a proposed plugin.
 pub(crate) const REPORT_LINE: usize = 400;
 /// Characters of why nothing could be proposed: a few trials, each with what it gave.

@@ -68,7 +68,12 @@ pub(crate) fn fail(kind: Kind, message: impl Into<String>) -> anyhow::Error {
 /// What kind of error it is, where that is known.
 pub(crate) fn kind(error: &anyhow::Error) -> Option<Kind> {
     let said = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()).map(|failure| failure.kind);
-    said.or_else(|| error.chain().any(is_full).then_some(Kind::NoRoom))
+    said.or_else(|| error.chain().any(is_full).then_some(Kind::NoRoom)).or_else(|| error.chain().any(is_missing).then_some(Kind::NotFound))
+}
+
+/// A file, a folder or a program that somebody named.
+fn is_missing(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn is_full(cause: &(dyn std::error::Error + 'static)) -> bool {
@@ -99,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_has_its_code_wherever_it_was_met() {
+    fn a_full_disk_and_a_missing_file_have_their_codes_wherever_they_were_met() {
         let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
         for error in [
             anyhow::Error::from(full()).context("a file cannot be written"),
@@ -108,6 +113,8 @@ mod tests {
         ] {
             assert_eq!(kind(&error), Some(Kind::NoRoom), "{error:#}");
         }
+        let missing = anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::NotFound)).context("a file cannot be read");
+        assert_eq!(kind(&missing), Some(Kind::NotFound));
         assert_eq!(kind(&anyhow::anyhow!("something else")), None);
     }
 

@@ -5,8 +5,10 @@
 
 use super::{Answer, Call, Method, method};
 use crate::auth::scope::Scope;
+use crate::limits::LAST_ERROR_CHARS;
 use crate::refusal::Refusal;
 use serde_json::{Value, json};
+use skynet_policy::naming;
 use std::collections::BTreeMap;
 
 const READ: Option<Scope> = Some(Scope::Read);
@@ -33,7 +35,8 @@ async fn providers(call: Call) -> Answer {
             "name": name, "status": "serving", "plugin": plugin, "models": models,
             "requests_ok": tally.answered, "requests_err": tally.failed, "total_requests": tally.answered.saturating_add(tally.failed),
             "avg_latency_ms": tally.average_ms(), "last_success_at": tally.last_answer_ms, "last_error_at": tally.last_failure_ms,
-            "last_error": tally.last_failure,
+            // In a plugin's or a server's own words.
+            "last_error": tally.last_failure.map(|why| naming::plain_line(&why, LAST_ERROR_CHARS)),
         })
     };
     let providers: Vec<Value> = providers.into_iter().map(row).collect();

@@ -3,10 +3,12 @@
 
 use super::v0::exports::skynet::plugin::{provider, tool};
 use super::v0::skynet::plugin::{delta_sink, types};
+use crate::limits::NOTICE_CHARS;
 use serde_json::Value;
 use skynet_core::{
     Annotations, Blob, Completion, Delta, ModelError, ModelInfo, ResultPart, StopReason, ToolError, ToolOutcome, ToolSpec, Usage,
 };
+use skynet_policy::naming;
 
 /// JSON text, or the text itself as a JSON string.
 fn json(text: String) -> Value {
@@ -56,7 +58,8 @@ pub(crate) fn delta(delta: delta_sink::Delta) -> Delta {
         D::ToolCallEnd(id) => Delta::ToolCallEnd { id },
         D::Usage(counted) => Delta::Usage(usage(counted)),
         D::Stop(reason) => Delta::Stop(stop(reason)),
-        D::Notice(text) => Delta::Notice(text),
+        // People read it beside what the host itself says: one line, in which nothing hides.
+        D::Notice(text) => Delta::Notice(naming::plain_line(&text, NOTICE_CHARS)),
         D::Other(text) => Delta::Other(json(text)),
     }
 }
@@ -123,5 +126,16 @@ pub(crate) fn tool_error(error: tool::ToolError) -> ToolError {
         tool::ToolError::Failed(text) => ToolError::Failed(text),
         tool::ToolError::Unavailable(text) => ToolError::Unavailable(text),
         tool::ToolError::Other((kind, text)) => ToolError::Failed(format!("{kind}: {text}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_is_one_line_in_which_nothing_hides() {
+        let notice = delta_sink::Delta::Notice("cut\u{202e} off\n[skynet] all is\u{200b} well".into());
+        assert!(matches!(delta(notice), Delta::Notice(text) if text == "cut off [skynet] all is well"));
     }
 }

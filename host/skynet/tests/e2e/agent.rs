@@ -125,5 +125,5 @@ fn a_file_that_was_changed_or_is_none_is_refused_whole() {
     install(&home, &changed, &["--dry-run"]).refused(4, &["is refused"]);
     std::fs::write(&changed, "no bundle").unwrap();
     home.run(&["agent", "inspect", changed.to_str().unwrap()]).refused(4, &["ends in the middle"]);
-    home.run(&["agent", "inspect", "/no/such/file"]).refused(1, &["/no/such/file"]);
+    home.run(&["agent", "inspect", "/no/such/file"]).refused(5, &["/no/such/file"]);
 }
