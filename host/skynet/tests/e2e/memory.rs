@@ -49,5 +49,5 @@ fn what_cannot_be_kept_is_refused_with_its_reason() {
     home.run(&["knowledge", "delete", "nothing"]).refused(5, &["there is no article nothing"]);
     home.run(&["knowledge", "write", "empty"]).refused(4, &["an article has"]);
     home.run_with(&["knowledge", "write", "large"], &"x".repeat(64 * 1024 + 1)).refused(4, &["more than 65536 bytes"]);
-    home.run(&["knowledge", "write", "a", "--file", "/no/such/file"]).refused(1, &["/no/such/file"]);
+    home.run(&["knowledge", "write", "a", "--file", "/no/such/file"]).refused(5, &["/no/such/file"]);
 }
