@@ -40,6 +40,8 @@ pub struct ShellSaid {
     pub exit_code: Option<i32>,
     /// Why the shell is no more.
     pub ended: Option<String>,
+    /// The names of the secrets that were taken out of the text.
+    pub secrets: Vec<String>,
 }
 
 /// What a plugin's shell may reach, and whether it still may be there.

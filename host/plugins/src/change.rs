@@ -239,8 +239,7 @@ impl PluginHost {
         let withheld = Arc::clone(&terms.withheld);
         let prepared = admit::prepare(&self.shared.runtime, &signed, (kinds, bridge), plugin, terms, now).await;
         let ready = prepared.map_err(|refusal| admit::blame_ceiling(refusal, &withheld))?;
-        self.check_names(&ready).await.map_err(refuse("names"))?;
-        self.publish(file, ready, grant.as_ref()).await.map_err(store)
+        self.publish(file, ready, grant.as_ref()).await
     }
 
     /// What a plugin served as when it first came here.
@@ -296,8 +295,9 @@ impl PluginHost {
         Ok(())
     }
 
-    /// Whether another plugin has a name of it that models or owners go by.
-    pub(crate) async fn check_names(&self, ready: &Generation) -> Result<(), String> {
+    /// Whether another plugin has a name of it that models or owners go by. Asked under the book's lock, so that none
+    /// comes between the answer and the swap.
+    pub(crate) fn check_names(&self, ready: &Generation) -> Result<(), String> {
         let shelf = self.shared.shelf.load_full();
         let id = &ready.plugin().id;
         let others: Vec<(String, PluginId)> = shelf
@@ -327,14 +327,17 @@ impl PluginHost {
     }
 
     /// Durable first, then the swap.
-    async fn publish(&self, file: &str, mut ready: Generation, grant: Option<&StoredGrant>) -> Result<(), StoreError> {
+    async fn publish(&self, file: &str, mut ready: Generation, grant: Option<&StoredGrant>) -> Result<(), Refusal> {
+        let refuse = |stage: &'static str| move |reason: String| Refusal { file: naming::plain_line(file, 120), stage, reason };
+        let store = |error: StoreError| refuse("store")(error.to_string());
         let plugin = ready.plugin().clone();
         let mut book = self.shared.book.lock().await;
         // The owner may have spoken while it compiled; then it is looked at anew.
-        if book.switched_off.contains(&plugin.id) || self.shared.state.grant(&plugin.id).await?.as_ref() != grant {
+        if book.switched_off.contains(&plugin.id) || self.shared.state.grant(&plugin.id).await.map_err(store)?.as_ref() != grant {
             book.inbox.forget(file);
             return Ok(());
         }
+        self.check_names(&ready).map_err(refuse("names"))?;
         // Until the new version was asked, it is taken to offer what the old one did:
         // a swap must not leave a moment without a model.
         if let Some(old) = book.plugins.get(&plugin.id).and_then(|entry| entry.serving.as_ref()) {
@@ -343,7 +346,7 @@ impl PluginHost {
         let Receipt { release, component, signers, trust, kinds, .. } = &ready.receipt;
         let detail = json!({ "release": release, "component": component, "signers": signers, "trust": trust, "kinds": kinds });
         let act = Act { kind: "admission", by: HOST, subject: &plugin.to_string() };
-        self.change(act, detail, vec![PluginChange::Publish(ready.receipt.clone())]).await?;
+        self.change(act, detail, vec![PluginChange::Publish(ready.receipt.clone())]).await.map_err(store)?;
         let is_provider = ready.receipt.kinds.contains(&PluginKind::Provider);
         let is_bridge = ready.is_bridge();
         let warning = self.word_on(&ready.receipt).warning;

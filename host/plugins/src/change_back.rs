@@ -56,7 +56,7 @@ impl PluginHost {
         let mut book = self.shared.book.lock().await;
         // The owner may have spoken meanwhile: a grant that is gone, or a switch, beats a way back.
         let still = self.shared.state.grant(&to.id).await?;
-        if book.switched_off.contains(&to.id) || still != grant {
+        if book.switched_off.contains(&to.id) || still != grant || self.check_names(&generation).is_err() {
             return Ok(None);
         }
         // So may a newer release have come: it is not what was to be put away.
@@ -92,7 +92,7 @@ impl PluginHost {
                 continue;
             }
             match self.revive(&receipt).await {
-                Ok(generation) => match self.check_names(&generation).await {
+                Ok(generation) => match self.check_names(&generation) {
                     Ok(()) => return Ok(Some((generation, receipt))),
                     Err(reason) => tracing::info!(plugin = %receipt.plugin, %reason, "a former version cannot serve"),
                 },

@@ -257,6 +257,23 @@ async fn an_owner_can_roll_back_once_for_each_version_kept() {
 }
 
 #[tokio::test]
+async fn a_former_version_whose_tool_has_another_plugins_name_by_now_does_not_come_back() {
+    let world = World::start().await;
+    // `tool__go` to a model, then another name, which leaves that one free.
+    world.drop_file("tool.wasm", &saying("tool", "1.0.0", "one")).await;
+    let renamed = Guest::saying("two").tools(&[("other", r#"{"type":"object"}"#)]);
+    world.drop_file("tool.wasm", &Package::new("tool", "2.0.0", &renamed).file()).await;
+    world.drop_file("second.wasm", &saying("tool-tool", "1.0.0", "neighbour")).await;
+    assert_eq!(world.call("tool-tool").await.unwrap(), "neighbour");
+    let refused = world.host.rollback(&id("tool"), "owner").await.unwrap_err();
+    assert!(matches!(&refused, AdminError::Refused(why) if why.contains("no former version")), "{refused}");
+    assert_eq!(world.serving("tool").await.unwrap().version.to_string(), "2.0.0");
+    world.remove("second.wasm").await;
+    world.host.rollback(&id("tool"), "owner").await.unwrap();
+    assert_eq!(world.call("tool").await.unwrap(), "one", "the name is free again");
+}
+
+#[tokio::test]
 async fn the_owners_switch_holds_over_new_files_and_restarts() {
     let world = World::start().await;
     world.drop_file("tool.wasm", &saying("tool", "1.0.0", "one")).await;

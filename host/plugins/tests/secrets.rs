@@ -213,3 +213,15 @@ async fn a_component_that_wants_to_see_secrets_and_does_not_ask_is_refused_by_na
     let refusal = world.refusal("tool.wasm").await;
     assert!(refusal.contains("secret-reveal") && refusal.contains("`reveal`"), "{refusal}");
 }
+
+#[tokio::test]
+async fn a_secret_that_was_taken_out_of_what_a_shell_said_is_in_the_log_by_name() {
+    let world = World::start().await;
+    let package = Package::new("tool", "1.0.0", &Guest::tool(zoo!("terminal"))).asking(json!({"terminal": true}));
+    world.drop_file("tool.wasm", &package.file()).await;
+    world.host.grant(&id("tool"), None, "owner").await.unwrap();
+    assert_eq!(world.call_with("tool", &json!("env")).await.unwrap(), "[secret key]");
+    let scrubbed = world.audited("secret", "scrubbed").await;
+    let told: Vec<_> = scrubbed.iter().map(|row| (row.subject.as_str(), &row.detail)).collect();
+    assert_eq!(told, [("key", &json!({"during": "tool.call go", "where": {"key": ["service"]}}))]);
+}

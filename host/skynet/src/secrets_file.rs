@@ -10,11 +10,10 @@ use crate::exit::{Kind, fail};
 use crate::home::{self, Home};
 use crate::vault::failed;
 use anyhow::{Context, Result};
-use skynet_core::ports::{Audit, AuditRow};
 use skynet_core::secret::SecretValue;
 use skynet_policy::secret;
 use skynet_store::Store;
-use skynet_store::vault::Unlocked;
+use skynet_store::vault::{Deed, Unlocked};
 use std::io::Write;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -30,12 +29,7 @@ pub(crate) async fn import(home: &Home, store: &Store, unlocked: &Unlocked, by: 
     let mut names = Vec::new();
     for (name, value) in secrets {
         let servers = present.iter().find(|row| row.name == name).map(|row| row.servers.clone()).unwrap_or_default();
-        let change = store.set_secret(unlocked, &name, value, servers).await.map_err(failed)?;
-        if change.changed {
-            let detail = serde_json::json!({ "did": "import", "version": change.version });
-            let row = AuditRow { kind: "secret".into(), actor: by.into(), subject: name.clone(), verdict: "ok".into(), detail };
-            store.record(row).await?;
-        }
+        store.set_secret(unlocked, &name, value, servers, Deed { by, did: "import" }).await.map_err(failed)?;
         names.push(name);
     }
     remove(&path).with_context(|| format!("{} cannot be removed; its secrets are in the vault, remove it by hand", path.display()))?;

@@ -1,7 +1,8 @@
 //! Shells and commands in the sandbox: what a plugin or the owner asks, put to the launcher of scripts.
 //!
 //! Owns who has which shell: a plugin one for each user and session, which the host knows from the call; the
-//! owner those that they made, by name. What a plugin reads has none of the values that this host knows in it. Refuses, with the reason, where scripts are off: a shell is one more script.
+//! owner those that they made, by name. What a plugin reads has none of the values that this host knows in it.
+//! Refuses, with the reason, where scripts are off: a shell is one more script.
 
 use crate::clock::SystemClock;
 use crate::scripts::HostScripts;
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use skynet_core::neighbours::Caller;
 use skynet_core::ports::Clock as _;
 use skynet_core::terminal::{CommandOutcome, Console, JobProgress, JobRow, ShellGrant, ShellRow, ShellSaid, TerminalError, Terminals};
-use skynet_policy::scrub::{Held, Known, Scrubber};
+use skynet_policy::scrub::{Held, Known, Place, Scrubber, Seen};
 use skynet_scripts::limits::{COMMAND_CPU_SECONDS, JOB_LIFE, SHELL_BUFFER, SHELL_IDLE, SHELL_LIFE};
 use skynet_scripts::sandbox::{Command, Executed, Launcher, Part, ScriptError, ScriptLimits};
 use skynet_scripts::terminal::jobs::{Job, JobState, Jobs};
@@ -107,7 +108,9 @@ impl HostTerminals {
         // What a shell that is no more had begun, this one does not end.
         let before = all.remove(&key).filter(|(of, _)| std::ptr::eq(of.as_ptr(), Arc::as_ptr(shell)));
         let mut held = before.map(|(_, held)| held).unwrap_or_default();
-        let said = screen(&mut held, &self.known.now(), said);
+        let seen = Arc::new(Seen::default());
+        let mut said = screen(&mut held, &self.known.noting(&seen, Place::Service).now(), said);
+        said.secrets = seen.news().into_keys().collect();
         if !held.is_empty() {
             all.insert(key, (Arc::downgrade(shell), held));
         }
@@ -175,16 +178,15 @@ fn broken(error: ScriptError) -> TerminalError {
 }
 
 /// Without known values. One may be cut over two reads, so the end of what a running command said may wait for the next;
-/// where a part was dropped, the rest of its last line goes too; and the middle is left out only then.
+/// where a part was dropped, that end and the rest of the part's last line go too; and the middle is left out only then.
 fn screen(held: &mut Held, scrubber: &Scrubber, mut from: Said) -> ShellSaid {
-    let mut text = String::new();
     if from.dropped > 0 {
-        text = held.end(scrubber);
         let cut = from.text.find('\n').map_or(0, |at| at + 1);
         from.text.drain(..cut);
-        from.dropped = from.dropped.saturating_add(u64::try_from(cut).unwrap_or(u64::MAX));
+        let gone = std::mem::take(held).len().saturating_add(cut);
+        from.dropped = from.dropped.saturating_add(u64::try_from(gone).unwrap_or(u64::MAX));
     }
-    text.push_str(&held.push(scrubber, std::mem::take(&mut from.text)));
+    let mut text = held.push(scrubber, std::mem::take(&mut from.text));
     if !from.running || from.ended.is_some() {
         text.push_str(&held.end(scrubber));
     }
@@ -193,7 +195,7 @@ fn screen(held: &mut Held, scrubber: &Scrubber, mut from: Said) -> ShellSaid {
 
 fn said(said: Said) -> ShellSaid {
     let text = middle_out(&said.text, SAID_CHARS);
-    ShellSaid { text, dropped: said.dropped, running: said.running, exit_code: said.exit_code, ended: said.ended }
+    ShellSaid { text, dropped: said.dropped, running: said.running, exit_code: said.exit_code, ended: said.ended, secrets: Vec::new() }
 }
 
 fn outcome(executed: &Executed, most: usize) -> CommandOutcome {
@@ -386,5 +388,14 @@ mod tests {
         assert!(!text.contains("hunter2"), "{}", text.replace('x', ""));
         let cut = screen(&mut held, &scrubber, Said { dropped: 5, ..spoken("hunter2\nrest", false) });
         assert_eq!((cut.text.as_str(), cut.dropped), ("rest", 13));
+    }
+
+    #[test]
+    fn what_waited_for_its_other_half_goes_with_the_part_that_was_dropped() {
+        let (mut held, scrubber) = (Held::default(), Scrubber::new([("key", "hunter2-hunter2")]));
+        assert_eq!(screen(&mut held, &scrubber, spoken("it is hunter2-", true)).text, "it is ");
+        let next = screen(&mut held, &scrubber, Said { dropped: 100, ..spoken("ter2\nrest", false) });
+        assert_eq!((next.text.as_str(), next.dropped), ("rest", 100 + 8 + 5));
+        assert!(held.is_empty());
     }
 }

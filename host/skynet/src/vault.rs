@@ -92,11 +92,11 @@ pub(crate) async fn unlock(store: &Store, places: &Places, ask: Ask) -> Result<(
     Err(fail(Kind::BadConfig, format!("the vault with the secrets does not open. {whys}. {remedy}")))
 }
 
-/// Opens the vault, and makes it with a key file when there is none; says whether it did.
-pub(crate) async fn ensure(store: &Store, places: &Places, ask: Ask) -> Result<(Unlocked, bool)> {
+/// Opens the vault, and makes it with a key file, on the word of `by`, when there is none; says whether it did.
+pub(crate) async fn ensure(store: &Store, places: &Places, ask: Ask, by: &str) -> Result<(Unlocked, bool)> {
     if store.vault_changes().await.map_err(failed)?.is_none() {
         let material = material::keyfile_for(places)?;
-        match store.make_vault(SlotKind::Keyfile, material).await {
+        match store.make_vault(SlotKind::Keyfile, material, by).await {
             Ok(unlocked) => return Ok((unlocked, true)),
             // Another start was first.
             Err(VaultFault::Present) => {}
@@ -108,7 +108,7 @@ pub(crate) async fn ensure(store: &Store, places: &Places, ask: Ask) -> Result<(
 
 /// Gives the vault another key. The key file becomes another one too: the new one lies
 /// beside it before the database changes, and takes its place afterwards.
-pub(crate) async fn rotate(store: &Store, places: &Places, unlocked: &Unlocked) -> Result<()> {
+pub(crate) async fn rotate(store: &Store, places: &Places, unlocked: &Unlocked, by: &str) -> Result<()> {
     let mut materials: Vec<(SlotKind, Material)> = Vec::new();
     for slot in store.vault_slots().await.map_err(failed)? {
         match slot.kind {
@@ -117,7 +117,7 @@ pub(crate) async fn rotate(store: &Store, places: &Places, unlocked: &Unlocked) 
             kind => materials.extend(material::find(kind, places, Ask::Terminal).ok().map(|material| (kind, material))),
         }
     }
-    let rotated = store.rotate_vault(unlocked, materials).await;
+    let rotated = store.rotate_vault(unlocked, materials, by).await;
     match rotated {
         Ok(_) => material::settle_keyfile(places),
         Err(fault) => {

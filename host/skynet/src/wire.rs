@@ -90,7 +90,7 @@ pub(crate) fn roots(home: &Home, config: &Config) -> BTreeMap<String, Root> {
 
 /// The secrets, from a vault that opens; what `secrets.toml` still holds goes into it first.
 async fn secrets(home: &Home, store: &Store, known: &Known, places: Places) -> Result<Arc<HostSecrets>> {
-    let (unlocked, _) = vault::ensure(store, &places, Ask::Terminal).await?;
+    let (unlocked, _) = vault::ensure(store, &places, Ask::Terminal, "host").await?;
     if let Some(names) = secrets_file::import(home, store, &unlocked, "host").await? {
         tracing::info!("{}", secrets_file::told(&names));
     }

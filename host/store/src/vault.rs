@@ -4,7 +4,8 @@
 //! with its name, version and servers; the vault's key seals the data keys; slots seal
 //! the vault's key, each for one way to unlock. Sealing is XChaCha20-Poly1305. So a row
 //! that was swapped, renamed or given other servers does not open, and an older row that
-//! was put back is found out by the sealed list of entries. Refuses to guess: what does
+//! was put back is found out by the sealed list of entries. Each change has its row in the
+//! audit log, in its own transaction. Refuses to guess: what does
 //! not open is named, with what to do. Keys and values are wiped when dropped.
 
 mod entries;
@@ -15,19 +16,25 @@ mod secrets;
 mod slots;
 
 pub use keys::{Material, SlotKind, SlotRow};
-pub use secrets::{Change, SecretRow};
+pub use secrets::{Change, Deed, SecretRow};
 
+use crate::audit;
 use crate::error::Doing;
 use crate::store::Store;
 use entries::Entries;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use seal::{Key, random};
+use serde_json::{Value, json};
 use skynet_core::StoreError;
+use skynet_core::ports::AuditRow;
 use skynet_core::secret::OpenSecret;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 type Result<T> = std::result::Result<T, VaultFault>;
+
+/// The subject of what is told of all secrets at once.
+const WHOLE: &str = "vault";
 
 /// Why the vault did not do it. Nothing changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -147,18 +154,22 @@ impl Head {
 
 impl Store {
     /// Makes the vault with its first slot; gives it unlocked.
-    pub async fn make_vault(&self, kind: SlotKind, material: Material) -> Result<Unlocked> {
-        let now = self.now();
+    pub async fn make_vault(&self, kind: SlotKind, material: Material, by: &str) -> Result<Unlocked> {
+        let (now, by) = (self.now(), by.to_owned());
         let make = move |db: &Connection| match Head::read(db) {
             Ok(_) => Err(VaultFault::Present),
-            Err(VaultFault::Absent) => made(db, kind, &material, now),
+            Err(VaultFault::Absent) => {
+                let unlocked = made(db, kind, &material, now)?;
+                tell(db, now, &by, WHOLE, json!({ "did": "make", "slot": kind }))?;
+                Ok(unlocked)
+            }
             Err(fault) => Err(fault),
         };
         self.change_vault(make).await
     }
 
-    /// Runs `work` in one transaction, which is undone when it fails. What it put away, a value or what a slot seals,
-    /// leaves the write-ahead log with it: a key that was given up would open it there.
+    /// Runs `work`, with the row that tells of it, in one transaction, which is undone when it fails. What it put away, a value
+    /// or what a slot seals, leaves the write-ahead log with it: a key that was given up would open it there.
     async fn change_vault<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
         let (tell, mut told) = oneshot::channel();
         let undone = move |fault: VaultFault| {
@@ -174,12 +185,15 @@ impl Store {
     }
 
     /// Removes the vault with everything in it, readable or not.
-    pub async fn reset_vault(&self) -> Result<()> {
-        let doing = "removing the vault";
-        let sql = "DELETE FROM secrets; DELETE FROM vault_slots; DELETE FROM vault";
-        self.write(move |db| db.execute_batch(sql).doing(doing)).await?;
-        self.wipe_log().await;
-        Ok(())
+    pub async fn reset_vault(&self, by: &str) -> Result<()> {
+        let (now, by) = (self.now(), by.to_owned());
+        let work = move |db: &Connection| {
+            let doing = "removing the vault";
+            let count: u64 = db.query_row("SELECT count(*) FROM secrets", [], |row| row.get(0)).doing(doing)?;
+            db.execute_batch("DELETE FROM secrets; DELETE FROM vault_slots; DELETE FROM vault").doing(doing)?;
+            tell(db, now, &by, WHOLE, json!({ "did": "reset", "secrets": count }))
+        };
+        self.change_vault(work).await
     }
 
     /// How often the vault was changed; nothing when there is none.
@@ -197,6 +211,12 @@ impl Store {
         let unlocked = unlocked.clone();
         self.read(move |db| Ok(secrets::open_all(db, &unlocked))).await?
     }
+}
+
+/// Notes a change in the audit log, where it counts together with the change or not at all.
+fn tell(db: &Connection, now: u64, by: &str, subject: &str, detail: Value) -> Result<()> {
+    let row = AuditRow { kind: "secret".into(), actor: by.into(), subject: subject.into(), verdict: "ok".into(), detail };
+    Ok(audit::append(db, [(now, audit::text(&row)?.as_str())])?)
 }
 
 fn made(db: &Connection, kind: SlotKind, material: &Material, now: u64) -> Result<Unlocked> {

@@ -1094,7 +1094,8 @@ typedef struct skynet_delta_sink_delta_t {
 // Replaces what was said before: counts are totals.
 #define SKYNET_DELTA_SINK_DELTA_USAGE 7
 #define SKYNET_DELTA_SINK_DELTA_STOP 8
-// One sentence for the person, such as a setting that was ignored.
+// One sentence for the person, such as a setting that was ignored. The host shows it as one line of at most
+// 1000 characters, without those that control, hide or reorder text.
 #define SKYNET_DELTA_SINK_DELTA_NOTICE 9
 // A kind this version has no case for: a JSON object with `kind`.
 #define SKYNET_DELTA_SINK_DELTA_OTHER 10

@@ -4471,7 +4471,8 @@ pub mod skynet {
                 /// Replaces what was said before: counts are totals.
                 Usage(Usage),
                 Stop(StopReason),
-                /// One sentence for the person, such as a setting that was ignored.
+                /// One sentence for the person, such as a setting that was ignored. The host shows it as one line of at most
+                /// 1000 characters, without those that control, hide or reorder text.
                 Notice(_rt::String),
                 /// A kind this version has no case for: a JSON object with `kind`.
                 Other(Json),

@@ -76,7 +76,7 @@ impl Console for FakeConsole {
 
     async fn read(&self, id: &str) -> Result<ShellSaid, TerminalError> {
         known(id, "s1")?;
-        Ok(ShellSaid { text: "said".into(), dropped: 5, running: true, exit_code: None, ended: None })
+        Ok(ShellSaid { text: "said".into(), dropped: 5, running: true, ..ShellSaid::default() })
     }
 
     async fn resize(&self, id: &str, columns: u16, rows: u16) -> Result<(), TerminalError> {

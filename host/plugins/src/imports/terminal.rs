@@ -12,6 +12,7 @@ use skynet_core::neighbours::Caller;
 use skynet_core::terminal::{ShellGrant, ShellSaid, TerminalError};
 use skynet_policy::permission::Access;
 use skynet_policy::safety;
+use skynet_policy::scrub::Place;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ impl CallState {
     async fn said(&mut self, act: &Act, advice: String, said: Result<ShellSaid, TerminalError>) -> Result<Said, String> {
         match said {
             Ok(said) => {
+                // The shell's owner took them out before it shortened the text; the call's row names them.
+                said.secrets.iter().for_each(|name| self.hooks.budget.seen.note(name, Place::Service));
                 let text = self.clean(&said.text);
                 Ok(Said { text, dropped: said.dropped, running: said.running, exit_code: said.exit_code, ended: said.ended, advice })
             }

@@ -49,7 +49,8 @@ struct Notes {
 pub(super) type Noted = (Arc<Seen>, Place);
 
 impl Seen {
-    pub(super) fn note(&self, name: &str, place: Place) {
+    /// Somebody took the value of this secret out of a text of the call.
+    pub fn note(&self, name: &str, place: Place) {
         let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if notes.of.len() < SCRUB_NOTES {
             notes.of.entry((name.to_owned(), place)).or_insert(false);

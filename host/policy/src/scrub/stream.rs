@@ -16,6 +16,11 @@ impl Held {
         self.0.is_empty()
     }
 
+    /// Bytes that are held back.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Takes the next piece; gives what can go out.
     pub fn push(&mut self, scrubber: &Scrubber, piece: String) -> String {
         if self.0.is_empty() && scrubber.is_empty() {

@@ -79,7 +79,8 @@ async fn prepare(home: &Home) -> Result<Prepared> {
     let places = Places::of(home)?;
     // A vault that is there needs no unlocking just to be left as it is.
     if store.vault_changes().await?.is_none() || home.old_secrets().exists() {
-        let (unlocked, made) = vault::ensure(&store, &places, Ask::Terminal).await?;
+        let by = who::at_the_command_line();
+        let (unlocked, made) = vault::ensure(&store, &places, Ask::Terminal, &by).await?;
         if made {
             done.push(format!(
                 "{} (opens the vault with the secrets; keep a copy in a safe place. A copy of this whole folder has it too: \
@@ -87,7 +88,6 @@ async fn prepare(home: &Home) -> Result<Prepared> {
                 places.keyfile.display()
             ));
         }
-        let by = who::at_the_command_line();
         moved = secrets_file::import(home, &store, &unlocked, &by).await?.map(|names| secrets_file::told(&names));
     }
     Ok(Prepared { made: done, moved, key: key.public().key_id().to_string() })

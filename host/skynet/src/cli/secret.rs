@@ -16,8 +16,7 @@ use crate::vault::{self, Ask, Places, failed};
 use crate::who;
 use crate::wire;
 use anyhow::Result;
-use serde_json::{Value, json};
-use skynet_core::ports::{Audit, AuditRow};
+use serde_json::json;
 use skynet_store::Store;
 use skynet_store::vault::Unlocked;
 use std::io::{IsTerminal, Write};
@@ -28,19 +27,14 @@ struct Desk<'a> {
     out: &'a Out,
     store: Store,
     places: Places,
+    /// Who is here, for the audit log.
+    by: String,
 }
 
 impl Desk<'_> {
     /// The vault, unlocked; made if there is none yet.
     async fn unlocked(&self) -> Result<Unlocked> {
-        Ok(vault::ensure(&self.store, &self.places, Ask::Terminal).await?.0)
-    }
-
-    /// Notes in the audit log what was done.
-    async fn record(&self, subject: &str, detail: Value) -> Result<()> {
-        let row =
-            AuditRow { kind: "secret".into(), actor: who::at_the_command_line(), subject: subject.into(), verdict: "ok".into(), detail };
-        Ok(self.store.record(row).await?)
+        Ok(vault::ensure(&self.store, &self.places, Ask::Terminal, &self.by).await?.0)
     }
 
     /// Asks before something that cannot be undone.
@@ -64,7 +58,7 @@ impl Desk<'_> {
 
 pub(crate) async fn run(home: &Home, verb: Secret, out: &Out) -> Result<()> {
     home.must_exist()?;
-    let desk = Desk { home, out, store: wire::open_store(home).await?, places: Places::of(home)? };
+    let desk = Desk { home, out, store: wire::open_store(home).await?, places: Places::of(home)?, by: who::at_the_command_line() };
     match verb {
         Secret::Set(asked) => set::set(&desk, asked).await,
         Secret::List => list::run(&desk).await,
@@ -87,18 +81,16 @@ async fn remove(desk: &Desk<'_>, name: &str, yes: bool) -> Result<()> {
     }
     desk.confirm(yes, &format!("Remove the secret {name}?"), &format!("skynet secret rm --yes {name}"))?;
     let unlocked = desk.unlocked().await?;
-    if !desk.store.remove_secret(&unlocked, name).await.map_err(failed)? {
+    if !desk.store.remove_secret(&unlocked, name, &desk.by).await.map_err(failed)? {
         return Err(none_named(name));
     }
-    desk.record(name, json!({ "did": "rm" })).await?;
     desk.out.both(&format!("secret {name} is removed"), &json!({ "removed": name }));
     Ok(())
 }
 
 async fn rotate_vault(desk: &Desk<'_>) -> Result<()> {
     let unlocked = desk.unlocked().await?;
-    vault::rotate(&desk.store, &desk.places, &unlocked).await?;
-    desk.record("vault", json!({ "did": "rotate" })).await?;
+    vault::rotate(&desk.store, &desk.places, &unlocked, &desk.by).await?;
     let count = desk.store.secrets().await.map_err(failed)?.len();
     desk.out.both(
         &format!("the vault has a new key; it seals every slot and the data keys of all secrets, {count} now"),
@@ -112,8 +104,7 @@ async fn reset(desk: &Desk<'_>, yes: bool) -> Result<()> {
     let secrets = if rows.len() == 1 { "secret" } else { "secrets" };
     let question = format!("Remove the vault with {} {secrets} in it? Nobody can bring that back.", rows.len());
     desk.confirm(yes, &question, "skynet secret reset --yes")?;
-    desk.store.reset_vault().await.map_err(failed)?;
-    desk.record("vault", json!({ "did": "reset", "secrets": rows.len() })).await?;
+    desk.store.reset_vault(&desk.by).await.map_err(failed)?;
     desk.unlocked().await?;
     desk.out.both(
         &format!("the vault is empty; {} {secrets} gone, and it opens with {}", rows.len(), desk.places.keyfile.display()),

@@ -137,7 +137,7 @@ async fn serve(home: &Home, begun: Begun, store: &Store, mut asked: Signals, out
     tokio::spawn(async move {
         tokio::time::sleep(STARTED).await;
         if let Some(Err(error)) = code.map(CodePages::give_back) {
-            tracing::debug!(%error, "code that only the start needed stays in memory");
+            tracing::debug!(%error, "what only the start needed stays in memory");
         }
     });
     let checkpoints = tokio::spawn(anchor.tend(home.clone(), store.clone()));

@@ -5,15 +5,21 @@
 use super::entries::Entries;
 use super::keys::{Material, SlotKind};
 use super::seal::{Key, random};
-use super::{Head, Result, Unlocked, VaultFault, secrets, slots};
+use super::{Head, Result, Unlocked, VaultFault, WHOLE, secrets, slots, tell};
 use crate::store::Store;
 use rusqlite::Connection;
+use serde_json::json;
 
 impl Store {
     /// Gives the vault another key; gives it unlocked with that.
-    pub async fn rotate_vault(&self, unlocked: &Unlocked, materials: Vec<(SlotKind, Material)>) -> Result<Unlocked> {
-        let (unlocked, now) = (unlocked.clone(), self.now());
-        self.change_vault(move |db| rotate(db, &unlocked, &materials, now)).await
+    pub async fn rotate_vault(&self, unlocked: &Unlocked, materials: Vec<(SlotKind, Material)>, by: &str) -> Result<Unlocked> {
+        let (unlocked, now, by) = (unlocked.clone(), self.now(), by.to_owned());
+        let work = move |db: &Connection| {
+            let rotated = rotate(db, &unlocked, &materials, now)?;
+            tell(db, now, &by, WHOLE, json!({ "did": "rotate" }))?;
+            Ok(rotated)
+        };
+        self.change_vault(work).await
     }
 }
 

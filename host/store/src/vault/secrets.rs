@@ -6,11 +6,12 @@
 
 use super::entries::{Entries, Entry};
 use super::seal::{Key, OVERHEAD, random, seal, unseal, unseal_key};
-use super::{Head, OpenVault, Result, Unlocked, VaultFault};
+use super::{Head, OpenVault, Result, Unlocked, VaultFault, tell};
 use crate::error::Doing;
 use crate::store::Store;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use skynet_core::StoreError;
 use skynet_core::secret::{OpenSecret, SecretValue};
@@ -32,6 +33,15 @@ pub struct SecretRow {
     pub set_ms: u64,
     /// The owner said that there is none to send.
     pub none: bool,
+}
+
+/// On whose word a secret is set, as its row in the audit log has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Deed<'a> {
+    /// Who.
+    pub by: &'a str,
+    /// Such as `rotate`.
+    pub did: &'a str,
 }
 
 /// What setting a secret did.
@@ -60,15 +70,38 @@ impl Store {
     }
 
     /// Sets a value and its servers; the same again changes nothing.
-    pub async fn set_secret(&self, unlocked: &Unlocked, name: &str, value: SecretValue, servers: Vec<String>) -> Result<Change> {
+    pub async fn set_secret(
+        &self,
+        unlocked: &Unlocked,
+        name: &str,
+        value: SecretValue,
+        servers: Vec<String>,
+        deed: Deed<'_>,
+    ) -> Result<Change> {
         let (unlocked, name, now) = (unlocked.clone(), name.to_owned(), self.now());
-        self.change_vault(move |db| set(db, &unlocked, &name, &value, &servers, now)).await
+        let (by, did) = (deed.by.to_owned(), deed.did.to_owned());
+        let work = move |db: &Connection| {
+            let change = set(db, &unlocked, &name, &value, &servers, now)?;
+            if change.changed {
+                let none = value.expose().is_empty();
+                tell(db, now, &by, &name, json!({ "did": did, "version": change.version, "servers": servers, "none": none }))?;
+            }
+            Ok(change)
+        };
+        self.change_vault(work).await
     }
 
     /// Removes a secret; `false` when there was none.
-    pub async fn remove_secret(&self, unlocked: &Unlocked, name: &str) -> Result<bool> {
-        let (unlocked, name) = (unlocked.clone(), name.to_owned());
-        self.change_vault(move |db| remove(db, &unlocked, &name)).await
+    pub async fn remove_secret(&self, unlocked: &Unlocked, name: &str, by: &str) -> Result<bool> {
+        let (unlocked, name, now, by) = (unlocked.clone(), name.to_owned(), self.now(), by.to_owned());
+        let work = move |db: &Connection| {
+            let was_there = remove(db, &unlocked, &name)?;
+            if was_there {
+                tell(db, now, &by, &name, json!({ "did": "rm" }))?;
+            }
+            Ok(was_there)
+        };
+        self.change_vault(work).await
     }
 }
 

@@ -5,10 +5,11 @@
 
 use super::keys::{Material, Parameters, SlotKind, SlotRow};
 use super::seal::{seal, unseal_key};
-use super::{Head, Result, Unlocked, VaultFault};
+use super::{Head, Result, Unlocked, VaultFault, WHOLE, tell};
 use crate::error::Doing;
 use crate::store::Store;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde_json::json;
 use skynet_core::StoreError;
 
 const WHAT: &[u8] = b"skynet vault slot 1";
@@ -34,20 +35,22 @@ impl Store {
     }
 
     /// Adds a way to unlock.
-    pub async fn add_vault_slot(&self, unlocked: &Unlocked, kind: SlotKind, material: Material) -> Result<()> {
-        let (unlocked, now) = (unlocked.clone(), self.now());
+    pub async fn add_vault_slot(&self, unlocked: &Unlocked, kind: SlotKind, material: Material, by: &str) -> Result<()> {
+        let (unlocked, now, by) = (unlocked.clone(), self.now(), by.to_owned());
         let work = move |db: &Connection| {
             Head::under(db, &unlocked)?;
             if list(db)?.iter().any(|slot| slot.kind == kind) {
                 return Err(VaultFault::SlotPresent(kind));
             }
-            add(db, &unlocked, kind, &material, now)
+            add(db, &unlocked, kind, &material, now)?;
+            tell(db, now, &by, WHOLE, json!({ "did": "slot add", "slot": kind }))
         };
         self.change_vault(work).await
     }
 
     /// Takes a way to unlock away.
-    pub async fn remove_vault_slot(&self, kind: SlotKind) -> Result<()> {
+    pub async fn remove_vault_slot(&self, kind: SlotKind, by: &str) -> Result<()> {
+        let (now, by) = (self.now(), by.to_owned());
         let work = move |db: &Connection| {
             let slots = list(db)?;
             if !slots.iter().any(|slot| slot.kind == kind) {
@@ -56,7 +59,8 @@ impl Store {
             if !slots.iter().any(|slot| slot.kind != kind && slot.kind != SlotKind::Keyring) {
                 return Err(VaultFault::LastSlot(kind));
             }
-            remove(db, kind)
+            remove(db, kind)?;
+            tell(db, now, &by, WHOLE, json!({ "did": "slot rm", "slot": kind }))
         };
         self.change_vault(work).await
     }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use skynet_core::PluginId;
 use skynet_core::secret::SecretValue;
 use skynet_policy::release::{self, Release};
+use skynet_store::vault::Deed;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,9 +62,9 @@ impl Provider {
         let key = format!("settings.\"{}\".{}", self.id, self.setting);
         config_file::set(&bed.home, &key, &format!("\"http://{server}/v1\""))?;
         let store = wire::open_store(&bed.home).await?;
-        let (unlocked, _) = vault::ensure(&store, &Places::of(&bed.home)?, Ask::Nobody).await?;
+        let (unlocked, _) = vault::ensure(&store, &Places::of(&bed.home)?, Ask::Nobody, "bench").await?;
         let value = SecretValue::new("no-key-of-anybody".into());
-        store.set_secret(&unlocked, &self.secret, value, Vec::new()).await.map_err(vault::failed)?;
+        store.set_secret(&unlocked, &self.secret, value, Vec::new(), Deed { by: "bench", did: "set" }).await.map_err(vault::failed)?;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use skynet_core::secret::SecretValue;
 use skynet_policy::limits::SCRUB_BYTES;
 use skynet_policy::secret;
-use skynet_store::vault::{SecretRow, Unlocked};
+use skynet_store::vault::{Deed, SecretRow, Unlocked};
 
 pub(super) async fn set(desk: &Desk<'_>, asked: SetSecret) -> Result<()> {
     let refused = |fault: String| fail(Kind::Refused, fault);
@@ -73,11 +73,8 @@ fn typed(name: &str) -> Result<SecretValue> {
 async fn store(desk: &Desk<'_>, unlocked: &Unlocked, name: &str, value: SecretValue, servers: Vec<String>, did: &str) -> Result<()> {
     let (length, none) = (value.expose().len(), value.expose().is_empty());
     let header_safe = secret::is_header_safe(value.expose());
-    let change = desk.store.set_secret(unlocked, name, value, servers.clone()).await.map_err(failed)?;
+    let change = desk.store.set_secret(unlocked, name, value, servers.clone(), Deed { by: &desk.by, did }).await.map_err(failed)?;
     let version = change.version;
-    if change.changed {
-        desk.record(name, json!({ "did": did, "version": version, "servers": servers, "none": none })).await?;
-    }
     let state = if change.changed { format!("is set, version {version}") } else { format!("was set like that already, version {version}") };
     desk.out.line(&format!("secret {name} {state}; it goes {}", goes(&servers)));
     let mut notes = Vec::new();

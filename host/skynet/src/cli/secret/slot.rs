@@ -1,9 +1,8 @@
 //! `secret slot`: what unlocks the vault.
 
 use super::Desk;
-use crate::clock;
-
 use crate::args::Slot;
+use crate::clock;
 use crate::exit::{Kind, fail};
 use crate::home;
 use crate::vault::{failed, keyring, material};
@@ -58,15 +57,13 @@ async fn add(desk: &Desk<'_>, kind: SlotKind) -> Result<()> {
             (keyring::make(&desk.places.folder)?, "on Linux it forgets at a restart; another slot stays needed".to_owned())
         }
     };
-    desk.store.add_vault_slot(&unlocked, kind, made).await.map_err(failed)?;
-    desk.record("vault", json!({ "did": "slot add", "slot": kind })).await?;
+    desk.store.add_vault_slot(&unlocked, kind, made, &desk.by).await.map_err(failed)?;
     desk.out.both(&format!("the vault opens by {kind} too ({note})"), &json!({ "added": kind, "note": note }));
     Ok(())
 }
 
 async fn remove(desk: &Desk<'_>, kind: SlotKind) -> Result<()> {
-    desk.store.remove_vault_slot(kind).await.map_err(failed)?;
-    desk.record("vault", json!({ "did": "slot rm", "slot": kind })).await?;
+    desk.store.remove_vault_slot(kind, &desk.by).await.map_err(failed)?;
     let file = match kind {
         SlotKind::Keyfile => Some(&desk.places.keyfile),
         SlotKind::Systemd => Some(&desk.places.credential),
