@@ -48,12 +48,16 @@ guest_lints() {
   in_guests cargo clippy --locked --workspace --all-targets --quiet --target-dir "$(guest_folder)" -- -D warnings
 }
 
+# Tests wait for processes, files and clocks half of the time, so there are more of them at once than cores.
+cores=$(getconf _NPROCESSORS_ONLN)
+at_once=$((cores + (cores + 1) / 2))
+
 # run_tests FOLDER-COMMAND ARGUMENT...: nextest, or cargo test with its reason.
 run_tests() {
   local where=$1
   shift
   if ((have_nextest)); then
-    "$where" cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked --workspace "$@" 2>&1 | tee -a "$test_log"
+    "$where" cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --test-threads "$at_once" --locked --workspace "$@" 2>&1 | tee -a "$test_log"
   else
     echo "with cargo test, because cargo-nextest is not to be had here"
     "$where" cargo test --locked --workspace "$@" 2>&1 | tee -a "$test_log"
@@ -77,7 +81,7 @@ tests_of_the_host() {
 # host_tests ARGUMENT...: those that these choose.
 host_tests() {
   cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --locked --workspace --features "$features" "$@" 2>&1 | tee -a "$test_log"
+  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --test-threads "$at_once" --locked --workspace --features "$features" "$@" 2>&1 | tee -a "$test_log"
 }
 
 guests_as_components() {

@@ -16,7 +16,9 @@ const FOLDERS: [&str; 2] = ["plugins-sdk", "wit"];
 const LEFT_OUT: [&str; 6] = ["target", "dist", "node_modules", "__pycache__", "tests", "test"];
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    // Asked now: this program may have been compiled for another checkout with the same target folder.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("cargo names no CARGO_MANIFEST_DIR"))?;
+    let root = Path::new(&here).join("../..").canonicalize()?;
     let mut files = Vec::new();
     let mut said = String::new();
     for folder in FOLDERS {
