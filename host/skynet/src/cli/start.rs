@@ -32,8 +32,8 @@ use tracing_subscriber::EnvFilter;
 /// Running turns get so long to end after SIGTERM; service managers wait 90 s.
 const DRAIN: Duration = Duration::from_secs(60);
 
-/// By then a start is over, but for what must be compiled first.
-const STARTED: Duration = Duration::from_secs(1);
+/// By then a start is over: the folder was looked at and providers were asked, but for what must be compiled first.
+pub(crate) const STARTED: Duration = Duration::from_secs(5);
 
 fn start_log(config: &LogConfig, known: &Known) -> Result<()> {
     let filter = std::env::var("SKYNET_LOG").unwrap_or_else(|_| config.level.clone());

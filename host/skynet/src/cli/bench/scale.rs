@@ -4,6 +4,7 @@
 use super::host::{Process, turn};
 use super::report::{Bound, Report, median};
 use super::{Bed, find};
+use crate::cli::start::STARTED;
 use crate::client::Client;
 use crate::home;
 use anyhow::{Context, Result};
@@ -65,7 +66,7 @@ async fn starts(bed: &Bed, plugins: usize, rounds: usize) -> Result<(f64, f64)> 
         let process = Process::start(bed).await?;
         walls.push(begun.elapsed().as_secs_f64() * 1e3);
         until(&mut Client::connect(&bed.home).await?, plugins).await?;
-        sleep(Duration::from_secs(2)).await;
+        sleep(STARTED + Duration::from_secs(2)).await;
         memory = process.rss_mib()?;
         process.end().await;
     }
